@@ -1,0 +1,78 @@
+"""Progress that suits the reader: a bar in a terminal or in Jupyter, plain lines where nobody watches live.
+
+Headless means that standard error is no terminal and no Jupyter front end is there, or that ``FACEBIAS_HEADLESS``
+is set (``facebias notebook`` sets it for the kernel that papermill starts, whose lines it then relays).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+_LINE_EVERY = 10.0  # seconds between lines of a headless bar
+
+
+def in_jupyter() -> bool:
+    """Whether this process is a Jupyter kernel."""
+    return "ipykernel" in sys.modules and sys.modules["ipykernel"].kernelapp.IPKernelApp.initialized()
+
+
+def headless() -> bool:
+    """Whether progress should be plain lines."""
+    return bool(os.environ.get("FACEBIAS_HEADLESS")) or not (in_jupyter() or sys.stderr.isatty())
+
+
+def say(line: str) -> None:
+    """One line of progress, flushed, on standard output."""
+    print(line, flush=True)
+
+
+class Lines:
+    """The part of tqdm's interface that we use, as a line now and then and one at the end."""
+
+    def __init__(self, iterable: Iterable[Any] | None = None, total: int | None = None, desc: str = "",
+                 unit: str = "it", every: float = _LINE_EVERY) -> None:
+        self.iterable, self.desc, self.unit, self.every = iterable, desc, unit, every
+        self.total = total if total is not None else len(iterable) if hasattr(iterable, "__len__") else None
+        self.n, self.start, self.said = 0, time.monotonic(), time.monotonic()
+        self.postfix = ""
+
+    def __iter__(self) -> Iterator[Any]:
+        with self:
+            for item in self.iterable or ():
+                yield item
+                self.update()
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if kind is None and time.monotonic() - self.start > self.every:
+            self._say()  # short work says nothing at all
+
+    def update(self, n: int = 1) -> None:
+        """Count `n` more; say so when the last line is old enough."""
+        self.n += n
+        if time.monotonic() - self.said > self.every:
+            self._say()
+
+    def set_postfix_str(self, text: str) -> None:
+        """What to say behind the count."""
+        self.postfix = text
+
+    def _say(self) -> None:
+        self.said = time.monotonic()
+        of = f"/{self.total}" if self.total else ""
+        say(f"{self.desc}: {self.n}{of} {self.unit}, {self.said - self.start:.0f} s {self.postfix}".rstrip())
+
+
+def bar(iterable: Iterable[Any] | None = None, total: int | None = None, desc: str = "", unit: str = "it") -> Any:
+    """A progress bar: a context manager with `update(n)`, also usable as an iterator over `iterable`."""
+    if headless():
+        return Lines(iterable, total, desc, unit)
+    from tqdm.auto import tqdm  # here, since it looks for a front end when imported
+
+    return tqdm(iterable, total=total, desc=desc, unit=unit, leave=False, dynamic_ncols=True)
