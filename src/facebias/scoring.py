@@ -1,0 +1,63 @@
+"""Scoring: a finished run's logit for every held-out image, as one table that the audit reads.
+
+Scores are stored, decisions never: the threshold is a parameter of the audit.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+
+from facebias.config import Config
+from facebias.dataset import FaceDataset, warn_on_framing
+from facebias.models import logits
+from facebias.pack import pack_audit, pack_training
+from facebias.runs import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
+from facebias.storage import fingerprint, manifest_path, read_json
+
+HELD_OUT = ("validation", "test")
+
+
+def score(run: Run, config: Config | None = None) -> pd.DataFrame:
+    """Predictions of a run on its held-out splits and on the audit sets; written to the run's folder.
+
+    Args:
+        run: a finished run.
+        config: where the audit sets differ from the run's own settings; it says which sets, and where data lie.
+
+    Returns:
+        One row an image with PREDICTION_COLUMNS. `dataset` is "validation", "test" or the audit set's name; `score`
+        is the face logit (float32): probability 0.5 is logit 0.
+
+    Raises:
+        FacebiasError: the run is incomplete, or data cannot be packed.
+    """
+    config = run.config if config is None else config
+    own = run.config.with_(**config.as_dict("runtime"), data_root=config.data_root)
+    key = fingerprint({"run": run.id, **{name: config.audit_key(name) for name in config.audit_names}})
+    file = run.path / "predictions.parquet"
+    if file.exists() and manifest_path(file).exists() and read_json(manifest_path(file))["fingerprint"] == key:
+        return run.predictions
+    training = pack_training(own)
+    files = {name: training[name] for name in HELD_OUT}
+    files |= {name: pack_audit(config, name) for name in config.audit_names}
+    framing = FaceDataset.load(training["train"]).attrs
+    model, parts = run.model(config.device), []
+    before = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        for name, path in files.items():
+            data = FaceDataset.load(path)
+            warn_on_framing(framing, data.attrs)
+            parts.append(_rows(own, run, name, data, logits(model, data.tensor()).numpy()))
+    finally:
+        torch.set_num_threads(before)
+    table = pd.concat(parts, ignore_index=True)
+    run.write_parquet(file.name, table, PREDICTIONS_SCHEMA, key)
+    return table
+
+
+def _rows(config: Config, run: Run, name: str, data: FaceDataset, scores: object) -> pd.DataFrame:
+    table = data.table.assign(run_id=run.id, model=config.arm, seed=config.seed, dataset=name, label=data.labels,
+                              score=scores)
+    return table.loc[:, list(PREDICTION_COLUMNS)]

@@ -1,0 +1,234 @@
+"""`fit`: train one arm with one seed, epoch by epoch, resumable, the same weights for the same seed.
+
+Nothing random carries over from step to step: each epoch's sampling plan and each step's augmentation and latent
+noise come from generators seeded with (seed, epoch, step). A killed training therefore resumes from its last
+finished epoch and ends with the very weights it would have had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from facebias import checkpoints
+from facebias.audit.thresholds import threshold_at_fpr
+from facebias.augmentation import augment
+from facebias.config import Config
+from facebias.dataset import FaceDataset
+from facebias.errors import FacebiasError
+from facebias.models import DBVAE, as_input, build_model, latent_means, logits, pick_device
+from facebias.pack import pack_training
+from facebias.progress import bar, headless, say
+from facebias.resampling import effective_sample_size, sampling_probabilities, share_by_group
+from facebias.runs import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
+from facebias.storage import atomic_write, folder_lock, sweep_stale, write_json, write_manifest
+
+GROUPINGS = ("gender", "skin_tone", "race")
+_FACES, _NEGATIVES, _STEP = 1, 2, 3  # which stream of random numbers
+
+
+@dataclass
+class _State:
+    """All that changes while a run trains."""
+
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    epoch: int  # finished epochs
+    history: list[dict[str, float]]
+    sampling: list[pd.DataFrame]
+    probability: np.ndarray  # of the last epoch
+
+
+def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> Run:
+    """Train the detector that `config` describes, or return the finished run if there is one.
+
+    Args:
+        config: one arm, one seed.
+        on_epoch: called with the history row after every epoch; without it progress is shown here.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        FacebiasError: data that cannot be packed, a folder in use, or a loss that is not finite.
+    """
+    run = Run.of(config)
+    if run.complete:
+        return run
+    files = pack_training(config)
+    with folder_lock(run.path), _threads(config.threads):
+        sweep_stale(run.path)
+        run.start(config)
+        train, validation = FaceDataset.load(files["train"]), FaceDataset.load(files["validation"])
+        _require_both(train, files["train"])
+        state = _begin(config, run, len(train.faces))
+        begun = time.monotonic()
+        with _progress(config, state.epoch, on_epoch) as report:
+            while state.epoch < config.epochs:
+                _epoch(config, state, train, validation)
+                checkpoints.save(run.path, state.epoch, _pack_state(state), config.run_id)
+                report(state.history[-1])
+        _finish(config, run, state, train, time.monotonic() - begun)
+    return run
+
+
+def _require_both(train: FaceDataset, path: Any) -> None:
+    if not len(train.faces) or not len(train.negatives):
+        raise FacebiasError("DATA", path, f"{len(train.faces)} faces and {len(train.negatives)} negatives",
+                            "Training needs both: raise train_size and negative_size")
+
+
+def _begin(config: Config, run: Run, faces: int) -> _State:
+    device = pick_device(config.device)
+    model = build_model(config).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    state = _State(model, optimizer, 0, [], [], np.full(faces, 1 / faces))
+    if saved := checkpoints.load(run.path, config.run_id):
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        state.epoch, state.history = saved["epoch"], saved["history"]
+        state.sampling = [pd.DataFrame(rows) for rows in saved["sampling"]]
+        state.probability = saved["probability"].numpy()
+    return state
+
+
+def _pack_state(state: _State) -> dict[str, Any]:
+    return {"model": state.model.state_dict(), "optimizer": state.optimizer.state_dict(), "epoch": state.epoch,
+            "history": state.history, "sampling": [frame.to_dict("list") for frame in state.sampling],
+            "probability": torch.from_numpy(state.probability)}
+
+
+def _epoch(config: Config, state: _State, train: FaceDataset, validation: FaceDataset) -> None:
+    pixels, device = train.tensor(), next(state.model.parameters()).device
+    state.probability = _probabilities(config, state.model, pixels[train.faces], len(train.faces))
+    plan = sampling_plan(config, state.epoch, train, state.probability)
+    sums = torch.zeros(4, dtype=torch.float64)
+    state.model.train()
+    for step, rows in enumerate(plan):
+        _set_learning_rate(config, state, step, len(plan))
+        draw = torch.Generator().manual_seed(_seed(config.seed, state.epoch, _STEP, step))
+        images = augment(as_input(pixels[rows], device), config, draw)
+        labels = torch.from_numpy(train.labels[rows]).to(device, torch.float32)
+        noise = torch.Generator(device).manual_seed(draw.initial_seed())
+        parts = state.model.loss(images, labels, config, noise)
+        if not math.isfinite(parts.total.item()):
+            raise FacebiasError("DIVERGED", f"{config.run_id} epoch {state.epoch + 1} step {step + 1}",
+                                f"the loss is {parts.total.item()}",
+                                "Lower learning_rate; the checkpoint of the last good epoch is kept")
+        state.optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()
+        state.optimizer.step()
+        sums += torch.stack([part.detach().cpu() for part in parts])
+    state.epoch += 1
+    _record(config, state, sums / len(plan), train, validation)
+
+
+def _probabilities(config: Config, model: torch.nn.Module, faces: Tensor, count: int) -> np.ndarray:
+    if config.resampling == "uniform" or not isinstance(model, DBVAE):
+        return np.full(count, 1 / count)
+    mu = latent_means(model, faces).numpy()
+    return sampling_probabilities(mu, config.alpha, config.bins, config.resampling, config.target_ess)
+
+
+def sampling_plan(config: Config, epoch: int, train: FaceDataset, probability: np.ndarray) -> list[np.ndarray]:
+    """The rows of each batch of one epoch: half faces, drawn with replacement by `probability`, half negatives.
+
+    Every arm draws faces in this one way (uniform arms with equal probabilities), and arms of the same seed see the
+    same negatives in the same order, so that arms differ in the probabilities alone.
+    """
+    half = config.batch_size // 2
+    steps = max(1, len(train.faces) // half)
+    rng = np.random.default_rng([config.seed, epoch, _FACES])
+    faces = train.faces[rng.choice(len(train.faces), size=steps * half, p=probability)]
+    rng = np.random.default_rng([config.seed, epoch, _NEGATIVES])
+    rounds = -(-steps * half // len(train.negatives))  # fewer negatives than faces: go through them again
+    negatives = np.concatenate([rng.permutation(train.negatives) for _ in range(rounds)])[: steps * half]
+    rows = np.concatenate([faces.reshape(steps, half), negatives.reshape(steps, half)], axis=1)
+    return list(rows)
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _set_learning_rate(config: Config, state: _State, step: int, steps: int) -> None:
+    # cosine to zero: the last epochs settle, so that seeds differ by what they learned and not by the last batch
+    done = (state.epoch + step / steps) / config.epochs
+    for group in state.optimizer.param_groups:
+        group["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _record(config: Config, state: _State, means: Tensor, train: FaceDataset, validation: FaceDataset) -> None:
+    row = dict(zip(("loss", "classification", "reconstruction", "kl"), means.tolist(), strict=True))
+    score = logits(state.model, validation.tensor()).numpy()
+    threshold = threshold_at_fpr(score[validation.negatives], config.fpr)
+    recall = float((score[validation.faces] >= threshold).mean()) if len(validation.faces) else math.nan
+    ess = effective_sample_size(state.probability)
+    state.history.append({"epoch": state.epoch, **row, "validation_recall": recall,
+                          "ess_share": ess / len(state.probability)})
+    faces = train.table.iloc[train.faces]
+    groups = tuple(name for name in GROUPINGS if (faces[name] != "").any())
+    frame = share_by_group(state.probability, faces, groups)
+    frame.insert(0, "epoch", state.epoch)
+    frame.insert(1, "ess", ess)
+    state.sampling.append(frame)
+
+
+def _finish(config: Config, run: Run, state: _State, train: FaceDataset, seconds: float) -> None:
+    run.write_csv("history.csv", pd.DataFrame(state.history))
+    run.write_csv("sampling.csv", pd.concat(state.sampling, ignore_index=True))
+    faces = pd.DataFrame({"row": train.faces, "image_id": train.table["image_id"].to_numpy()[train.faces],
+                          "probability": state.probability})
+    run.write_parquet("sampling_faces.parquet", faces, SAMPLING_SCHEMA, config.run_id)
+    with atomic_write(run.path / "weights.pt") as temporary:
+        torch.save({name: value.cpu().contiguous() for name, value in state.model.state_dict().items()}, temporary)
+    write_manifest(run.path / "weights.pt", WEIGHTS_SCHEMA, 1, config.run_id, architecture=architecture_of(config))
+    device = str(next(state.model.parameters()).device)
+    write_json(run.path / "DONE.json", {"run_id": run.id, "epochs": state.epoch, "threads": config.threads,
+                                        "device": device, "seconds_of_this_process": round(seconds, 1),
+                                        "torch": torch.__version__})
+    checkpoints.clear(run.path)
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _progress(config: Config, done: int, on_epoch: Callable[[dict[str, Any]], None] | None,
+              ) -> Iterator[Callable[[dict[str, Any]], None]]:
+    if on_epoch:
+        yield on_epoch
+    elif headless():
+        yield lambda row: say(f"{config.arm} seed {config.seed}  {describe(row, config)}")
+    else:
+        with bar(total=config.epochs, desc=f"{config.arm} seed {config.seed}", unit="epoch") as progress:
+            progress.update(done)
+
+            def show(row: dict[str, Any]) -> None:
+                progress.set_postfix_str(f"loss {row['loss']:.3f}")
+                progress.update(1)
+
+            yield show
+
+
+def describe(row: dict[str, Any], config: Config) -> str:
+    """One line of an epoch."""
+    return (f"epoch {row['epoch']:.0f}/{config.epochs}  loss {row['loss']:.4f}  "
+            f"validation recall {100 * row['validation_recall']:.1f} % at FPR {100 * config.fpr:g} %  "
+            f"ESS {100 * row['ess_share']:.0f} %")
