@@ -1,1 +1,58 @@
-__version__ = '0'
+"""facebias: audit face detectors for demographic bias.
+
+The words that this package uses, as the field does:
+
+face, non-face
+    What a detector tells apart, label 1 and 0. Non-faces carry no demographics.
+score
+    A detector's logit for one image: 0 is probability one half. Scores are stored, decisions never.
+threshold
+    The score from which an image is called a face. It is fixed on held-out non-faces at a stated false positive
+    rate (FPR), by the same rule for every detector, before any group is looked at.
+group
+    A cell of skin tone x gender, or race x gender, or a margin of one of them.
+TPR, recall
+    Share of a group's faces that are called faces. The paper calls it accuracy.
+gap
+    Recall of the best group minus that of the worst, in points; the null gap is the gap expected by chance alone if
+    all groups were equal.
+matched FPR
+    Groups and detectors are compared where each detector makes the same share of false alarms. A recall without a
+    false positive rate says nothing: lowering the threshold raises it for everybody.
+arm
+    One way of training: the standard CNN, the DB-VAE at one alpha, a control. Each has the same seeds.
+run
+    One training of one arm with one seed; a study is all runs of its arms.
+ITA
+    Individual typology angle of skin in CIELAB, in degrees; higher is lighter.
+ESS
+    Effective sample size of the sampling probabilities: how many images resampling in fact trains on.
+framing
+    How tightly a crop holds the face. One convention holds for training and audit.
+
+The flow, each stage reading only what the one before wrote: pack -> train -> score -> audit -> report.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Loaded when first asked for, so that the audit and its figures never import torch
+_PUBLIC = {
+    "Config": "config", "profile": "config", "FacebiasError": "errors", "FaceDataset": "dataset",
+    "pack_training": "pack", "pack_audit": "pack", "StandardCNN": "models", "DBVAE": "models",
+    "sampling_probabilities": "resampling", "fit": "training", "Run": "runs", "score": "scoring",
+    "Study": "study", "run_study": "study", "group_report": "audit", "GroupReport": "audit",
+}
+__all__ = list(_PUBLIC)  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f"facebias.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'facebias' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -6,7 +6,10 @@ they are themselves a remedy for dark faces and so an arm of the study (``-photo
 
 from __future__ import annotations
 
+import io
+
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
@@ -56,6 +59,14 @@ def _photometric(images: Tensor, generator: torch.Generator) -> Tensor:
     if len(blurred):
         images[blurred] = transforms.gaussian_blur(images[blurred], [7, 7], [sigma, sigma])
     for i in compressed.tolist():
-        pixels = images[i].mul(255).round().to(torch.uint8).cpu()
-        images[i] = transforms.jpeg(pixels, quality).to(images.device, images.dtype) / 255
+        images[i] = _compressed(images[i], quality)
     return images
+
+
+def _compressed(image: Tensor, quality: int) -> Tensor:
+    # Pillow: torchvision's own JPEG functions are deprecated
+    pixels = transforms.to_pil_image(image.cpu())
+    with io.BytesIO() as buffer:
+        pixels.save(buffer, "JPEG", quality=quality)
+        pixels = transforms.pil_to_tensor(Image.open(buffer))
+    return transforms.to_dtype(pixels, image.dtype, scale=True).to(image.device)

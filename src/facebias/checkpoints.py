@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
             if verify(path, SCHEMA)["fingerprint"] != key:
                 raise FacebiasError("CHECKPOINT", path, "belongs to another configuration", "Use another folder")
             return torch.load(path, weights_only=True, map_location="cpu")
-        except (FacebiasError, RuntimeError, EOFError) as error:
+        except (FacebiasError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             warnings.warn(f"{path.name} is not used: {error}", stacklevel=2)
             _remove(path)
     return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -22,12 +23,17 @@ NEGATIVE_SOURCES = ("synthetic", "folder", "lab")
 AUDIT_SOURCES = ("synthetic", "fairface", "utkface", "ppb")
 MODELS = ("standard_cnn", "db_vae")
 SIZES = ("lab", "paper")
+_IPYTHON = ("In", "Out", "exit", "quit", "open", "get_ipython")  # names that every kernel has
+DEVICES = ("auto", "cpu", "cuda", "mps")
 RULES = ("uniform", "max", "product", "tempered")
 
 
-def _at(stage: str, default: Any, *, among: tuple[str, ...] = (), low: float = -math.inf, high: float = math.inf,
-        ) -> Any:
-    return field(default=default, metadata={"stage": stage, "among": among, "low": low, "high": high})
+ARM_FIELDS = ("model", "resampling", "alpha", "photometric", "seed")  # what an arm and its seed decide in a study
+
+
+def _at(stage: str, default: Any, text: str, *, among: tuple[str, ...] = (), low: float = -math.inf,
+        high: float = math.inf) -> Any:
+    return field(default=default, metadata={"stage": stage, "help": text, "among": among, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -39,56 +45,56 @@ class Config:
     """
 
     # What the detectors are trained on, and what they are audited on
-    train_faces: str = _at("data", "synthetic", among=FACE_SOURCES)
-    negatives: str = _at("data", "synthetic", among=NEGATIVE_SOURCES)
-    audit_sets: str = _at("audit_data", "synthetic")  # comma-separated, of AUDIT_SOURCES
-    data_root: str = _at("data", "data/raw")  # holds celeba/, fairface/, utkface/, nonfaces/, ppb/, lab/
-    train_size: int = _at("data", 8000, low=0)  # faces at most, over all splits; 0 means all
-    negative_size: int = _at("data", 12000, low=0)  # negative crops at most, over all splits; 0 means all
-    audit_size: int = _at("audit_data", 4000, low=0)  # faces at most an audit set; 0 means all
-    crops_per_picture: int = _at("data", 4, low=1, high=1000)  # seeded random crops of each negative picture
-    validation_share: float = _at("data", 0.15, low=0.01, high=0.5)  # by identity; fixes the thresholds
-    test_share: float = _at("data", 0.15, low=0.01, high=0.5)  # by identity; recall and FPR are measured here
-    dark_share: float = _at("data", 0.06, low=0, high=1)  # rendered training faces with brown or dark skin
-    women_share: float = _at("data", 0.6, low=0, high=1)  # rendered training faces that are women
-    data_seed: int = _at("data", 0, low=0, high=2**31 - 1)  # splits, crops and rendering
+    train_faces: str = _at("data", "synthetic", "source of training faces", among=FACE_SOURCES)
+    negatives: str = _at("data", "synthetic", "source of non-faces", among=NEGATIVE_SOURCES)
+    audit_sets: str = _at("audit_data", "synthetic", f"audit sets, of {', '.join(AUDIT_SOURCES)}")
+    data_root: str = _at("data", "data/raw", "folder that holds celeba/, fairface/, utkface/, nonfaces/, ppb/, lab/")
+    train_size: int = _at("data", 8000, "faces at most, over all splits; 0 for all", low=0)
+    negative_size: int = _at("data", 12000, "negative crops at most, over all splits; 0 for all", low=0)
+    audit_size: int = _at("audit_data", 4000, "faces at most in an audit set; 0 for all", low=0)
+    crops_per_picture: int = _at("data", 4, "random crops of each negative picture", low=1, high=1000)
+    validation_share: float = _at("data", 0.15, "share of identities that fix thresholds", low=0.01, high=0.5)
+    test_share: float = _at("data", 0.15, "share of identities held out to the end", low=0.01, high=0.5)
+    dark_share: float = _at("data", 0.06, "rendered training faces: share with brown or dark skin", low=0, high=1)
+    women_share: float = _at("data", 0.6, "rendered training faces: share of women", low=0, high=1)
+    data_seed: int = _at("data", 0, "seed of splits, crops and rendering", low=0, high=2**31 - 1)
 
-    # The network and its loss (dbvae.md; c1, c2, c3 of the paper's eq. 1)
-    model: str = _at("train", "db_vae", among=MODELS)
-    size: str = _at("train", "lab", among=SIZES)
-    latents: int = _at("train", 100, low=1, high=4096)
-    classification_weight: float = _at("train", 1.0, low=0)
-    reconstruction_weight: float = _at("train", 1.0, low=0)
-    kl_weight: float = _at("train", 0.0005, low=0)
+    # The network and its loss (weights c1, c2, c3 of the paper's eq. 1)
+    model: str = _at("train", "db_vae", "network (set by the arm)", among=MODELS)
+    size: str = _at("train", "lab", "size of the network", among=SIZES)
+    latents: int = _at("train", 100, "latent dimensions k", low=1, high=4096)
+    classification_weight: float = _at("train", 1.0, "c1, of the cross-entropy", low=0)
+    reconstruction_weight: float = _at("train", 1.0, "c2, of the mean absolute error of pixels", low=0)
+    kl_weight: float = _at("train", 0.0005, "c3, of the Kullback-Leibler divergence", low=0)
 
     # Which faces an epoch draws
-    resampling: str = _at("train", "max", among=RULES)
-    alpha: float = _at("train", 0.01, low=0)
-    bins: int = _at("train", 10, low=2, high=1024)
-    target_ess: float = _at("train", 0.5, low=0.001, high=1)  # `tempered`: effective share of the faces
+    resampling: str = _at("train", "max", "rule from densities to probabilities (set by the arm)", among=RULES)
+    alpha: float = _at("train", 0.01, "added to the densities; larger is closer to uniform (set by the arm)", low=0)
+    bins: int = _at("train", 10, "bins of each latent's histogram", low=2, high=1024)
+    target_ess: float = _at("train", 0.5, "effective share of the faces, rule tempered", low=0.001, high=1)
 
     # The optimisation
-    epochs: int = _at("train", 10, low=1, high=100000)
-    batch_size: int = _at("train", 64, low=4, high=65536)
-    learning_rate: float = _at("train", 0.001, low=1e-8, high=10)
-    flip: bool = _at("train", True)
-    scale: float = _at("train", 0.15, low=0, high=0.5)  # side of the crop drawn from 1 +- scale
-    shift: float = _at("train", 0.05, low=0, high=0.5)  # centre moved by at most this share of the side
-    photometric: bool = _at("train", False)  # brightness, contrast, blur and compression
-    seed: int = _at("train", 0, low=0, high=2**31 - 1)
+    epochs: int = _at("train", 10, "passes over as many draws as there are faces", low=1, high=100000)
+    batch_size: int = _at("train", 64, "images a step, half of them faces", low=4, high=65536)
+    learning_rate: float = _at("train", 0.001, "of Adam, at the start of a cosine to 0", low=1e-8, high=10)
+    flip: bool = _at("train", True, "mirror half of the images")
+    scale: float = _at("train", 0.15, "side of the view drawn from 1 - scale .. 1 + scale", low=0, high=0.5)
+    shift: float = _at("train", 0.05, "centre moved by at most this share of the side", low=0, high=0.5)
+    photometric: bool = _at("train", False, "vary brightness, contrast, blur, compression (set by the arm)")
+    seed: int = _at("train", 0, "seed of weights and draws (set by the study)", low=0, high=2**31 - 1)
 
     # The study: which detectors, how often, judged at which false positive rate
-    arms: str = _at("study", "cnn,dbvae-0.01,dbvae-0.001")
-    seeds: int = _at("study", 3, low=1, high=1000)
-    fpr: float = _at("study", 0.01, low=1e-6, high=0.5)
+    arms: str = _at("study", "cnn,dbvae-0.01,dbvae-0.001", "detectors compared: cnn, vae, dbvae-ALPHA, tempered, ...")
+    seeds: int = _at("study", 3, "trainings of each arm", low=1, high=1000)
+    fpr: float = _at("study", 0.01, "false positive rate at which groups are compared", low=1e-6, high=0.5)
 
     # Where and on what; without influence on what is learned but for rounding
-    runs_dir: str = _at("runtime", "runs")
-    data_dir: str = _at("runtime", "data")
-    figures_dir: str = _at("runtime", "figures")
-    device: str = _at("runtime", "auto", among=("auto", "cpu", "cuda", "mps"))
-    threads: int = _at("runtime", 1, low=1, high=1024)  # of one training
-    workers: int = _at("runtime", 2, low=1, high=1024)  # trainings, or decoding processes, at a time
+    runs_dir: str = _at("runtime", "runs", "folder of the runs")
+    data_dir: str = _at("runtime", "data", "folder of the packed files")
+    figures_dir: str = _at("runtime", "figures", "folder of the figures and the CSV behind each")
+    device: str = _at("runtime", "auto", "auto takes CUDA, then MPS, then the CPU", among=DEVICES)
+    threads: int = _at("runtime", 1, "threads of one training", low=1, high=1024)
+    workers: int = _at("runtime", 2, "trainings, or decoding processes, at a time", low=1, high=1024)
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -123,6 +129,24 @@ class Config:
                 raise FacebiasError("CONFIG", name, "no such setting",
                                     f"See facebias train --help for all of them{_nearest(name, known)}")
         return cls(**values)
+
+    @classmethod
+    def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:
+        """The configuration that a notebook's parameters cell, and what papermill injected below it, spell out.
+
+        Papermill only warns of an unknown name, so every plain value in the notebook's namespace is taken for a
+        parameter: call this before any other variable is made.
+
+        Raises:
+            FacebiasError: an unknown name, a wrong type, or a setting that the arms of a study decide.
+        """
+        plain = {name: value for name, value in namespace.items() if not name.startswith("_") and name not in _IPYTHON
+                 and isinstance(value, (str, int, float, list, tuple, dict, set, type(None)))}
+        for name in ARM_FIELDS:
+            if name in plain:
+                raise FacebiasError("CONFIG", name, "is decided by arms and seeds in a study",
+                                    "Set arms (for example cnn,dbvae-0.05) or seeds instead")
+        return cls.make(**plain)
 
     def with_(self, **values: Any) -> Self:
         """The same configuration with some values changed; checked again."""
@@ -178,12 +202,17 @@ class Config:
     def study_id(self) -> str:
         """Training source, audit sets and fingerprint of the whole study, seeds and arms included."""
         values = self._identifying("data", "audit_data", "train", "study")
-        return f"{self.train_faces}-on-{'-'.join(self.audit_names)}-{fingerprint(values)}"
+        return f"{self.figures_name}-{fingerprint(values)}"
 
     def _identifying(self, *stages: str) -> dict[str, Any]:
         values = self.as_dict(*stages)
         values.pop("data_root", None)
         return values
+
+    @property
+    def figures_name(self) -> str:
+        """Folder of the study's figures within `figures/`: what was trained on, and audited on."""
+        return f"{self.train_faces}-on-{'-'.join(self.audit_names)}"
 
     @property
     def synthetic(self) -> bool:
@@ -216,7 +245,7 @@ def parse_arm(arm: str) -> dict[str, Any]:
         rule = "max" if kind == "dbvae" else "product"
         return {"model": "db_vae", "resampling": rule, "alpha": float(alpha), **photometric}
     raise FacebiasError("CONFIG", "arms", f"{arm!r} names no arm",
-                        "Use cnn, vae, dbvae-0.01 (any alpha), product-0.01, tempered, with -photometric behind if wanted")
+                        "Use cnn, vae, tempered, dbvae-0.01 or product-0.01 (any alpha), or each with -photometric")
 
 
 PROFILES: dict[str, dict[str, Any]] = {
@@ -243,8 +272,8 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
     # bool is an int to Python and 1 is a float to the reader: say exactly which are taken
     right = type(value) is expected or (expected is float and type(value) is int)
     if not right:
-        raise FacebiasError("CONFIG", spec.name, f"expected {expected.__name__}, found {type(value).__name__} {value!r}",
-                            f"Give it like {spec.default!r}")
+        raise FacebiasError("CONFIG", spec.name, f"expected {expected.__name__}, found {type(value).__name__} "
+                            f"{value!r}", f"Give it like {spec.default!r}")
     if among := spec.metadata["among"]:
         if value not in among:
             raise FacebiasError("CONFIG", spec.name, f"{value!r} is not one of {', '.join(among)}",

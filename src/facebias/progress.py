@@ -30,6 +30,14 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def tidy() -> None:
+    """Drop the lines of progress from the cell's output when the work is done: they were for whoever waited."""
+    if in_jupyter() and headless():
+        from IPython.display import clear_output
+
+        clear_output()
+
+
 class Lines:
     """The part of tqdm's interface that we use, as a line now and then and one at the end."""
 

@@ -34,21 +34,22 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
     """
     config = run.config if config is None else config
     own = run.config.with_(**config.as_dict("runtime"), data_root=config.data_root)
-    key = fingerprint({"run": run.id, **{name: config.audit_key(name) for name in config.audit_names}})
-    file = run.path / "predictions.parquet"
-    if file.exists() and manifest_path(file).exists() and read_json(manifest_path(file))["fingerprint"] == key:
-        return run.predictions
     training = pack_training(own)
     files = {name: training[name] for name in HELD_OUT}
     files |= {name: pack_audit(config, name) for name in config.audit_names}
-    framing = FaceDataset.load(training["train"]).attrs
+    # the bytes that are scored, not only their settings: a set packed anew is scored anew
+    key = fingerprint({"run": run.id, **{name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}})
+    file = run.path / "predictions.parquet"
+    if file.exists() and manifest_path(file).exists() and read_json(manifest_path(file))["fingerprint"] == key:
+        return run.predictions
+    train = FaceDataset.load(training["train"])
     model, parts = run.model(config.device), []
     before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
         for name, path in files.items():
             data = FaceDataset.load(path)
-            warn_on_framing(framing, data.attrs)
+            warn_on_framing(train, data)
             parts.append(_rows(own, run, name, data, logits(model, data.tensor()).numpy()))
     finally:
         torch.set_num_threads(before)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from facebias.config import Config
 from facebias.pack import pack_audit, pack_training
-from facebias.progress import bar, headless, say
+from facebias.progress import bar, headless, say, tidy
 from facebias.runs import Run
 from facebias.training import describe, fit
 
@@ -71,6 +71,7 @@ def run_study(config: Config) -> Study:
         _one_by_one(todo)
     else:
         _side_by_side(todo, config.workers)
+    tidy()
     return Study(config, tuple(Run.of(one) for one in todo))
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ import torch
 from torch import Tensor
 
 from facebias import checkpoints
-from facebias.audit.thresholds import threshold_at_fpr
+from facebias.audit.thresholds import threshold
 from facebias.augmentation import augment
 from facebias.config import Config
 from facebias.dataset import FaceDataset
@@ -30,7 +32,16 @@ from facebias.pack import pack_training
 from facebias.progress import bar, headless, say
 from facebias.resampling import effective_sample_size, sampling_probabilities, share_by_group
 from facebias.runs import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
-from facebias.storage import atomic_write, folder_lock, sweep_stale, write_json, write_manifest
+from facebias.storage import (
+    atomic_write,
+    code_version,
+    folder_lock,
+    manifest_path,
+    read_json,
+    sweep_stale,
+    write_json,
+    write_manifest,
+)
 
 GROUPINGS = ("gender", "skin_tone", "race")
 _FACES, _NEGATIVES, _STEP = 1, 2, 3  # which stream of random numbers
@@ -61,10 +72,10 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     Raises:
         FacebiasError: data that cannot be packed, a folder in use, or a loss that is not finite.
     """
-    run = Run.of(config)
+    run, files = Run.of(config), pack_training(config)
     if run.complete:
+        _warn_on_other_data(run, files["train"])
         return run
-    files = pack_training(config)
     with folder_lock(run.path), _threads(config.threads):
         sweep_stale(run.path)
         run.start(config)
@@ -81,7 +92,13 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     return run
 
 
-def _require_both(train: FaceDataset, path: Any) -> None:
+def _warn_on_other_data(run: Run, train: Path) -> None:
+    if read_json(run.path / "DONE.json")["train_sha256"] != read_json(manifest_path(train))["sha256"]:
+        warnings.warn(f"{run.id} was trained on other bytes than {train.name} holds now; delete its folder to train anew",
+                      stacklevel=3)
+
+
+def _require_both(train: FaceDataset, path: Path) -> None:
     if not len(train.faces) or not len(train.negatives):
         raise FacebiasError("DATA", path, f"{len(train.faces)} faces and {len(train.negatives)} negatives",
                             "Training needs both: raise train_size and negative_size")
@@ -170,8 +187,8 @@ def _set_learning_rate(config: Config, state: _State, step: int, steps: int) -> 
 def _record(config: Config, state: _State, means: Tensor, train: FaceDataset, validation: FaceDataset) -> None:
     row = dict(zip(("loss", "classification", "reconstruction", "kl"), means.tolist(), strict=True))
     score = logits(state.model, validation.tensor()).numpy()
-    threshold = threshold_at_fpr(score[validation.negatives], config.fpr)
-    recall = float((score[validation.faces] >= threshold).mean()) if len(validation.faces) else math.nan
+    fixed = threshold(score[validation.negatives], f"fpr={config.fpr:g}", warn=False)
+    recall = float((score[validation.faces] >= fixed.value).mean()) if len(validation.faces) else math.nan
     ess = effective_sample_size(state.probability)
     state.history.append({"epoch": state.epoch, **row, "validation_recall": recall,
                           "ess_share": ess / len(state.probability)})
@@ -195,7 +212,8 @@ def _finish(config: Config, run: Run, state: _State, train: FaceDataset, seconds
     device = str(next(state.model.parameters()).device)
     write_json(run.path / "DONE.json", {"run_id": run.id, "epochs": state.epoch, "threads": config.threads,
                                         "device": device, "seconds_of_this_process": round(seconds, 1),
-                                        "torch": torch.__version__})
+                                        "torch": torch.__version__, "code_version": code_version(),
+                                        "train_sha256": read_json(manifest_path(train.path))["sha256"]})
     checkpoints.clear(run.path)
 
 
