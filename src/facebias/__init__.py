@@ -45,7 +45,7 @@ _PUBLIC = {
     "sampling_probabilities": "resampling", "fit": "training", "Run": "runs", "score": "scoring",
     "Study": "study", "run_study": "study", "group_report": "audit", "GroupReport": "audit",
 }
-__all__ = list(_PUBLIC)  # noqa: PLE0604
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

@@ -26,6 +26,7 @@ EVERYTHING = ("data", "audit_data", "train", "study", "runtime")
 def train(config: Config) -> None:
     """Train one detector; a finished one is found, an interrupted one goes on.
 
+    \b
     Example: facebias train --model standard_cnn --epochs 2 --train-size 600 --negative-size 600
     """
     from facebias.training import fit
@@ -39,6 +40,7 @@ def score(runs: Annotated[list[str], typer.Argument(help="Runs: folder, id, or t
           config: Config, data_root: Annotated[str, typer.Option(help="Folder of the raw photographs.")] = "") -> None:
     """Write a run's predictions.parquet: its logit for every held-out image and every face of the audit sets.
 
+    \b
     Example: facebias score cnn-s0 --audit-sets synthetic --audit-size 600
     """
     from facebias.runs import Run
@@ -60,6 +62,7 @@ def audit(runs: Annotated[list[str], typer.Argument(help="Scored runs: folder, i
           out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("audit")) -> None:
     """Compare groups at matched false positive rates: the group report, its figures and the verdict.
 
+    \b
     Example: facebias audit cnn-s0 dbvae-0.01-s0 --out audit
     """
     import pandas as pd
@@ -77,6 +80,7 @@ def audit(runs: Annotated[list[str], typer.Argument(help="Scored runs: folder, i
 def study(config: Config) -> None:
     """Train, score and audit every arm with every seed; finished runs are kept, so it can be stopped and resumed.
 
+    \b
     Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
     """
     from facebias.findings import write_study
@@ -94,6 +98,7 @@ def notebook(config: Config,
              = "Bias_in_face_detection.ipynb") -> None:
     """Execute a notebook of the study headlessly, with progress, and export it to HTML.
 
+    \b
     Example: facebias notebook --epochs 2 --seeds 1 --train-size 600 --negative-size 600
     """
     from facebias.notebooks import execute

@@ -48,6 +48,6 @@ def _annotation(spec: Any) -> Any:
     flag = "--" + spec.name.replace("_", "-")
     flags = [f"{flag}/--no-{flag[2:]}"] if isinstance(spec.default, bool) else [flag]
     among = f" ({', '.join(spec.metadata['among'])})" if spec.metadata["among"] else ""
-    option = typer.Option(*flags, help=f"{spec.metadata['help'].capitalize()}{among}; {spec.default} unless told.",
-                          show_default=False, rich_help_panel=f"Settings: {spec.metadata['stage'].replace('_', ' ')}")
+    text = spec.metadata["help"][0].upper() + spec.metadata["help"][1:]
+    option = typer.Option(*flags, help=f"{text}{among}; {spec.default} unless told.", show_default=False)
     return Annotated[Optional[type(spec.default)], option]  # noqa: UP045 - typer reads this at run time

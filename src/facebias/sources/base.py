@@ -6,6 +6,7 @@ decoding is done later, once, in `facebias.pack`. Rendered and already packed so
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,12 @@ FACTOR_PREFIX = "factor_"  # ground truth of rendered images, one column a facto
 
 GENDERS = ("Female", "Male")
 
+# The one framing of training and audit: dlib's face chip with padding 0.25, as FairFace and UTKFace were cut.
+# Eye centres are 0.35 of the side apart, centred, 0.31 of the side below the top.
+TIGHT = "tight"
+EYE_DISTANCE = 0.35
+EYE_HEIGHT = 0.31
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -32,6 +39,14 @@ class Box:
     left: float
     top: float
     side: float
+
+
+class Crop(Protocol):
+    """A rule that needs the picture's size first, which is known when it is decoded. Picklable, equal by value."""
+
+    def box(self, width: int, height: int) -> Box:
+        """The square to cut from an upright picture of `width` x `height` pixels."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +60,7 @@ class Sample:
         where: file and row that named it, for messages and for the table.
         path: the picture's file, or the archive or table that holds it.
         member: name of the zip entry, or row of the parquet file; "" where `path` is the picture.
-        crop: a `Box`, or a float: the central square of that share of the shorter side.
+        crop: a `Box`, a float (the central square of that share of the shorter side), or a `Crop` rule.
         sha256: expected hash of the picture's bytes where the source publishes it, else "".
     """
 
@@ -55,7 +70,7 @@ class Sample:
     where: str
     path: Path
     member: str = ""
-    crop: Box | float = 1.0
+    crop: Box | float | Crop = 1.0
     race: str = ""
     gender: str = ""
     age: str = ""
@@ -72,6 +87,18 @@ class Block:
 
 
 class Source(Protocol):
-    """Something that yields samples in a stable order."""
+    """Something that yields samples in a stable order, the same at each pass.
+
+    Attributes:
+        name: as in `Config`, for example "celeba".
+        framing: the convention its crops follow, "tight" for faces that match the audit sets (see `TIGHT`).
+        rule: how the crop is made, in words, for the record.
+        counts: what was left out and why, filled while iterating.
+    """
+
+    name: str
+    framing: str
+    rule: str
+    counts: Counter[str]
 
     def __iter__(self) -> Iterator[Sample]: ...

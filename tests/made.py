@@ -1,0 +1,67 @@
+"""Pictures and small data sets in their official layouts, made for tests: noise and gradients, no photographs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def pixels(seed: int, width: int = 100, height: int = 100) -> np.ndarray:
+    """uint8 (height, width, 3): a smooth random picture, another for each seed."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def encoded(image: np.ndarray | Image.Image, kind: str = "JPEG", **options) -> bytes:
+    """The bytes of a picture file."""
+    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def write(path: Path, data: bytes | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def picture(path: Path, seed: int, width: int = 100, height: int = 100) -> Path:
+    return write(path, encoded(pixels(seed, width, height)))
+
+
+def celeba(root: Path, count: int = 12, people: int = 4, size: tuple[int, int] = (178, 218)) -> Path:
+    names = [f"{i:06d}.jpg" for i in range(1, count + 1)]
+    for i, name in enumerate(names):
+        picture(root / "img_align_celeba" / name, i, *size)
+    rows = [f"{name} {1 if i % 3 == 0 else -1:2d} -1" for i, name in enumerate(names)]
+    write(root / "list_attr_celeba.txt", "\n".join([str(count), "Male Young ", *rows]) + "\n")
+    write(root / "identity_CelebA.txt", "".join(f"{name} {i % people + 1}\n" for i, name in enumerate(names)))
+    write(root / "list_eval_partition.txt", "".join(f"{name} {i % 3}\n" for i, name in enumerate(names)))
+    return root
+
+
+def fairface(root: Path, count: int = 6, start: int = 100) -> Path:
+    rows = ["file,age,gender,race,service_test"]
+    for i in range(1, count + 1):
+        picture(root / "train" / f"{i}.jpg", start + i)
+        rows.append(f"train/{i}.jpg,20-29,{('Female', 'Male')[i % 2]},{('Black', 'White', 'Indian')[i % 3]},True")
+    write(root / "fairface_label_train.csv", "\n".join(rows) + "\n")
+    return root
+
+
+def nonfaces(root: Path, count: int = 8, start: int = 200) -> Path:
+    for i in range(count):
+        picture(root / f"class{i % 2}" / f"{i}.jpg", start + i, 140, 100)
+    return root
+
+
+def raw(root: Path) -> Path:
+    """data/raw in small: celeba, fairface and nonfaces."""
+    celeba(root / "celeba", 40, 20)
+    fairface(root / "fairface")
+    nonfaces(root / "nonfaces", 30)
+    return root

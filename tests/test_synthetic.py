@@ -1,0 +1,280 @@
+"""Rendered faces and negatives: reproducible, balanced or skewed as asked, with true skin colour and fair light."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from skimage.color import rgb2lab
+
+from facebias.errors import FacebiasError
+from facebias.skin_tone import CLASSES, classify_ita, ita
+from facebias.sources.base import GENDERS, TABLE_COLUMNS, Block
+from facebias.sources.synthetic import Difficulty, blocks, render_faces, render_negatives, skin_albedo, skin_lab
+from facebias.sources.synthetic.camera import develop
+from facebias.sources.synthetic.cells import draw_cells, tone_shares
+from facebias.sources.synthetic.colour import encode_srgb, melanin_for
+from facebias.sources.synthetic.draw import Factors
+from facebias.sources.synthetic.faces import face_light
+from facebias.sources.synthetic.factors import draw_factors, draw_photo, draw_pose
+from facebias.sources.synthetic.shape import build_head
+
+# Frontal, evenly lit, nothing in front, a perfect camera
+PLAIN = Difficulty(yaw=0, pitch=0, roll=0, scale=0, shift=0, exposure=0, azimuth=0, elevation=0, tint=0,
+                   ambient=(0.6, 0.6), contrast=(1, 1), grey=0, occluder=0, covering=0, glasses=0, blur=0.3, noise=0,
+                   jpeg=(95, 95))
+
+
+@pytest.fixture(scope="module")
+def audit() -> Block:
+    return render_faces(480, 5)
+
+
+@pytest.fixture(scope="module")
+def negatives() -> Block:
+    return render_negatives(240, 5)
+
+
+def joined(parts: list[Block]) -> tuple[np.ndarray, pd.DataFrame]:
+    return np.concatenate([p.images for p in parts]), pd.concat([p.table for p in parts], ignore_index=True)
+
+
+# --- the same images, always -----------------------------------------------------------------------------------
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(audit):
+    again = render_faces(96, 5)
+    assert np.array_equal(again.images, audit.images[:96])
+    assert not np.array_equal(render_faces(48, 6).images, audit.images[:48])
+
+
+@pytest.mark.parametrize(("start", "n"), [(0, 1), (47, 2), (50, 13), (95, 50)])
+def test_an_image_does_not_depend_on_the_size_or_the_start_of_the_request(audit, start, n):
+    some = render_faces(n, 5, start=start)
+    assert np.array_equal(some.images, audit.images[start:start + n])
+    pd.testing.assert_frame_equal(some.table, audit.table[start:start + n].reset_index(drop=True))
+
+
+def test_two_processes_give_what_one_gives():
+    alone = joined(list(blocks("negatives", 500, 3, start=20)))
+    together = joined(list(blocks("negatives", 500, 3, start=20, workers=2)))
+    assert np.array_equal(alone[0], together[0])
+    pd.testing.assert_frame_equal(alone[1], together[1])
+    assert np.array_equal(alone[0], render_negatives(500, 3, start=20).images)
+
+
+def test_blocks_cover_the_request_once_and_keep_the_shares():
+    parts = list(blocks("faces", 370, 8, dark_share=0.06, women_share=0.6, start=30))
+    table = joined(parts)[1]
+    assert len(parts) == 2
+    assert table.image_id.tolist() == [f"face-{i:07d}" for i in range(30, 400)]
+    assert (table.gender == "Female").mean() == pytest.approx(0.6, abs=0.02)
+
+
+def test_nothing_asked_gives_nothing_with_all_columns():
+    empty = render_faces(0, 1)
+    assert empty.images.shape == (0, 64, 64, 3)
+    assert list(empty.table.columns) == list(render_faces(1, 1).table.columns)
+    assert list(blocks("faces", 0, 1)) == []
+
+
+# --- what the table says ---------------------------------------------------------------------------------------
+def test_faces_come_with_the_whole_table_and_their_factors(audit):
+    table = audit.table
+    assert audit.images.shape == (480, 64, 64, 3)
+    assert audit.images.dtype == np.uint8
+    assert tuple(table.columns[:len(TABLE_COLUMNS)]) == TABLE_COLUMNS
+    assert table.identity.is_unique
+    assert (table.label == 1).all()
+    assert table["where"][7] == "rendered seed=5 index=7"
+    wanted = {"melanin", "haemoglobin", "exposure", "azimuth", "elevation", "light_colour_r", "yaw", "pitch", "roll",
+              "hair", "beard", "glasses", "covering", "expression", "background", "blur", "noise", "jpeg"}
+    assert wanted <= {name.removeprefix("factor_") for name in table.columns if name.startswith("factor_")}
+    assert not table.isna().any(axis=None)
+
+
+def test_identities_of_two_seeds_or_kinds_never_meet(audit, negatives):
+    others = render_faces(48, 6).table.identity
+    assert not set(audit.table.identity) & (set(others) | set(negatives.table.identity))
+
+
+# --- who is shown ----------------------------------------------------------------------------------------------
+def test_the_audit_set_has_the_same_number_of_faces_in_each_cell(audit):
+    counts = audit.table.groupby(["skin_tone", "gender"]).size()
+    assert len(counts) == len(CLASSES) * len(GENDERS)
+    assert (counts == 40).all()
+
+
+def test_the_training_set_is_skewed_as_asked():
+    table = render_faces(480, 2, dark_share=0.06, women_share=0.6).table
+    share = table.skin_tone.value_counts(normalize=True)
+    assert share["brown"] + share["dark"] == pytest.approx(0.06, abs=0.011)
+    assert share["light"] > share["tan"] > share["dark"] > 0
+    assert (table.gender == "Female").mean() == pytest.approx(0.6, abs=0.011)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_shares_of_nothing_and_of_everything_are_kept(share):
+    tone, woman = draw_cells(np.random.default_rng(0), 48, share, share)
+    assert ((tone >= 4) == bool(share)).all()
+    assert (woman == bool(share)).all()
+
+
+def test_tone_shares_sum_to_one():
+    for dark in (None, 0.0, 0.06, 1.0):
+        assert tone_shares(dark).sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize(("call", "setting"), [
+    (lambda: render_faces(1, 0, dark_share=1.5), "dark_share"),
+    (lambda: render_faces(1, 0, women_share=-0.1), "women_share"),
+    (lambda: render_faces(-1, 0), "n"), (lambda: render_negatives(1, -3), "seed"),
+    (lambda: render_faces(1, 0, start=-1), "start"), (lambda: list(blocks("cats", 1, 0)), "kind")])
+def test_a_wrong_request_is_refused_by_name(call, setting):
+    with pytest.raises(FacebiasError) as error:
+        call()
+    assert error.value.where == setting
+    assert "\n" not in str(error.value)
+
+
+# --- skin ------------------------------------------------------------------------------------------------------
+def test_more_melanin_is_darker_and_lowers_ita():
+    lab = skin_lab(np.linspace(0, 1, 60), np.full(60, 0.5))
+    assert (np.diff(lab[:, 0]) < 0).all()
+    assert (np.diff(ita(lab)) < 0).all()
+
+
+def test_more_haemoglobin_is_redder():
+    lab = skin_lab(np.full(20, 0.3), np.linspace(0, 1, 20))
+    assert (np.diff(lab[:, 1]) > 0).all()
+
+
+def test_melanin_alone_reaches_every_class_for_any_haemoglobin_drawn():
+    for haemoglobin in (0.2, 0.75):
+        classes = classify_ita(ita(skin_lab(np.linspace(0, 1, 200), np.full(200, haemoglobin))))
+        assert set(classes) == set(CLASSES)
+
+
+def test_skin_stays_in_the_gamut_and_in_the_hues_of_skin():
+    melanin, haemoglobin = np.meshgrid(np.linspace(0, 0.97, 30), np.linspace(0.2, 0.75, 10))
+    albedo = skin_albedo(melanin, haemoglobin)
+    assert albedo.shape == (10, 30, 3)
+    assert albedo.min() > 0.01
+    assert albedo.max() < 0.8
+    lab = skin_lab(melanin, haemoglobin)
+    hue = np.degrees(np.arctan2(lab[..., 2], lab[..., 1]))
+    assert 40 < hue.min() < hue.max() < 80
+    assert lab[..., 2].max() < 26
+
+
+def test_melanin_is_found_for_a_wanted_ita():
+    wanted, haemoglobin = np.array([50.0, 35, 20, -10, -50]), np.full(5, 0.4)
+    assert ita(skin_lab(melanin_for(wanted, haemoglobin), haemoglobin)) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_the_table_tells_the_colour_of_the_skin_model(audit):
+    factors = audit.table
+    lab = skin_lab(factors.factor_melanin, factors.factor_haemoglobin)
+    assert factors.ita.to_numpy() == pytest.approx(ita(lab), abs=1e-3)
+    assert factors.l_star.to_numpy() == pytest.approx(lab[:, 0], abs=1e-3)
+    assert (factors.skin_tone == classify_ita(ita(lab))).all()
+
+
+def test_encoding_agrees_with_the_standards_round_numbers():
+    linear = np.array([0.0, 0.0031308, 0.2140411, 1.0])
+    assert encode_srgb(linear) == pytest.approx([0, 0.04045, 0.5, 1], abs=1e-4)
+
+
+def test_a_forehead_in_plain_light_has_the_lightness_order_of_its_ita():
+    block = render_faces(192, 9, difficulty=PLAIN)
+    cheeks = rgb2lab(block.images[:, 30:36, 20:24] / 255).reshape(192, -1, 3)
+    lightness = np.median(cheeks[..., 0], axis=1)
+    assert np.corrcoef(lightness, block.table.l_star)[0, 1] > 0.9
+
+
+# --- fair light ------------------------------------------------------------------------------------------------
+def test_light_and_camera_are_drawn_without_regard_to_tone_and_gender():
+    """The same random stream gives the same photograph's factors to other people."""
+    n, drawn = 24, []
+    for tone, woman in ((0, True), (5, False)):
+        factors = draw_factors(np.random.default_rng(4), np.full(n, tone), np.full(n, woman), Difficulty())
+        drawn.append(factors.values)
+    rng = np.random.default_rng(0)
+    for name in (*draw_pose(rng, 2, Difficulty()), *draw_photo(rng, 2, Difficulty())):
+        assert np.array_equal(drawn[0][name], drawn[1][name]), name
+
+
+def test_dark_faces_are_seen_in_good_and_in_poor_light(audit):
+    dark = audit.table[audit.table.skin_tone == "dark"]
+    assert dark.factor_exposure.max() > 0.8
+    assert dark.factor_exposure.min() < -0.5
+
+
+# --- framing and pictures --------------------------------------------------------------------------------------
+def test_eyes_lie_where_the_tight_framing_puts_them():
+    rng = np.random.default_rng(3)
+    factors = draw_factors(rng, np.full(48, 2), np.zeros(48, bool), PLAIN)
+    factors.values |= {"eyes_shut": np.zeros(48), "squint": np.zeros(48), "gaze": np.zeros(48), "fringe": np.zeros(48)}
+    dark = 1 - face_light(factors, rng).mean(axis=(0, 1))
+    for columns, expected in ((slice(14, 28), 32 - 0.175 * 64), (slice(36, 50), 32 + 0.175 * 64)):
+        window = dark[17:24, columns]
+        weight = np.clip(window - np.quantile(window, 0.85), 0, None)  # the pupils
+        row = (weight.sum(axis=1) * (np.arange(17, 24) + 0.5)).sum() / weight.sum()
+        column = (weight.sum(axis=0) * (np.arange(columns.start, columns.stop) + 0.5)).sum() / weight.sum()
+        assert row == pytest.approx(0.31 * 64, abs=1.5)
+        assert column == pytest.approx(expected, abs=1.5)
+
+
+@pytest.mark.parametrize("yaw", [-30.0, 30.0])
+def test_a_turned_head_keeps_its_eyes_near_their_place_and_points_its_nose_aside(yaw):
+    base = draw_factors(np.random.default_rng(3), np.full(12, 2), np.zeros(12, bool), PLAIN)
+    turned = Factors({**base.values, "yaw": np.full(12, yaw)})
+    head = build_head(turned)
+    eyes = np.hypot(head.fx, head.fy).reshape(12, -1).argmin(axis=1) % 64 - 31.5
+    nose = np.hypot(head.nx, head.ny - turned.nose_length).reshape(12, -1).argmin(axis=1) % 64 - 31.5
+    assert np.abs(eyes).max() < 4
+    assert ((nose - eyes) * np.sign(yaw) > 2).all()
+
+
+@pytest.mark.parametrize("factor", ["melanin", "exposure", "yaw", "smile", "mouth_open", "azimuth", "ambient"])
+def test_each_factor_changes_the_picture(factor):
+    base = draw_factors(np.random.default_rng(3), np.full(12, 2), np.ones(12, bool), PLAIN)
+    value = base.values[factor]
+    changed = {**base.values, factor: value + {"yaw": 25.0, "azimuth": 60.0}.get(factor, 0.35)}
+    if factor == "melanin":
+        changed["skin_colour"] = skin_albedo(changed["melanin"], changed["haemoglobin"])
+    pictures = [develop(face_light(f, np.random.default_rng(1)), f, np.random.default_rng(2)).astype(int)
+                for f in (base, Factors(changed))]
+    assert (np.abs(pictures[0] - pictures[1]).mean(axis=(1, 2, 3)) > 0.2).all()
+
+
+def test_no_picture_is_empty_or_twice_there(audit, negatives):
+    for block in (audit, negatives):
+        assert len({image.tobytes() for image in block.images}) == len(block.images)
+        assert (block.images.std(axis=(1, 2, 3)) > 1).all()
+
+
+def test_jpeg_quality_tells_on_the_picture():
+    """A picture that went through quality q compresses to fewer bytes than fresh noise would."""
+    coarse = render_faces(48, 4, difficulty=Difficulty(jpeg=(5, 5)))
+    fine = render_faces(48, 4, difficulty=Difficulty(jpeg=(95, 95)))
+
+    def size(block: Block) -> int:
+        total = 0
+        for image in block.images:
+            buffer = io.BytesIO()
+            Image.fromarray(image).save(buffer, "PNG")
+            total += buffer.tell()
+        return total
+
+    assert size(coarse) < 0.7 * size(fine)
+
+
+def test_rendering_is_fast_enough():
+    """500 images a second on two cores, with half of that left for slow and busy machines."""
+    render_faces(48, 1)
+    begun = time.process_time()
+    render_faces(192, 1)
+    assert 192 / (time.process_time() - begun) > 125

@@ -1,0 +1,54 @@
+"""Rendered negatives: hard, but no faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facebias.sources.synthetic import Difficulty, render_negatives
+from facebias.sources.synthetic.draw import power_noise
+from facebias.sources.synthetic.faces import face_light
+from facebias.sources.synthetic.negatives import KINDS, _shuffled, draw_kinds, draw_negatives
+
+
+def test_negatives_carry_a_kind_and_no_demographics():
+    table = render_negatives(96, 5).table
+    assert set(table.factor_kind) == set(KINDS)
+    assert (table.label == 0).all()
+    assert (table[["gender", "race", "age", "skin_tone"]] == "").all(axis=None)
+    assert table[["ita", "l_star", "hue"]].isna().all(axis=None)
+    assert table.identity.is_unique
+
+
+def test_kinds_come_in_the_shares_of_the_difficulty():
+    hard = Difficulty()
+    kinds = draw_kinds(np.random.default_rng(1), 48, hard)
+    for name, share in zip(KINDS, hard.negatives, strict=True):
+        assert abs((kinds == name).sum() - 48 * share) <= 1
+
+
+def test_parts_never_hold_both_eyes_at_their_place():
+    factors = draw_negatives(np.random.default_rng(0), 480, Difficulty()).values
+    part = factors["kind"] == "part"
+    near = factors["size"][part] > 2
+    assert part.sum() > 50
+    away = np.maximum(np.abs(factors["shift_x"]), np.abs(factors["shift_y"]))[part]
+    assert (near | (away > 0.5)).all()
+
+
+def test_no_tile_of_a_shuffled_face_stays_in_its_place():
+    factors = draw_negatives(np.random.default_rng(0), 16, Difficulty())
+    whole = face_light(factors, np.random.default_rng(1))
+    moved = _shuffled(factors, np.random.default_rng(1))
+    assert np.allclose(np.sort(whole.reshape(16, 3, -1)), np.sort(moved.reshape(16, 3, -1)))
+    tiles = [image.reshape(16, 3, 4, 16, 4, 16) for image in (whole, moved)]
+    assert not (tiles[0] == tiles[1]).all(axis=(1, 3, 5)).any()
+
+
+def test_noise_has_the_spectrum_that_is_asked_for():
+    rng = np.random.default_rng(0)
+    for slope in (0.8, 1.5):
+        power = np.abs(np.fft.rfft2(power_noise(rng, (40,), np.full(40, slope)))) ** 2
+        along = power.mean(axis=0)[0, 2:20]
+        fitted = np.polyfit(np.log(np.arange(2, 20)), np.log(along), 1)[0]
+        assert fitted == pytest.approx(-2 * slope, abs=0.25)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from facebias.errors import FacebiasError
+from facebias.tables import label, read_csv, read_words
+from made import write
+
+GOOD = "file,race\n000001.jpg,NA\n\"a,b.jpg\",White\n"
+
+
+def rows(path):
+    return list(read_csv(path, ("file", "race")))
+
+
+def refused(path, code):
+    with pytest.raises(FacebiasError) as caught:
+        rows(path)
+    assert caught.value.code == code, caught.value
+    return str(caught.value)
+
+
+def test_values_stay_text_and_lines_are_named(tmp_path):
+    path = write(tmp_path / "t.csv", GOOD)
+    assert [(row.where, row.values) for row in rows(path)] == [
+        (f"{path}:2", {"file": "000001.jpg", "race": "NA"}), (f"{path}:3", {"file": "a,b.jpg", "race": "White"})]
+
+
+@pytest.mark.parametrize("change", [
+    lambda text: b"\xef\xbb\xbf" + text.encode(), lambda text: text.replace("\n", "\r\n").encode(),
+    lambda text: text.replace("\n", "\r").encode(), lambda text: text.replace("file,race", " File ,RACE").encode(),
+    lambda text: (text + "\n\n").encode(),
+], ids=["BOM", "CRLF", "CR", "case and blanks", "empty lines"])
+def test_accepts_harmless_variants(tmp_path, change):
+    assert [row.values["race"] for row in rows(write(tmp_path / "t.csv", change(GOOD)))] == ["NA", "White"]
+
+
+def test_accepts_gzip_and_beyond_ascii(tmp_path):
+    path = write(tmp_path / "t.csv.gz", gzip.compress("file,race\né.jpg,ñandú\n".encode()))
+    assert rows(path)[0].values == {"file": "é.jpg", "race": "ñandú"}
+
+
+@pytest.mark.parametrize("data, code, say", [
+    (GOOD.encode("utf-16"), "CSV_ENCODING", "UTF-16"), ("file,race\na,ñ\n".encode("latin-1"), "CSV_ENCODING",
+                                                        "t.csv:2"),
+    (GOOD.replace(",", ";").encode(), "CSV_SEPARATOR", "semicolons"),
+    (b"file,rase\na,b\n", "CSV_COLUMN", "found file, rase. Add race"),
+    (b"file,race\na,b\nc\n", "CSV_ROW", "t.csv:3: 1 fields, expected 2"),
+    (b"file,race\na,b,c\n", "CSV_ROW", "t.csv:2: 3 fields"),
+    (b"file,race\na,\0b\n", "CSV_NUL", "t.csv:2"), (b"file,race\n\"a,b\nc,d\n", "CSV_ROW", "not valid CSV"),
+    (b"", "CSV_FORMAT", "empty"),
+    (b"<html>login</html>", "CSV_FORMAT", "an HTML page"),
+])
+def test_names_fault_and_line(tmp_path, data, code, say):
+    assert say in refused(write(tmp_path / "t.csv", data), code)
+
+
+def test_missing_and_broken_gzip(tmp_path):
+    refused(tmp_path / "none.csv", "MISSING")
+    refused(write(tmp_path / "t.csv.gz", gzip.compress(GOOD.encode() * 99)[:-9]), "CSV_GZIP")
+    refused(write(tmp_path / "u.csv.gz", GOOD), "CSV_GZIP")
+
+
+def test_words_have_a_fixed_count(tmp_path):
+    path = write(tmp_path / "w.txt", "000001.jpg  7\n\n000002.jpg 8 9\n")
+    words = read_words(path, 2)
+    assert next(words).values == {"0": "000001.jpg", "1": "7"}
+    with pytest.raises(FacebiasError, match=r"w\.txt:3: 3 fields, expected 2"):
+        next(words)
+
+
+def test_unknown_label_names_row_value_and_closest():
+    with pytest.raises(FacebiasError, match=r"t\.csv:5: unknown label 'Whyte'\. The closest known label is 'White'"):
+        label("Whyte", ("Black", "White"), "t.csv:5")
+    assert label("1", {"1": "Male"}, "x") == "Male"
