@@ -67,12 +67,15 @@ def audit(runs: Annotated[list[str], typer.Argument(help="Scored runs: folder, i
     """
     import pandas as pd
 
-    from facebias.findings import write_findings
+    from facebias.findings import Findings
     from facebias.runs import Run
 
-    predictions = pd.concat([Run.find(name, config).predictions for name in runs], ignore_index=True)
-    typer.echo(write_findings(predictions, config.fpr, out.resolve()).text)
-    typer.echo(f"tables and figures: {out.resolve()}")
+    found = [Run.find(name, config) for name in runs]
+    predictions = pd.concat([run.predictions for run in found], ignore_index=True)
+    first = found[0].config
+    findings = Findings(predictions, config.fpr, first.train_faces, first.arm)
+    findings.write(out.resolve())
+    typer.echo(f"{findings.text}\ntables: {out.resolve()}")
 
 
 @app.command()
@@ -83,7 +86,7 @@ def study(config: Config) -> None:
     \b
     Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
     """
-    from facebias.findings import write_study
+    from facebias.study_figures import write_study
     from facebias.study import run_study
 
     found = run_study(config)

@@ -129,7 +129,7 @@ def _relay(box: Any, progress: Any) -> None:
             say(f"{arm} seed {seed}  {line}")
         else:
             progress.set_postfix_str(f"{arm} seed {seed}")
-        progress.update(1)
+            progress.update(1)
 
 
 def _estimate(finished: int, total: int, seconds: float) -> None:

@@ -1,0 +1,82 @@
+"""Groups: which cell of which grouping a face belongs to, empty cells included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit.predictions import GROUP_COLUMNS, UNKNOWN
+from facebias.errors import FacebiasError
+from facebias.skin_tone import CLASSES
+from facebias.sources.base import GENDERS
+
+GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ("race",), ("skin_tone",), ("gender",), ())
+SMALL = 30  # images under which a cell is greyed and left out of "worst" and of gaps
+ALL = "all"  # the level of a column that a marginal is summed over
+_LEVELS = {"skin_tone": CLASSES, "gender": GENDERS}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of one grouping of one set of faces.
+
+    Attributes:
+        by: grouping columns; () for all faces together.
+        table: one row a cell, columns GROUP_COLUMNS ("all" where not grouped by), `n`, `label`, `small`,
+            `known` (no grouping column is unknown).
+        codes: (faces,) row of `table` of each face.
+    """
+
+    by: tuple[str, ...]
+    table: pd.DataFrame
+    codes: np.ndarray
+
+    @property
+    def comparable(self) -> np.ndarray:
+        """Rows that may be called worst or enter a gap: known, and not small."""
+        return (self.table["known"] & ~self.table["small"]).to_numpy()
+
+
+def name_of(by: tuple[str, ...]) -> str:
+    """A grouping in words: "race x gender", "skin tone", "all faces"."""
+    return " x ".join(column.replace("_", " ") for column in by) or "all faces"
+
+
+def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
+    """Assign faces to cells, in a fixed order of levels; None where a column is unknown for every face.
+
+    Every combination of levels has a cell, so an empty group is shown with n = 0 and never dropped. Levels of
+    skin tone and gender are fixed; those of race are what the data set's own table holds.
+
+    Raises:
+        FacebiasError: a grouping column that is none of GROUP_COLUMNS.
+    """
+    for column in by:
+        if column not in GROUP_COLUMNS:
+            raise FacebiasError("GROUPING", column, "no such grouping column", f"Use {', '.join(GROUP_COLUMNS)}")
+    levels = [_levels(faces[column], column) for column in by]
+    if any(level is None for level in levels):
+        return None
+    codes = np.zeros(len(faces), dtype=int)
+    for column, level in zip(by, levels, strict=True):
+        values = faces[column].where(faces[column] != "", UNKNOWN)
+        codes = codes * len(level) + pd.Categorical(values, categories=level).codes
+    index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
+    table = index.reindex(columns=list(GROUP_COLUMNS), fill_value=ALL)
+    label = index.agg(" · ".join, axis=1) if len(by) > 1 else index[by[0]] if by else "all faces"
+    n = np.bincount(codes, minlength=len(table))
+    known = (index != UNKNOWN).all(axis=1) if by else True
+    label = label.str.replace("_", " ") if by else label
+    return Cells(by, table.assign(n=n, label=label, small=n < SMALL, known=known), codes)
+
+
+def _levels(values: pd.Series, column: str) -> list[str] | None:
+    """Levels in order; a fixed level stays though no face has it; None where nothing is known."""
+    present = set(values.unique())
+    if not present - {""}:
+        return None
+    fixed = list(_LEVELS.get(column, ()))
+    rest = sorted(present - {"", *fixed})
+    return [*fixed, *rest, *([UNKNOWN] if "" in present and UNKNOWN not in rest else [])]

@@ -1,0 +1,65 @@
+"""Paired changes from a baseline arm to the others: same seeds, same images, same rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit.cells import GROUPINGS, name_of
+from facebias.audit.hits import Decisions, Hits
+from facebias.audit.intervals import corrected_interval
+from facebias.audit.measures import METRICS, statistics, worst_group
+from facebias.audit.predictions import validate
+from facebias.audit.thresholds import HEADLINE
+from facebias.errors import FacebiasError
+
+COMPARE_COLUMNS = ("model", "baseline", "dataset", "rule", "grouping", "metric", "group", "groups", "n", "seeds",
+                   "before", "after", "change", "low", "high", "distinguishable")
+
+
+def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLINE,
+            groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
+    """Change in overall recall, mean over groups, worst group and gap, of each arm against `baseline`.
+
+    Each replicate draws the same seeds and images for both arms, and the worst group is chosen anew in each arm.
+    `grouping` "all faces" has the change in recall alone, and, with `dataset` "test" and `metric` "FPR", what
+    the change costs in false positives.
+
+    Returns:
+        Columns COMPARE_COLUMNS, shares: `change` = `after` - `before`, `low` and `high` its 95 % interval
+        (bias-corrected), `group` the baseline's worst group, `distinguishable` whether the interval excludes 0
+        (never with one seed, whose training variance is unknown).
+
+    Raises:
+        FacebiasError: the baseline is not among the models.
+    """
+    decisions = Decisions(validate(predictions), rule)
+    if baseline not in decisions.models:
+        raise FacebiasError("BASELINE", baseline, f"no such model; found {', '.join(decisions.models)}",
+                            "Name one of them as the baseline")
+    wanted = [("test", (), 0), *((name, by, 1) for name in decisions.datasets for by in groupings)]
+    parts = []
+    for model in decisions.models:
+        for dataset, by, label in wanted if model != baseline else ():
+            if (hits := decisions.hits((baseline, model), dataset, by, label)) is not None:
+                metrics = METRICS if by else ("overall",)
+                rows = _change_rows(hits, metrics).assign(dataset=dataset, rule=rule)
+                parts.append(rows.replace({"metric": {"overall": "FPR"}}) if label == 0 else rows)
+    columns = list(COMPARE_COLUMNS)
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:
+    observed, drawn = statistics(hits.rates, hits), statistics(hits.draws(), hits)
+    rows = []
+    for metric in metrics:
+        before, after = observed[metric]
+        _, low, high = corrected_interval(drawn[metric][:, 1] - drawn[metric][:, 0], after - before)
+        clear = bool((low > 0 or high < 0) and len(hits.seeds) > 1)
+        rows.append((metric, before, after, after - before, low, high, clear))
+    table = pd.DataFrame(rows, columns=["metric", "before", "after", "change", "low", "high", "distinguishable"])
+    worst = worst_group(hits.rates[0], hits)
+    return table.assign(
+        baseline=hits.models[0], model=hits.models[1], grouping=name_of(hits.cells.by), seeds=len(hits.seeds),
+        groups=int(hits.cells.comparable.sum()), n=len(hits.cells.codes),
+        group=np.where(table["metric"] == "worst", worst, ""))

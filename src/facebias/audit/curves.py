@@ -1,0 +1,95 @@
+"""Recall as a function: of the false positive rate allowed, and of the measured skin tone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit.cells import cells_of, name_of
+from facebias.audit.hits import Decisions
+from facebias.audit.intervals import wilson
+from facebias.audit.predictions import validate
+from facebias.audit.thresholds import HEADLINE
+from facebias.errors import FacebiasError
+
+FPRS = tuple(np.round(np.geomspace(0.001, 0.5, 28), 6).tolist())
+
+
+def recall_by_fpr(predictions: pd.DataFrame, dataset: str, by: tuple[str, ...] = ("race",),
+                  fprs: tuple[float, ...] = FPRS) -> pd.DataFrame:
+    """Recall of each group at every false positive rate allowed, mean over seeds: each model's error trade-off.
+
+    Thresholds follow `facebias.audit.thresholds.threshold` on the validation negatives of each run; rates that
+    they are too few to fix are left out.
+
+    Returns:
+        model, dataset, grouping, group, n, small, fpr, value.
+
+    Raises:
+        FacebiasError: the data set has no faces or says nothing of a column of `by`, or negatives are too few.
+    """
+    predictions = validate(predictions)
+    faces = predictions[(predictions["dataset"] == dataset) & (predictions["label"] == 1)]
+    cells = cells_of(faces, by) if len(faces) else None
+    if cells is None:
+        raise FacebiasError("DATASET", dataset, f"no faces with {name_of(by)}", "Name another data set or grouping")
+    held_out = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
+    negatives = {run: np.sort(part.to_numpy(dtype=float))[::-1] for run, part in held_out.groupby("run_id")["score"]}
+    fprs = tuple(f for f in fprs if min((len(part) for part in negatives.values()), default=0) * f >= 1)
+    if not fprs:
+        raise FacebiasError("NEGATIVES", dataset, "too few validation negatives for any of the rates",
+                            "Score more validation negatives")
+    parts = []
+    for (run, model), rows in faces.groupby(["run_id", "model"], sort=False).indices.items():
+        found = _run_curve(faces["score"].to_numpy(dtype=float)[rows], cells.codes[rows], len(cells.table),
+                           negatives[run], fprs)
+        index = pd.MultiIndex.from_product([cells.table["label"], fprs], names=["group", "fpr"])
+        parts.append(pd.DataFrame({"value": found.ravel(), "model": model}, index=index).reset_index())
+    table = pd.concat(parts).groupby(["model", "group", "fpr"], sort=False)["value"].mean().reset_index()
+    runs = faces["run_id"].nunique()
+    size = cells.table.assign(n=cells.table["n"] // runs).assign(small=lambda t: t["n"] < 30)
+    table = table.merge(size[["label", "n", "small"]].rename(columns={"label": "group"}), on="group")
+    return table.assign(dataset=dataset, grouping=name_of(by))[
+        ["model", "dataset", "grouping", "group", "n", "small", "fpr", "value"]]
+
+
+def _run_curve(scores: np.ndarray, codes: np.ndarray, count: int, negatives: np.ndarray,
+               fprs: tuple[float, ...]) -> np.ndarray:
+    """(groups, rates) recall of one run; a threshold is just above the negative ranked floor(n f) + 1."""
+    allowed = np.floor(len(negatives) * np.array(fprs) + 1e-9).astype(int)
+    found = np.full((count, len(fprs)), np.nan)
+    for group in range(count):
+        mine = np.sort(scores[codes == group])
+        if len(mine):
+            found[group] = 1 - np.searchsorted(mine, negatives[allowed], side="right") / len(mine)
+    return found
+
+
+def recall_by_ita(predictions: pd.DataFrame, dataset: str, rule: str = HEADLINE, bins: int = 10) -> pd.DataFrame:
+    """Recall against measured skin tone, in bins of equally many faces: classes of tone can hide unfairness.
+
+    Returns:
+        model, dataset, rule, ita (median of the bin), ita_low, ita_high (its edges), n, seeds, value (mean over
+        seeds), low, high (Wilson, for the bin's images).
+
+    Raises:
+        FacebiasError: no face of the data set has a measured tone.
+    """
+    decisions = Decisions(validate(predictions), rule)
+    parts = []
+    for model in decisions.models:
+        hits = decisions.hits((model,), dataset)
+        angle = decisions.faces(model, dataset)["ita"].to_numpy(dtype=float) if hits else np.empty(0)
+        known = ~np.isnan(angle)
+        if not known.any():
+            raise FacebiasError("DATASET", dataset, "no face has a measured ITA", "Name another data set")
+        rate, angle = hits.array[0].mean(axis=0)[known], angle[known]
+        edges = np.unique(np.quantile(angle, np.linspace(0, 1, bins + 1)))
+        number = np.clip(np.searchsorted(edges, angle, side="right") - 1, 0, max(len(edges) - 2, 0))
+        part = pd.DataFrame({"bin": number, "angle": angle, "rate": rate}).groupby("bin").agg(
+            ita=("angle", "median"), ita_low=("angle", "min"), ita_high=("angle", "max"), n=("angle", "size"),
+            value=("rate", "mean")).reset_index(drop=True)
+        low, high = wilson(part["value"] * part["n"], part["n"])
+        parts.append(part.assign(model=model, low=low, high=high, seeds=len(hits.seeds)))
+    table = pd.concat(parts, ignore_index=True).assign(dataset=dataset, rule=rule)
+    return table[["model", "dataset", "rule", "ita", "ita_low", "ita_high", "n", "seeds", "value", "low", "high"]]

@@ -1,0 +1,78 @@
+"""Rates of every run and cell: recall (TPR), false positive rate and AUC, with their intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit.cells import ALL, SMALL, Cells
+from facebias.audit.intervals import auc_interval, wilson
+from facebias.audit.predictions import GROUP_COLUMNS
+
+
+def recall_rows(faces: pd.DataFrame, cells: Cells, thresholds: pd.DataFrame) -> pd.DataFrame:
+    """TPR of each run, rule and cell: share of its faces with score >= the run's threshold.
+
+    Args:
+        faces: predictions of one data set with label 1.
+        cells: their cells.
+        thresholds: run_id, rule, threshold.
+    """
+    runs = pd.Index(faces["run_id"].unique())
+    size = len(cells.table)
+    flat = runs.get_indexer(faces["run_id"]) * size + cells.codes
+    n = np.bincount(flat, minlength=len(runs) * size)
+    parts = []
+    for rule, fixed in thresholds.groupby("rule", sort=False):
+        value = fixed.set_index("run_id")["threshold"].reindex(runs)
+        hit = faces["score"].to_numpy(dtype=float) >= faces["run_id"].map(value).to_numpy(dtype=float)
+        count = np.bincount(flat, weights=hit, minlength=len(runs) * size)
+        low, high = wilson(count, n)
+        parts.append(_rows(runs, cells, n).assign(rule=rule, threshold=np.repeat(value.to_numpy(), size),
+                                                  metric="TPR", value=_divide(count, n), low=low, high=high))
+    return pd.concat(parts, ignore_index=True)
+
+
+def auc_rows(faces: pd.DataFrame, cells: Cells, negatives: pd.DataFrame) -> pd.DataFrame:
+    """AUC of each run and cell: the cell's faces against the run's common test negatives, ties counted half.
+
+    Undefined (NaN, with n) where the cell has no face or the run no test negative.
+    """
+    runs = pd.Index(faces["run_id"].unique())
+    size = len(cells.table)
+    row = runs.get_indexer(faces["run_id"])
+    below, against = np.zeros(len(faces)), np.zeros(len(runs))
+    common = {run: np.sort(group.to_numpy(dtype=float)) for run, group in negatives.groupby("run_id")["score"]}
+    score = faces["score"].to_numpy(dtype=float)
+    for number, run in enumerate(runs):
+        scores = common.get(run, np.empty(0))
+        mine = row == number
+        ranks = np.searchsorted(scores, score[mine], "left") + np.searchsorted(scores, score[mine], "right")
+        below[mine], against[number] = ranks / 2, len(scores)
+    n = np.bincount(row * size + cells.codes, minlength=len(runs) * size)
+    m = np.repeat(against, size)
+    auc = _divide(np.bincount(row * size + cells.codes, weights=below, minlength=len(n)), n * m)
+    low, high = auc_interval(auc, n, m)
+    return _rows(runs, cells, n).assign(rule="any", threshold=np.nan, metric="AUC", value=auc, low=low, high=high)
+
+
+def false_positive_rows(negatives: pd.DataFrame, thresholds: pd.DataFrame) -> pd.DataFrame:
+    """FPR of each run and rule on the test negatives, never per group: non-faces have no demographics."""
+    scores = {run: group.to_numpy(dtype=float) for run, group in negatives.groupby("run_id")["score"]}
+    fixed = thresholds[["run_id", "rule", "threshold"]].reset_index(drop=True)
+    n = np.array([len(scores.get(run, ())) for run in fixed["run_id"]])
+    count = np.array([np.sum(scores.get(run, np.empty(0)) >= value)
+                      for run, value in zip(fixed["run_id"], fixed["threshold"], strict=True)])
+    low, high = wilson(count, n)
+    return fixed.assign(**dict.fromkeys(GROUP_COLUMNS, ALL), n=n, small=n < SMALL, metric="FPR",
+                        value=_divide(count, n), low=low, high=high)
+
+
+def _rows(runs: pd.Index, cells: Cells, n: np.ndarray) -> pd.DataFrame:
+    groups = cells.table[list(GROUP_COLUMNS)]
+    table = pd.concat([groups] * len(runs), ignore_index=True)
+    return table.assign(run_id=np.repeat(runs, len(groups)), n=n, small=n < SMALL)
+
+
+def _divide(count: np.ndarray, n: np.ndarray) -> np.ndarray:
+    return np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0)

@@ -1,0 +1,92 @@
+"""The tidy group report: one row a run, data set, rule, metric and group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from facebias.audit.cells import ALL, GROUPINGS, cells_of
+from facebias.audit.predictions import GROUP_COLUMNS, validate
+from facebias.audit.rates import auc_rows, false_positive_rows, recall_rows
+from facebias.audit.tables import write_csv
+from facebias.audit.thresholds import RULES, fix_thresholds
+from facebias.errors import FacebiasError
+
+REPORT_COLUMNS = ("run_id", "model", "seed", "dataset", "rule", "threshold", "metric", *GROUP_COLUMNS, "n", "value",
+                  "low", "high", "small", "note")
+
+
+@dataclass(frozen=True)
+class GroupReport:
+    """Rates of every run and group with 95 % intervals.
+
+    Attributes:
+        table: columns REPORT_COLUMNS. `metric` is "TPR" (recall of the group's faces), "FPR" (on the test
+            negatives, never per group) or "AUC" (the group's faces against the test negatives; `rule` "any").
+            A marginal has "all" in the columns that it is summed over. `value`, `low` and `high` are shares, NaN
+            where undefined (n = 0, or a class is missing). `small` marks n < 30. `note` says what limits a row.
+    """
+
+    table: pd.DataFrame
+
+    def select(self, by: tuple[str, ...] | None = None, **values: object) -> pd.DataFrame:
+        """Rows with the given column values, and, where `by` is given, of that grouping alone.
+
+        Raises:
+            FacebiasError: a column that the report does not have.
+        """
+        keep = pd.Series(True, index=self.table.index)
+        for column, value in values.items():
+            if column not in self.table:
+                raise FacebiasError("REPORT", column, "no such column", f"Use {', '.join(REPORT_COLUMNS)}")
+            keep &= self.table[column] == value
+        if by is not None:
+            for column in GROUP_COLUMNS:
+                keep &= (self.table[column] != ALL) == (column in by)
+        return self.table[keep].reset_index(drop=True)
+
+    def write(self, path: str | Path) -> None:
+        """The table as CSV, safe to open in a spreadsheet."""
+        write_csv(self.table, path)
+
+
+def group_report(predictions: pd.DataFrame, rules: tuple[str, ...] = RULES,
+                 groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> GroupReport:
+    """Recall, AUC and FPR of every run on each audit set and on the held-out test faces.
+
+    A grouping is left out for a data set whose table says nothing of one of its columns (CelebA has no race).
+
+    Args:
+        predictions: as `facebias.audit.predictions.COLUMNS`; thresholds are fixed on its "validation" negatives.
+        rules: threshold rules.
+        groupings: tuples of GROUP_COLUMNS; () is all faces together.
+
+    Raises:
+        FacebiasError: predictions that `validate` refuses, no held-out negatives, or an unknown rule or column.
+    """
+    predictions = validate(predictions).sort_values(["run_id", "dataset", "image_id"], kind="stable")
+    thresholds = fix_thresholds(predictions, rules)
+    negatives = predictions[(predictions["dataset"] == "test") & (predictions["label"] == 0)]
+    parts = [false_positive_rows(negatives, thresholds).assign(dataset="test")]
+    faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
+    for name, group in faces.groupby("dataset"):
+        for by in groupings:
+            if (cells := cells_of(group, by)) is not None:
+                parts.append(recall_rows(group, cells, thresholds).assign(dataset=name))
+                parts.append(auc_rows(group, cells, negatives).assign(dataset=name))
+    table = pd.concat(parts, ignore_index=True)
+    runs = predictions.drop_duplicates("run_id").set_index("run_id")[["model", "seed"]]
+    table = table.join(runs, on="run_id").assign(note=_notes(table, thresholds))
+    return GroupReport(table[list(REPORT_COLUMNS)])
+
+
+def _notes(table: pd.DataFrame, thresholds: pd.DataFrame) -> pd.Series:
+    few = thresholds.loc[~thresholds["enough"], ["run_id", "rule"]].assign(few=True)
+    marked = table[["run_id", "rule"]].merge(few, how="left", on=["run_id", "rule"])["few"].notna().to_numpy()
+    note = pd.Series("", index=table.index).mask(table["small"], "fewer than 30 images")
+    note = note.mask(table["n"] == 0, "undefined: no images")
+    note = note.mask(table["value"].isna() & (table["n"] > 0), "undefined: no test negatives")
+    too_few = "too few validation negatives for this rate"
+    return note.mask(marked & (note == ""), too_few).mask(marked & (note != ""), note + "; " + too_few)

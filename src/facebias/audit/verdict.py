@@ -1,0 +1,211 @@
+"""The verdict, computed: what the audit shows, in sentences with numbers, and no claim beyond the intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from facebias.audit.cells import GROUPINGS, SMALL, cells_of, name_of
+from facebias.audit.compare import compare
+from facebias.audit.hits import Decisions
+from facebias.audit.measures import measures, summarise
+from facebias.audit.names import arm_name, dataset_name
+from facebias.audit.predictions import validate
+from facebias.audit.thresholds import HEADLINE, rule_text
+from facebias.errors import FacebiasError
+
+_WANTED_SEEDS = 6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one audit set and grouping shows.
+
+    Attributes:
+        dataset: name of the audit set.
+        grouping: "race x gender", ...
+        arm: the arm compared with the baseline.
+        worst: label of the baseline's worst group; "" where fewer than two groups could be compared.
+        claim: "reduced", "increased", "mixed" or "none": whether the arm changed worst-group recall or the gap, by
+            the intervals; the sentence says which of the two.
+        sentence: all of it, with numbers.
+    """
+
+    dataset: str
+    grouping: str
+    arm: str
+    worst: str
+    claim: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The study's conclusion.
+
+    Attributes:
+        shift: recall on held-out faces of the training source and on each audit set, before any group.
+        findings: one for each arm, audit set and grouping.
+        cautions: what limits them (seeds, small cells, too few negatives, rendered data).
+        headline: the sentence of the first finding of the first audit set.
+    """
+
+    shift: str
+    findings: tuple[Finding, ...]
+    cautions: tuple[str, ...]
+    headline: str
+
+    def __str__(self) -> str:
+        return "\n".join([self.headline, self.shift, *(f.sentence for f in self.findings), *self.cautions])
+
+    def table(self) -> pd.DataFrame:
+        """The findings as a table, one row each."""
+        return pd.DataFrame([vars(finding) for finding in self.findings],
+                            columns=["dataset", "grouping", "arm", "worst", "claim", "sentence"])
+
+
+def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, rule: str = HEADLINE,
+            source: str = "", groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> Verdict:
+    """Conclude from predictions; every number in it is computed here.
+
+    A reduction is claimed only at the headline rule (matched FPR 1 %), with two seeds or more and negatives enough
+    to fix that rate, where the interval of the change in worst-group recall or in the gap excludes 0 and the other
+    of the two does not get worse beyond its interval.
+
+    Args:
+        predictions: as `facebias.audit.predictions.COLUMNS`.
+        baseline: the arm that the others are compared with.
+        arm: the arm of the headline; the first DB-VAE unless told. All arms have findings.
+        rule: threshold rule.
+        source: the training source ("celeba", "synthetic", ...), for the words.
+        groupings: what to compare by, the headline's first.
+
+    Raises:
+        FacebiasError: no such baseline or arm, or predictions that `validate` refuses.
+    """
+    predictions = validate(predictions)
+    enough = Decisions(predictions, rule).enough
+    groupings = tuple(by for by in groupings if by)
+    level, change = measures(predictions, rule, groupings), compare(predictions, baseline, rule, groupings)
+    may_claim = enough and rule == HEADLINE
+    order = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
+    arms, findings = list(change["model"].unique()) or [""], []
+    arm = arm or next((name for name in arms if name.startswith("dbvae")), arms[0])
+    if arm not in arms:
+        raise FacebiasError("ARM", arm, f"no such arm beside {baseline}; found {', '.join(arms)}", "Name one of them")
+    for dataset in order:
+        for by in groupings:
+            where = {"dataset": dataset, "grouping": name_of(by)}
+            here = _at(level, model=baseline, **where)
+            for name in arms if len(here) else ():
+                findings.append(_finding(here, _at(change, model=name, **where), name, rule, may_claim, source))
+    cautions = _cautions(predictions, baseline, rule, enough, groupings, source)
+    shift = _shift(summarise(predictions, rule, ((),)), baseline, rule, source)
+    headline = next((f.sentence for f in findings if f.worst and f.arm == arm), "No two groups can be compared.")
+    return Verdict(shift, tuple(findings), cautions, headline)
+
+
+def _at(table: pd.DataFrame, **values: str) -> pd.DataFrame:
+    keep = pd.Series(True, index=table.index)
+    for column, value in values.items():
+        keep &= table[column] == value
+    return table[keep].set_index("metric")
+
+
+def _finding(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, may_claim: bool, source: str) -> Finding:
+    first = level.iloc[0]
+    dataset, grouping, baseline = str(first["dataset"]), str(first["grouping"]), str(first["model"])
+    place = f"On {dataset_name(dataset, source)}, by {grouping}"
+    if first["groups"] < 2 or (arm and change.empty):
+        why = f"fewer than two groups have {SMALL} images" if first["groups"] < 2 else "no seed is shared"
+        return Finding(dataset, grouping, arm, "", "none", f"{place}: not compared, {why}.")
+    worst, gap, null = level.loc["worst"], level.loc["gap"], level.loc["null_gap"]
+    sentence = (
+        f"{place}, at {rule_text(rule)}, the {arm_name(baseline)} finds {worst['group']} faces least often: "
+        f"{_percent(worst)}; the gap between best and worst of {first['groups']} groups is "
+        f"{100 * gap['value']:.1f} points ({100 * gap['corrected']:.1f} {_points(gap)} once chance is taken off, "
+        f"where chance alone gives {100 * null['value']:.1f}).")
+    claim = "none"
+    if arm:
+        claim, words = _claim(change, may_claim)
+        sentence += f" {arm_name(arm)} {words}."
+    return Finding(dataset, grouping, arm, str(worst["group"]), claim, sentence)
+
+
+def _claim(change: pd.DataFrame, may_claim: bool) -> tuple[str, str]:
+    """Code and words of what the intervals allow to be said."""
+    worst, gap = change.loc["worst"], change.loc["gap"]
+    rise, narrowing = _sign(worst), -_sign(gap)
+    numbers = f"worst group {_change(worst)}, gap {_change(gap)}"
+    if not may_claim:
+        return "none", f"is not judged here ({numbers})"
+    if rise == narrowing == 0:
+        return "none", f"is not distinguishable from no change ({numbers})"
+    if rise * narrowing < 0:
+        return "mixed", f"changed it both ways ({numbers})"
+    code = "reduced" if rise + narrowing > 0 else "increased"
+    if rise and narrowing:
+        return code, f"{code} the bias ({numbers})"
+    verb = {1: "raised the worst group's recall", -1: "lowered the worst group's recall"}[rise] if rise else \
+        {1: "narrowed the gap", -1: "widened the gap"}[narrowing]
+    return code, f"{verb} ({numbers}; the {'gap' if rise else 'worst group'} is not distinguishable from unchanged)"
+
+
+def _sign(row: pd.Series) -> int:
+    return int(row["distinguishable"]) * (1 if row["change"] > 0 else -1)
+
+
+def _shift(table: pd.DataFrame, baseline: str, rule: str, source: str) -> str:
+    mine = table[table["model"] == baseline]
+    faces = [f"{_percent(row)} of {dataset_name(row['dataset'], source)} (n = {row['n']:,})"
+             for _, row in mine[mine["metric"] == "TPR"].iterrows()]
+    measured = mine[mine["metric"] == "FPR"]
+    rate = f" (measured on held-out non-faces: {_percent(measured.iloc[0])})" if len(measured) else ""
+    return (f"Before any group is compared: at {rule_text(rule)}{rate}, the {arm_name(baseline)} finds "
+            f"{', '.join(faces)}.")
+
+
+def _cautions(predictions: pd.DataFrame, baseline: str, rule: str, enough: bool,
+              groupings: tuple[tuple[str, ...], ...], source: str) -> tuple[str, ...]:
+    found = []
+    if source == "synthetic" or (predictions["dataset"] == "synthetic").any():
+        found.append("Rendered faces (synthetic): this shows how the method behaves, nothing about people.")
+    if rule != HEADLINE:
+        found.append(f"Claims are made at {rule_text(HEADLINE)} alone; this is {rule_text(rule)}.")
+    if not enough:
+        found.append(f"Too few held-out non-faces to fix {rule_text(rule)}; nothing is claimed.")
+    seeds = int(predictions.groupby("model")["seed"].nunique().min())
+    if seeds < _WANTED_SEEDS:
+        one = ", so the spread between trainings is unknown and nothing is claimed" if seeds == 1 else ""
+        found.append(f"Training seeds an arm: {seeds} (the protocol asks for {_WANTED_SEEDS}){one}.")
+    faces = predictions[(predictions["label"] == 1) & (predictions["model"] == baseline)]
+    images = faces.drop_duplicates(["dataset", "image_id"])
+    for dataset in sorted(set(images["dataset"]) - {"validation", "test"}):
+        found += _left_out(images[images["dataset"] == dataset], dataset_name(dataset, source), groupings)
+    return tuple(found)
+
+
+def _left_out(faces: pd.DataFrame, place: str, groupings: tuple[tuple[str, ...], ...]) -> list[str]:
+    lines = []
+    for by in groupings:
+        cells = cells_of(faces, by)
+        left = cells.table[~cells.comparable] if cells is not None else ()
+        if len(left):
+            names = ", ".join(f"{row.label} (n = {row.n})" for row in left.itertuples())
+            lines.append(f"{place}, {name_of(by)}: left out of worst and gap, as under {SMALL} images or unknown: "
+                         f"{names}.")
+    return lines
+
+
+def _percent(row: pd.Series) -> str:
+    return f"{100 * row['value']:.1f} % {_points(row)}"
+
+
+def _points(row: pd.Series) -> str:
+    return f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+
+
+def _change(row: pd.Series) -> str:
+    text = f"{100 * row['change']:+.1f} points [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+    return text.replace("-", "\N{MINUS SIGN}")

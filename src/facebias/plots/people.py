@@ -1,0 +1,85 @@
+"""Who is in a packed set: counts by gender, race, age and skin tone."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from facebias.audit.predictions import UNKNOWN
+from facebias.errors import FacebiasError
+from facebias.plots.style import FAINT, new_figure, styled
+from facebias.skin_tone import CLASSES
+
+_TITLES = {"gender": "gender, as perceived", "race": "race, as labelled", "age": "age", "skin_tone": "skin tone (ITA)"}
+
+
+def composition_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Counts behind `composition`: column, level, n, share; columns that are unknown for every face are left out.
+
+    Args:
+        table: demographic table; rows with label 0 are not counted.
+    """
+    faces = table[table["label"] == 1] if "label" in table else table
+    parts = []
+    for column in _TITLES:
+        values = faces[column].replace("", UNKNOWN)
+        if (values == UNKNOWN).all():
+            continue
+        count = values.value_counts()
+        levels = sorted(count.index, key=lambda level: _order(column, level))
+        parts.append(pd.DataFrame({"column": column, "level": levels, "n": count[levels].to_numpy()}))
+    if not parts:
+        raise FacebiasError("FIGURE", "composition", "nothing is known of any face", "Give a set with demographics")
+    out = pd.concat(parts, ignore_index=True)
+    return out.assign(share=out["n"] / len(faces))
+
+
+def _order(column: str, level: str) -> tuple[int, float, str]:
+    if level == UNKNOWN:
+        return (2, 0, "")
+    if column == "skin_tone":
+        return (0, CLASSES.index(level) if level in CLASSES else 99, level)
+    digits = "".join(c if c.isdigit() else " " for c in level).split() if column == "age" else []
+    return (0, float(digits[0]) + 0.5 * level.startswith("more") if digits else 0, level)
+
+
+def composition(table: pd.DataFrame) -> Figure:
+    """Who is in a packed set: faces by gender, race, age and skin tone, bars from zero with counts.
+
+    Args:
+        table: demographic table of a packed set (`FaceDataset.table`).
+
+    Raises:
+        FacebiasError: nothing is known of any face.
+    """
+    counts = composition_counts(table)
+    columns = list(counts["column"].unique())
+    total = int(counts[counts["column"] == columns[0]]["n"].sum())
+    with styled():
+        tallest = counts.groupby("column").size()
+        lines = -(-len(columns) // 2)
+        heights = [max(tallest[name] for name in columns[2 * row:2 * row + 2]) for row in range(lines)]
+        figure = new_figure(8.0, 0.5 + sum(0.55 + 0.23 * height for height in heights))
+        axes = figure.subplots(lines, min(2, len(columns)), squeeze=False, height_ratios=[h + 1.5 for h in heights])
+        axes = axes.ravel()
+        for axis, name in zip(axes, columns, strict=False):
+            _bars(axis, counts[counts["column"] == name], heights[columns.index(name) // 2])
+            axis.set_title(_TITLES[name])
+        for axis in axes[len(columns):]:
+            axis.remove()
+        figure.suptitle(f"Who is in it: {total:,} faces", fontsize=10, fontweight="bold", x=0.02, ha="left")
+    return figure
+
+
+def _bars(axis: Axes, rows: pd.DataFrame, slots: int) -> None:
+    unknown = rows["level"] == UNKNOWN
+    colours = [FAINT if one else "#0072B2" for one in unknown]
+    axis.barh(rows["level"].str.replace("_", " "), rows["n"], height=0.72, color=colours)
+    for y, row in enumerate(rows.itertuples()):
+        axis.text(row.n, y, f" {row.n:,} ({100 * row.share:.1f} %)", va="center", fontsize=8)
+    axis.set_ylim(max(slots, len(rows)) - 0.5, -0.5)
+    axis.set_xlim(0, 1.38 * rows["n"].max())
+    axis.set_xticks([])
+    axis.spines[["bottom", "left"]].set_visible(False)
+    axis.tick_params(axis="y", length=0)

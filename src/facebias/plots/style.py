@@ -1,0 +1,94 @@
+"""The look of all figures: colours that colour-blind readers tell apart, a marker with each, and the footer.
+
+Figures are `matplotlib.figure.Figure` objects: no pyplot, no global state, no display. Colours stand for arms or
+for groups by their order alone; none looks like skin.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK, FAINT, GRID = "#222222", "#9a9a9a", "#e3e3e3"
+# The baseline is black; then blue, vermilion, green, purple and sky of Okabe and Ito (2008)
+COLOURS = (INK, "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9", "#785EF0", "#666666")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 1, 1, 1)))
+SYNTHETIC = "SYNTHETIC: rendered faces"
+_MARK = "facebias-mark"
+_STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "axes.labelsize": 9, "axes.edgecolor": "#777777", "axes.labelcolor": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "grid.color": GRID,
+    "grid.linewidth": 0.8, "text.color": INK, "xtick.color": "#555555", "ytick.color": "#555555",
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
+    "legend.frameon": False, "legend.fontsize": 8.5, "lines.linewidth": 1.5, "figure.facecolor": "white",
+    "savefig.facecolor": "white", "text.parse_math": False,  # a group called "$x^" is text, not a formula
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The house style while a figure is made or drawn; matplotlib's own settings come back afterwards."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+    """An empty figure of so many inches that lays itself out ("compressed" suits pictures side by side)."""
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def look(number: int) -> dict[str, str]:
+    """Colour and marker of the arm or group with this number."""
+    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+
+
+def percent_axis(axis: Axes, low: float, which: str = "x") -> None:
+    """A recall axis in percent from a round number under `low` (a share) to 100, with a little air."""
+    floor = max(0.0, 10 * ((100 * low - 2) // 10)) if low == low else 0.0
+    air = 0.02 * (100 - floor)
+    set_limits = axis.set_xlim if which == "x" else axis.set_ylim
+    set_limits(floor - (air if floor == 0 else 0), 100 + air)
+    axis.grid(True, axis=which)
+
+
+def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> None:
+    """Write the footer under a figure: where the numbers come from, and loudly whether faces are rendered.
+
+    The figure grows by the strip that the footer needs. Marking twice replaces the footer.
+    """
+    old = [artist for artist in figure.texts if str(artist.get_gid()).startswith(_MARK)]
+    width, height = figure.get_size_inches()
+    if old:
+        height -= float(str(old[0].get_gid()).split(":")[1])
+        for artist in old:
+            artist.remove()
+    room = width - (2.1 if synthetic else 0.2)
+    lines = textwrap.wrap(provenance, max(20, int(room * 16.5)))
+    strip = 0.13 * max(len(lines), 1 if synthetic else 0) + (0.14 if lines or synthetic else 0)
+    total = height + strip
+    figure.set_size_inches(width, total)
+    bottom = strip / total
+    for legend in figure.legends:
+        # the layout's rectangle moves axes but not a legend outside of them, so both are placed here
+        legend.set_in_layout(False)
+        legend.set_loc("lower center")
+        legend.set_bbox_to_anchor((0, strip / total, 1, 1), transform=figure.transFigure)
+        bottom += (legend.get_window_extent().height / figure.dpi + 0.05) / total
+    figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
+    gid, base = f"{_MARK}:{strip:.6f}", 0.05 / total
+    with styled():
+        if synthetic:
+            figure.text(1 - 0.08 / width, base, SYNTHETIC, ha="right", va="bottom", fontsize=8, fontweight="bold",
+                        color="white", gid=gid, bbox={"facecolor": "#B3003C", "edgecolor": "none", "pad": 2.5})
+        figure.text(0.08 / width, base, "\n".join(lines), ha="left", va="bottom", fontsize=7, color="#555555", gid=gid,
+                    linespacing=1.25)
