@@ -86,8 +86,8 @@ def study(config: Config) -> None:
     \b
     Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
     """
-    from facebias.study_figures import write_study
     from facebias.study import run_study
+    from facebias.study_figures import write_study
 
     found = run_study(config)
     typer.echo(write_study(found).text)

@@ -68,7 +68,7 @@ class Config:
     kl_weight: float = _at("train", 0.0005, "c3, of the Kullback-Leibler divergence", low=0)
 
     # Which faces an epoch draws
-    resampling: str = _at("train", "max", "rule from densities to probabilities (set by the arm)", among=RULES)
+    resampling: str = _at("train", "max", "from densities to probabilities (set by the arm)", among=RULES)
     alpha: float = _at("train", 0.01, "added to the densities; larger is closer to uniform (set by the arm)", low=0)
     bins: int = _at("train", 10, "bins of each latent's histogram", low=2, high=1024)
     target_ess: float = _at("train", 0.5, "effective share of the faces, rule tempered", low=0.001, high=1)
@@ -84,7 +84,7 @@ class Config:
     seed: int = _at("train", 0, "seed of weights and draws (set by the study)", low=0, high=2**31 - 1)
 
     # The study: which detectors, how often, judged at which false positive rate
-    arms: str = _at("study", "cnn,vae,dbvae-0.01,dbvae-0.001", "detectors compared: cnn, vae, dbvae-ALPHA, tempered, ...")
+    arms: str = _at("study", "cnn,vae,dbvae-0.01,dbvae-0.001", "detectors: cnn, vae, dbvae-ALPHA, tempered, ...")
     seeds: int = _at("study", 3, "trainings of each arm", low=1, high=1000)
     fpr: float = _at("study", 0.01, "false positive rate at which groups are compared", low=1e-6, high=0.5)
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from facebias.config import ARM_FIELDS, Config
 from facebias.errors import FacebiasError
+from facebias.progress import MARK
 from facebias.storage import anchored, read_json, write_text
 
 
@@ -51,7 +54,8 @@ def execute(config: Config, source: str) -> Executed:
     try:
         with _relayed_output():
             papermill.execute_notebook(str(path), str(target), parameters(config), kernel_name="python3",
-                                       log_output=True, progress_bar=sys.stderr.isatty(), cwd=str(path.parent))
+                                       log_output=True, progress_bar=sys.stderr.isatty(), cwd=str(path.parent),
+                                       config=_transport())
     except NoSuchKernel as error:
         raise FacebiasError("KERNEL", "python3", "no Jupyter kernel of this name",
                             "Install one: python -m ipykernel install --sys-prefix") from error
@@ -64,6 +68,13 @@ def execute(config: Config, source: str) -> Executed:
         return Executed("", places)
     places |= {"figures": verdict_file.parent, "runs": config.path("runs")}
     return Executed(read_json(verdict_file)["text"], places)
+
+
+def _transport() -> Any:
+    # sockets in the file system where there are any: a TCP port would be open to other users of the machine
+    from traitlets.config import Config as Traits
+
+    return Traits({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
 
 
 def parameters(config: Config) -> dict[str, object]:
@@ -79,6 +90,7 @@ def export_html(notebook: Path) -> Path:
 
     exporter = HTMLExporter(template_name="lab", require_js_url="", jquery_url="", mathjax_url="", mermaid_js_url="")
     html, _ = exporter.from_filename(str(notebook))
+    html = re.sub(r'<script src="">\s*</script>', "", html)  # what is left of the libraries that would be fetched
     target = notebook.with_suffix(".html")
     write_text(target, html)
     return target
@@ -106,7 +118,7 @@ def _relayed_output() -> Iterator[None]:
 
 
 def _relay_line(record: logging.LogRecord) -> bool:
-    record.msg, record.args = record.getMessage().rstrip("\n"), None
-    noise = ("Executing Cell", "Ending Cell", "Input Notebook", "Output Notebook", "Executing notebook", "<Figure",
-             "Black is not")
-    return bool(record.msg.strip()) and not record.msg.startswith(noise)
+    """Keep the lines of progress alone; a notebook's results are read in the notebook."""
+    lines = [line for line in record.getMessage().splitlines() if line.startswith(MARK)]
+    record.msg, record.args = "\n".join(lines), None
+    return bool(lines)

@@ -25,9 +25,12 @@ def headless() -> bool:
     return bool(os.environ.get("FACEBIAS_HEADLESS")) or not (in_jupyter() or sys.stderr.isatty())
 
 
+MARK = "\N{MIDDLE DOT} "  # begins a line of progress, so that it can be told from a notebook's results
+
+
 def say(line: str) -> None:
     """One line of progress, flushed, on standard output."""
-    print(line, flush=True)
+    print(MARK + line, flush=True)
 
 
 def tidy() -> None:
@@ -58,7 +61,7 @@ class Lines:
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        if kind is None and time.monotonic() - self.start > self.every:
+        if kind is None and self.n and time.monotonic() - self.start > self.every:
             self._say()  # short work says nothing at all
 
     def update(self, n: int = 1) -> None:

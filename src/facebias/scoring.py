@@ -5,6 +5,9 @@ Scores are stored, decisions never: the threshold is a parameter of the audit.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import torch
 
@@ -16,6 +19,7 @@ from facebias.runs import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
 from facebias.storage import fingerprint, manifest_path, read_json
 
 HELD_OUT = ("validation", "test")
+_FILE = "predictions.parquet"
 
 
 def score(run: Run, config: Config | None = None) -> pd.DataFrame:
@@ -33,16 +37,10 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
         FacebiasError: the run is incomplete, or data cannot be packed.
     """
     config = run.config if config is None else config
-    own = run.config.with_(**config.as_dict("runtime"), data_root=config.data_root)
-    training = pack_training(own)
-    files = {name: training[name] for name in HELD_OUT}
-    files |= {name: pack_audit(config, name) for name in config.audit_names}
-    # the bytes that are scored, not only their settings: a set packed anew is scored anew
-    key = fingerprint({"run": run.id, **{name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}})
-    file = run.path / "predictions.parquet"
-    if file.exists() and manifest_path(file).exists() and read_json(manifest_path(file))["fingerprint"] == key:
+    files = _files(run, config)
+    if _is_scored(run, files):
         return run.predictions
-    train = FaceDataset.load(training["train"])
+    train = FaceDataset.load(pack_training(_own(run, config))["train"])
     model, parts = run.model(config.device), []
     before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
@@ -50,15 +48,41 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
         for name, path in files.items():
             data = FaceDataset.load(path)
             warn_on_framing(train, data)
-            parts.append(_rows(own, run, name, data, logits(model, data.tensor()).numpy()))
+            parts.append(_rows(run, name, data, logits(model, data.tensor()).numpy()))
     finally:
         torch.set_num_threads(before)
     table = pd.concat(parts, ignore_index=True)
-    run.write_parquet(file.name, table, PREDICTIONS_SCHEMA, key)
+    run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files))
     return table
 
 
-def _rows(config: Config, run: Run, name: str, data: FaceDataset, scores: object) -> pd.DataFrame:
+def is_scored(run: Run, config: Config) -> bool:
+    """Whether the run's predictions are there, of the very files that `config` names."""
+    return run.complete and _is_scored(run, _files(run, config))
+
+
+def _own(run: Run, config: Config) -> Config:
+    return run.config.with_(**config.as_dict("runtime"), data_root=config.data_root)
+
+
+def _files(run: Run, config: Config) -> dict[str, Path]:
+    training = pack_training(_own(run, config))
+    return {name: training[name] for name in HELD_OUT} | {name: pack_audit(config, name) for name in config.audit_names}
+
+
+def _key(run: Run, files: dict[str, Path]) -> str:
+    # the bytes that are scored, not only their settings: a set packed anew is scored anew
+    hashes = {name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}
+    return fingerprint({"run": run.id, **hashes})
+
+
+def _is_scored(run: Run, files: dict[str, Path]) -> bool:
+    manifest = manifest_path(run.path / _FILE)
+    return manifest.exists() and read_json(manifest)["fingerprint"] == _key(run, files)
+
+
+def _rows(run: Run, name: str, data: FaceDataset, scores: np.ndarray) -> pd.DataFrame:
+    config = run.config
     table = data.table.assign(run_id=run.id, model=config.arm, seed=config.seed, dataset=name, label=data.labels,
                               score=scores)
     return table.loc[:, list(PREDICTION_COLUMNS)]

@@ -17,6 +17,7 @@ from facebias.config import Config
 from facebias.pack import pack_audit, pack_training
 from facebias.progress import bar, headless, say, tidy
 from facebias.runs import Run
+from facebias.scoring import is_scored, score
 from facebias.training import describe, fit
 
 _POLL = 0.5  # seconds between looks at the children's messages
@@ -66,25 +67,24 @@ def run_study(config: Config) -> Study:
     pack_training(config)  # once, here: the children find it done
     for name in config.audit_names:
         pack_audit(config, name)
-    todo = plan(config)
-    if config.workers == 1 or len(todo) == 1:
-        _one_by_one(todo)
+    everything = plan(config)
+    todo = [one for one in everything if not _is_ready(one)]
+    if config.workers == 1 or len(todo) < 2:
+        for one in todo:
+            train_and_score(one)
     else:
         _side_by_side(todo, config.workers)
     tidy()
-    return Study(config, tuple(Run.of(one) for one in todo))
+    return Study(config, tuple(Run.of(one) for one in everything))
+
+
+def _is_ready(config: Config) -> bool:
+    return is_scored(Run.of(config), config)
 
 
 def train_and_score(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
     """One training and its predictions, each only where missing."""
-    from facebias.scoring import score
-
     score(fit(config, on_epoch), config)
-
-
-def _one_by_one(todo: list[Config]) -> None:
-    for config in todo:
-        train_and_score(config)
 
 
 def _post(box: Any, config: Config, row: dict[str, Any]) -> None:

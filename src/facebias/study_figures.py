@@ -19,10 +19,11 @@ from facebias.dataset import FaceDataset
 from facebias.findings import Findings
 from facebias.latents import reconstruct, traverse
 from facebias.pack import pack_audit, pack_training
+from facebias.plots import Shown
 from facebias.skin_tone import CLASSES
 from facebias.study import Study
 
-SHEET = 64  # rendered images on a contact sheet
+SHEET = 48  # rendered images on a contact sheet
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,23 @@ class StudyFigures:
         """An audit set."""
         return FaceDataset.load(pack_audit(self.study.config, name))
 
-    def _save(self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str) -> Figure:
-        footer = plots.provenance(table if table is not None else pd.DataFrame(), *parts)
-        plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.study.config.synthetic, provenance=footer)
-        return figure
+    def _save(self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str,
+              behind: pd.DataFrame | None = None) -> Shown:
+        """Save with a footer that tells n and seeds from `behind`, the summary's rows, or from the table itself."""
+        behind = table if behind is None else behind
+        footer = plots.provenance(pd.DataFrame() if behind is None else behind, *parts)
+        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.study.config.synthetic,
+                          provenance=footer)
+        return Shown(figure, path)
 
     # --- the data ---------------------------------------------------------------------------------------------
-    def who(self) -> list[Figure]:
+    def who(self) -> list[Shown]:
         """Who is in the training split and in each audit set."""
         sets = {"training": self.training, **{name: self.audit_set(name) for name in self.findings.audit_sets}}
         return [self._save(plots.composition(data.table), plots.composition_counts(data.table), f"who-{name}",
                            f"{name}: {len(data.faces):,} faces") for name, data in sets.items()]
 
-    def faces(self) -> list[Figure]:
+    def faces(self) -> list[Shown]:
         """Training faces: a contact sheet of rendered ones, means over gender and skin tone of photographed ones."""
         data, note = self.training, f"{len(self.training.faces):,} training faces"
         if data.attrs["source"].startswith("synthetic"):
@@ -78,7 +83,7 @@ class StudyFigures:
         groups = {f"{tone}, {gender}": data.images[data.faces[rows]] for (tone, gender), rows in _cells(table)}
         return [self._save(plots.mean_faces(groups), None, "mean-faces", note)]
 
-    def negatives(self) -> list[Figure]:
+    def negatives(self) -> list[Shown]:
         """A contact sheet of rendered negatives; photographs of others are not shown."""
         data = self.training
         if self.study.config.negatives != "synthetic":
@@ -87,13 +92,13 @@ class StudyFigures:
         return [self._save(figure, None, "negatives", f"{len(data.negatives):,} training negatives")]
 
     # --- resampling and latents -------------------------------------------------------------------------------
-    def training_curves(self) -> list[Figure]:
+    def training_curves(self) -> list[Shown]:
         """Losses and validation recall of every run."""
         parts = [run.history.assign(model=run.config.arm, seed=run.config.seed) for run in self.study.runs]
         table = pd.concat(parts, ignore_index=True)
         return [self._save(plots.training_curves(table), table, "training")]
 
-    def sampling(self) -> list[Figure]:
+    def sampling(self) -> list[Shown]:
         """How much more often than it occurs each group is drawn, over epochs."""
         log = self.study.sampling
         log = log[log["model"].isin([arm for arm in self.study.config.arm_names if arm.startswith("dbvae")])]
@@ -101,7 +106,7 @@ class StudyFigures:
         return [self._save(plots.sampling_by_group(table), table, f"sampling-{name.replace('_', '-')}")
                 for name, table in tables.items()]
 
-    def likely_faces(self) -> list[Figure]:
+    def likely_faces(self) -> list[Shown]:
         """The training faces that the last epoch drew most and least often."""
         if not self._debiased:
             return []
@@ -111,12 +116,12 @@ class StudyFigures:
                                     synthetic=rendered)
         return [self._save(figure, None, "likely-faces", f"{self._debiased}, seed 0, last epoch")]
 
-    def latents(self) -> list[Figure]:
+    def latents(self) -> list[Shown]:
         """Reconstructions of rendered faces, and what changes along the latents that vary most."""
         if not self._debiased:
             return []
         run, note = self.study.run(self._debiased), f"{self._debiased}, seed 0"
-        grid, labels = traverse(run, self.training)
+        grid, labels = traverse(run, self.training, count=5)
         found = [self._save(plots.traversal(grid, labels, (-3, -2, -1, 0, 1, 2, 3)), None, "traversal", note)]
         if self.study.config.audit_names[0] == "synthetic":
             images = self.audit_set("synthetic").images[:12]
@@ -125,7 +130,7 @@ class StudyFigures:
         return found
 
     # --- the audit --------------------------------------------------------------------------------------------
-    def source_recall(self) -> list[Figure]:
+    def source_recall(self) -> list[Shown]:
         """Recall on held-out training-source faces and on each audit set, before any group."""
         table = self.findings.summary.query("grouping == 'all faces'")
         return [self._save(plots.source_recall(table, self.findings.source), table, "recall-by-source")]
@@ -140,7 +145,7 @@ class StudyFigures:
                     found.append((name, grouping, table))
         return found
 
-    def group_recall(self, *arms: str) -> list[Figure]:
+    def group_recall(self, *arms: str) -> list[Shown]:
         """Recall of every group of each audit set, all arms on one axis, or those named."""
         name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
         return [self._save(plots.group_recall(table, dataset, grouping, arms or None),
@@ -148,24 +153,24 @@ class StudyFigures:
                            f"{name}-{dataset}-{_slug(grouping)}")
                 for dataset, grouping, table in self._each_set("race x gender", "skin tone x gender")]
 
-    def heatmaps(self) -> list[Figure]:
+    def heatmaps(self) -> list[Shown]:
         """The same as colour and number in every cell."""
         return [self._save(plots.group_heatmap(table, dataset, grouping), table, f"heatmap-{dataset}-{_slug(grouping)}")
                 for dataset, grouping, table in self._each_set("race x gender", "skin tone x gender")]
 
-    def trade_off(self) -> list[Figure]:
+    def trade_off(self) -> list[Shown]:
         """Recall of each group against the false positive rate that is allowed."""
         arms = [arm for arm in (self.findings.baseline, self._debiased) if arm]
         predictions = self.findings.predictions
         predictions = predictions[predictions["model"].isin(arms)]
         found = []
-        for dataset, grouping, _ in self._each_set("race", "skin tone"):
+        for dataset, grouping, behind in self._each_set("race", "skin tone"):
             table = audit.recall_by_fpr(predictions, dataset, (grouping.replace(" ", "_"),))
             figure = plots.recall_against_threshold(table)
-            found.append(self._save(figure, table, f"trade-off-{dataset}-{_slug(grouping)}"))
+            found.append(self._save(figure, table, f"trade-off-{dataset}-{_slug(grouping)}", behind=behind))
         return found
 
-    def tones(self) -> list[Figure]:
+    def tones(self) -> list[Shown]:
         """Recall against the measured skin tone, without classes."""
         found = []
         for name in self.findings.audit_sets:
@@ -173,7 +178,7 @@ class StudyFigures:
             found.append(self._save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
         return found
 
-    def slopes(self) -> list[Figure]:
+    def slopes(self) -> list[Shown]:
         """From the baseline to the DB-VAE, group by group."""
         if not self._debiased:
             return []
@@ -185,7 +190,8 @@ class StudyFigures:
     def all(self) -> None:
         """Draw and save every figure."""
         for draw in (self.who, self.faces, self.negatives, self.training_curves, self.sampling, self.likely_faces,
-                     self.latents, self.source_recall, self.group_recall, self.heatmaps, self.trade_off, self.tones, self.slopes):
+                     self.latents, self.source_recall, self.group_recall, self.heatmaps, self.trade_off, self.tones,
+                     self.slopes):
             draw()
 
 

@@ -94,8 +94,8 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
 
 def _warn_on_other_data(run: Run, train: Path) -> None:
     if read_json(run.path / "DONE.json")["train_sha256"] != read_json(manifest_path(train))["sha256"]:
-        warnings.warn(f"{run.id} was trained on other bytes than {train.name} holds now; delete its folder to train anew",
-                      stacklevel=3)
+        warnings.warn(f"{run.id} was trained on other bytes than {train.name} holds now; delete its folder to train "
+                      "anew", stacklevel=3)
 
 
 def _require_both(train: FaceDataset, path: Path) -> None:

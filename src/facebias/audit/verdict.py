@@ -124,8 +124,8 @@ def _finding(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, may
     sentence = (
         f"{place}, at {rule_text(rule)}, the {arm_name(baseline)} finds {worst['group']} faces least often: "
         f"{_percent(worst)}; the gap between best and worst of {first['groups']} groups is "
-        f"{100 * gap['value']:.1f} points ({100 * gap['corrected']:.1f} {_points(gap)} once chance is taken off, "
-        f"where chance alone gives {100 * null['value']:.1f}).")
+        f"{100 * gap['value']:.1f} points ({100 * gap['corrected']:.1f} {_points(gap)} when corrected for "
+        f"the luck in picking extremes; groups that are all alike would show {100 * null['value']:.1f}).")
     claim = "none"
     if arm:
         claim, words = _claim(change, may_claim)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 from facebias.audit.names import dataset_name
 from facebias.audit.tables import write_csv
@@ -33,12 +36,40 @@ def save(figure: Figure, table: pd.DataFrame | None, path: str | Path, *, synthe
     """
     path = Path(path).with_suffix(".png")
     mark(figure, synthetic=synthetic, provenance=provenance)
-    with styled(), atomic_write(path) as temporary:
-        # neither time nor software version: the same numbers give the same bytes
-        figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(_png(figure, 150))
     if table is not None:
         write_csv(table, path.with_suffix(".csv"))
     return path
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    """The figure in at most 256 colours: a third of the size, and noisy faces look no worse.
+
+    Neither time nor software version is in it: the same numbers give the same bytes.
+    """
+    with styled(), io.BytesIO() as drawn, io.BytesIO() as packed:
+        figure.savefig(drawn, format="png", dpi=dpi)
+        image = Image.open(drawn).convert("RGB")
+        image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        image.save(packed, format="PNG", optimize=True)
+        return packed.getvalue()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure that Jupyter shows small enough to keep in a committed notebook; the saved file is larger.
+
+    Attributes:
+        figure: the matplotlib figure.
+        path: where it was saved.
+    """
+
+    figure: Figure
+    path: Path
+
+    def _repr_png_(self) -> bytes:
+        return _png(self.figure, 78)
 
 
 def provenance(summary: pd.DataFrame, *parts: str) -> str:
