@@ -97,3 +97,12 @@ def test_processes_give_what_one_gives_in_order(tmp_path):
     one, two = (list(in_order(lists, 64, workers)) for workers in (1, 2))
     assert [d.block.table["image_id"][0] for d in two] == [f"{i}.jpg" for i in range(9)]
     assert [d.pixels for d in one] == [d.pixels for d in two]
+
+
+def test_a_sources_own_scale_of_skin_type_is_kept_beside_the_measured_angle(tmp_path):
+    own, none = flesh(tmp_path / "own.png"), flesh(tmp_path / "none.png")
+    faces = [replace(sample(own, skin_tone="Darker"), label=1), replace(sample(none), label=1)]
+    table = decode(faces, 64).block.table
+    assert table["skin_tone"].iloc[0] == "Darker"
+    assert table["skin_tone"].iloc[1] not in ("", "Darker")
+    assert table["ita"].notna().all()

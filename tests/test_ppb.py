@@ -28,7 +28,7 @@ def layout(root, boxes=True, ends="\n"):
 @pytest.mark.parametrize("ends", ["\n", "\r", "\r\n"])
 def test_boxes_become_squares(tmp_path, ends):
     samples = list(PPB(layout(tmp_path, ends=ends)))
-    assert [(s.race, s.gender) for s in samples] == [("Darker", "Female"), ("Lighter", "Male"), ("Darker", "Male")]
+    assert [(s.skin_tone, s.gender) for s in samples] == [("Darker", "Female"), ("Lighter", "Male"), ("Darker", "Male")]
     assert samples[0].crop == Box(90, 50, 120) and samples[0].where.endswith("PPB-2017-metadata.csv:2")
     assert next(iter(PPB(tmp_path, margin=2.0))).crop == Box(30, -10, 240)
 

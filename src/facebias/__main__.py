@@ -67,6 +67,7 @@ def audit(runs: Annotated[list[str], typer.Argument(help="Scored runs: folder, i
     """
     import pandas as pd
 
+    from facebias.audit_figures import AuditFigures
     from facebias.findings import Findings
     from facebias.runs import Run
 
@@ -74,8 +75,9 @@ def audit(runs: Annotated[list[str], typer.Argument(help="Scored runs: folder, i
     predictions = pd.concat([run.predictions for run in found], ignore_index=True)
     first = found[0].config
     findings = Findings(predictions, config.fpr, first.train_faces, first.arm)
+    AuditFigures(findings, out.resolve(), any(run.config.synthetic for run in found)).all()
     findings.write(out.resolve())
-    typer.echo(f"{findings.text}\ntables: {out.resolve()}")
+    typer.echo(f"{findings.text}\ntables and figures: {out.resolve()}")
 
 
 @app.command()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facebias.config import Config
 from facebias.options import with_config
+
+if TYPE_CHECKING:
+    from facebias.dataset import FaceDataset
 
 app = typer.Typer(help="Fetch raw data sets, pack them, and see who is in them.", no_args_is_help=True,
                   context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,16 +77,12 @@ def describe(
         dataset = FaceDataset.load(path)
         typer.echo(report(dataset))
         if figure:
-            _plot(dataset.table, figure, bool(dataset.attrs.get("synthetic")))
+            _plot(dataset, figure)
 
 
-def _plot(table: Any, figure: Path, synthetic: bool) -> None:
-    from facebias.plots import composition
-    from facebias.storage import atomic_write
+def _plot(dataset: FaceDataset, figure: Path) -> None:
+    from facebias import plots
 
-    drawn = composition(table)
-    if synthetic:
-        drawn.text(0.99, 0.01, "synthetic", ha="right", va="bottom")
-    with atomic_write(figure) as temporary:
-        drawn.savefig(temporary, format="png", dpi=150)
-    typer.echo(figure)
+    path = plots.save(plots.composition(dataset.table), plots.composition_counts(dataset.table), figure.resolve(),
+                      synthetic=bool(dataset.attrs.get("synthetic")), provenance=dataset.path.name)
+    typer.echo(path)

@@ -96,8 +96,8 @@ def _decode_samples(samples: list[Sample], size: int) -> Decoded:
             result.rejects.append(Reject(sample.image_id, sample.where, error.code, f"{error.where}: {error.what}"))
             continue
         result.files.append((opened[2], f"{place.path}!{place.member}"))
-        rows.append([getattr(sample, name) for name in TABLE_COLUMNS[:7]])
-    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS[:7]))
+        rows.append([getattr(sample, name) for name in TABLE_COLUMNS[:8]])
+    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS[:8]))
     pixels = np.stack(images) if images else np.empty((0, size, size, 3), np.uint8)
     result.block = Block(pixels, table)
     return result
@@ -121,15 +121,16 @@ def _parquet_bytes(place: Place) -> bytes:
 def _measured(block: Block) -> Block:
     table = block.table.copy()
     faces = (table["label"] == 1).to_numpy()
-    given = set(MEASURED) <= set(table.columns)
-    if not given:
-        table["skin_tone"] = pd.Series([""] * len(table), dtype="str", index=table.index)
+    if not set(MEASURED) <= set(table.columns):
         for name in MEASURED[1:]:
             table[name] = np.nan
         if faces.any():
             from facebias.skin_tone import measure  # scikit-image loads only where faces are measured
 
             found = measure(block.images[faces])
+            # a source's own scale of skin type is kept; the measured angle stands beside it
+            found["skin_tone"] = table.loc[faces, "skin_tone"].mask(lambda own: own == "", found["skin_tone"].to_numpy()
+                                                                    ).to_numpy()
             for name in MEASURED:
                 table.loc[faces, name] = found[name].to_numpy()
     return Block(block.images, table)

@@ -1,20 +1,19 @@
-"""The figures of a study, each drawn, saved with the CSV behind it, and handed back for display.
+"""The figures of a study: those of its audit, and what data, resampling and latents look like.
 
-Every method returns a list, which is empty where the data do not admit the figure: of photographs, no single face or
-picture is ever shown, only means over groups.
+Of photographs, no single face or picture is ever shown, only means over groups.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from facebias import audit, plots
+from facebias.audit_figures import AuditFigures
 from facebias.dataset import FaceDataset
 from facebias.findings import Findings
 from facebias.latents import reconstruct, traverse
@@ -27,27 +26,21 @@ SHEET = 48  # rendered images on a contact sheet
 
 
 @dataclass(frozen=True)
-class StudyFigures:
+class StudyFigures(AuditFigures):
     """Draws and saves into `figures/<study>/`.
 
     Attributes:
         study: finished runs.
-        findings: their audit.
     """
 
     study: Study
-    findings: Findings
 
-    @property
-    def folder(self) -> Path:
-        """Where the figures go."""
-        return self.study.config.path("figures") / self.study.config.figures_name
-
-    @property
-    def _debiased(self) -> str:
-        """The arm whose resampling and latents are shown: the DB-VAE that resamples most."""
-        arms = [arm for arm in self.study.config.arm_names if arm.startswith("dbvae")]
-        return min(arms, key=lambda arm: self.study.config.for_arm(arm, 0).alpha) if arms else ""
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        """The figures of a study, with its audit."""
+        config = study.config
+        findings = Findings(study.predictions, config.fpr, config.train_faces, config.arm_names[0])
+        return cls(findings, config.path("figures") / config.figures_name, config.synthetic, study)
 
     @cached_property
     def training(self) -> FaceDataset:
@@ -57,15 +50,6 @@ class StudyFigures:
     def audit_set(self, name: str) -> FaceDataset:
         """An audit set."""
         return FaceDataset.load(pack_audit(self.study.config, name))
-
-    def _save(self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str,
-              behind: pd.DataFrame | None = None) -> Shown:
-        """Save with a footer that tells n and seeds from `behind`, the summary's rows, or from the table itself."""
-        behind = table if behind is None else behind
-        footer = plots.provenance(pd.DataFrame() if behind is None else behind, *parts)
-        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.study.config.synthetic,
-                          provenance=footer)
-        return Shown(figure, path)
 
     # --- the data ---------------------------------------------------------------------------------------------
     def who(self) -> list[Shown]:
@@ -108,19 +92,19 @@ class StudyFigures:
 
     def likely_faces(self) -> list[Shown]:
         """The training faces that the last epoch drew most and least often."""
-        if not self._debiased:
+        if not self.debiased:
             return []
-        drawn = self.study.run(self._debiased).sampling_faces
+        drawn = self.study.run(self.debiased).sampling_faces
         rendered = self.training.attrs["source"].startswith("synthetic")
         figure = plots.likely_faces(self.training.images[drawn["row"]], drawn["probability"].to_numpy(),
                                     synthetic=rendered)
-        return [self._save(figure, None, "likely-faces", f"{self._debiased}, seed 0, last epoch")]
+        return [self._save(figure, None, "likely-faces", f"{self.debiased}, seed 0, last epoch")]
 
     def latents(self) -> list[Shown]:
         """Reconstructions of rendered faces, and what changes along the latents that vary most."""
-        if not self._debiased:
+        if not self.debiased:
             return []
-        run, note = self.study.run(self._debiased), f"{self._debiased}, seed 0"
+        run, note = self.study.run(self.debiased), f"{self.debiased}, seed 0"
         grid, labels = traverse(run, self.training, count=5)
         found = [self._save(plots.traversal(grid, labels, (-3, -2, -1, 0, 1, 2, 3)), None, "traversal", note)]
         if self.study.config.audit_names[0] == "synthetic":
@@ -129,70 +113,12 @@ class StudyFigures:
                                        "reconstructions", note))
         return found
 
-    # --- the audit --------------------------------------------------------------------------------------------
-    def source_recall(self) -> list[Shown]:
-        """Recall on held-out training-source faces and on each audit set, before any group."""
-        table = self.findings.summary.query("grouping == 'all faces'")
-        return [self._save(plots.source_recall(table, self.findings.source), table, "recall-by-source")]
-
-    def _each_set(self, *groupings: str) -> list[tuple[str, str, pd.DataFrame]]:
-        summary = self.findings.summary
-        found = []
-        for name in self.findings.audit_sets:
-            for grouping in groupings:
-                table = summary[(summary["dataset"] == name) & summary["grouping"].isin([grouping, "all faces"])]
-                if (table["grouping"] == grouping).any():
-                    found.append((name, grouping, table))
-        return found
-
-    def group_recall(self, *arms: str) -> list[Shown]:
-        """Recall of every group of each audit set, all arms on one axis, or those named."""
-        name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
-        return [self._save(plots.group_recall(table, dataset, grouping, arms or None),
-                           table[table["model"].isin(arms or self.findings.arms)],
-                           f"{name}-{dataset}-{_slug(grouping)}")
-                for dataset, grouping, table in self._each_set("race x gender", "skin tone x gender")]
-
-    def heatmaps(self) -> list[Shown]:
-        """The same as colour and number in every cell."""
-        return [self._save(plots.group_heatmap(table, dataset, grouping), table, f"heatmap-{dataset}-{_slug(grouping)}")
-                for dataset, grouping, table in self._each_set("race x gender", "skin tone x gender")]
-
-    def trade_off(self) -> list[Shown]:
-        """Recall of each group against the false positive rate that is allowed."""
-        arms = [arm for arm in (self.findings.baseline, self._debiased) if arm]
-        predictions = self.findings.predictions
-        predictions = predictions[predictions["model"].isin(arms)]
-        found = []
-        for dataset, grouping, behind in self._each_set("race", "skin tone"):
-            table = audit.recall_by_fpr(predictions, dataset, (grouping.replace(" ", "_"),))
-            figure = plots.recall_against_threshold(table)
-            found.append(self._save(figure, table, f"trade-off-{dataset}-{_slug(grouping)}", behind=behind))
-        return found
-
-    def tones(self) -> list[Shown]:
-        """Recall against the measured skin tone, without classes."""
-        found = []
-        for name in self.findings.audit_sets:
-            table = audit.recall_by_ita(self.findings.predictions, name, self.findings.rule)
-            found.append(self._save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
-        return found
-
-    def slopes(self) -> list[Shown]:
-        """From the baseline to the DB-VAE, group by group."""
-        if not self._debiased:
-            return []
-        arms = (self.findings.baseline, self._debiased)
-        return [self._save(plots.paired_slope(table, dataset, *arms, grouping), table[table["model"].isin(arms)],
-                           f"slope-{dataset}-{_slug(grouping)}")
-                for dataset, grouping, table in self._each_set("race x gender", "skin tone x gender")]
-
     def all(self) -> None:
         """Draw and save every figure."""
         for draw in (self.who, self.faces, self.negatives, self.training_curves, self.sampling, self.likely_faces,
-                     self.latents, self.source_recall, self.group_recall, self.heatmaps, self.trade_off, self.tones,
-                     self.slopes):
+                     self.latents):
             draw()
+        super().all()
 
 
 def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:
@@ -205,15 +131,9 @@ def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:
     return [(key, position[cells[key]]) for key in sorted(cells, key=lambda key: (key[1], order[key[0]]))]
 
 
-def _slug(grouping: str) -> str:
-    return grouping.replace(" ", "-")
-
-
 def write_study(study: Study) -> Findings:
     """Audit a finished study: every figure, every table, and the verdict last."""
-    config = study.config
-    findings = Findings(study.predictions, config.fpr, config.train_faces, config.arm_names[0])
-    figures = StudyFigures(study, findings)
+    figures = StudyFigures.of(study)
     figures.all()
-    findings.write(figures.folder)
-    return findings
+    figures.findings.write(figures.folder)
+    return figures.findings

@@ -48,7 +48,7 @@ def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
     """Assign faces to cells, in a fixed order of levels; None where a column is unknown for every face.
 
     Every combination of levels has a cell, so an empty group is shown with n = 0 and never dropped. Levels of
-    skin tone and gender are fixed; those of race are what the data set's own table holds.
+    skin tone and gender are fixed where the data use them; others are what the data set's own table holds.
 
     Raises:
         FacebiasError: a grouping column that is none of GROUP_COLUMNS.
@@ -78,5 +78,7 @@ def _levels(values: pd.Series, column: str) -> list[str] | None:
     if not present - {""}:
         return None
     fixed = list(_LEVELS.get(column, ()))
+    if not present & set(fixed):
+        fixed = []  # a scale of the data set's own, such as PPB's
     rest = sorted(present - {"", *fixed})
     return [*fixed, *rest, *([UNKNOWN] if "" in present and UNKNOWN not in rest else [])]

@@ -61,10 +61,10 @@ def percent_axis(axis: Axes, low: float, which: str = "x") -> None:
     axis.grid(True, axis=which)
 
 
-def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> None:
+def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> Figure:
     """Write the footer under a figure: where the numbers come from, and loudly whether faces are rendered.
 
-    The figure grows by the strip that the footer needs. Marking twice replaces the footer.
+    The figure grows by the strip that the footer needs. Marking twice replaces the footer. Returns the figure.
     """
     old = [artist for artist in figure.texts if str(artist.get_gid()).startswith(_MARK)]
     width, height = figure.get_size_inches()
@@ -92,3 +92,4 @@ def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> None:
                         color="white", gid=gid, bbox={"facecolor": "#B3003C", "edgecolor": "none", "pad": 2.5})
         figure.text(0.08 / width, base, "\n".join(lines), ha="left", va="bottom", fontsize=7, color="#555555", gid=gid,
                     linespacing=1.25)
+    return figure

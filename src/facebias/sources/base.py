@@ -74,6 +74,7 @@ class Sample:
     race: str = ""
     gender: str = ""
     age: str = ""
+    skin_tone: str = ""  # where the source has a scale of its own; "" means that the class is measured
     sha256: str = ""
 
 

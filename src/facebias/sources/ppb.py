@@ -4,8 +4,8 @@
     imgs/<filename>
     boxes.csv                where you have it: filename,x1,y1,x2,y2 of each face in pixels
 
-`race` holds PPB's own grouping by skin type, "Darker" or "Lighter": it names no races. The measured skin tone
-stands beside it, as for every set.
+`skin_tone` holds PPB's own grouping by Fitzpatrick skin type, "Darker" (IV to VI) or "Lighter" (I to III), in place of
+the measured class; the measured angle stands beside it. PPB names no races.
 
 Framing: a given box becomes the square of its longer side (times `margin`), centred on it. Without boxes
 scikit-image's frontal-face LBP cascade finds the face, and its square is moved and scaled to the tight framing.
@@ -83,7 +83,7 @@ class PPB:
                 self.left_out.append((row.where, f"no face found in {file}"))
                 continue
             found += 1
-            yield Sample(file, 1, file, row.where, places[file].path, "", box, race=skin, gender=gender)
+            yield Sample(file, 1, file, row.where, places[file].path, "", box, skin_tone=skin, gender=gender)
         if not found:
             raise FacebiasError("MISSING", self.folder, "no face in any picture", "Give boxes.csv, see data/README.md")
 
