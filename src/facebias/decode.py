@@ -124,13 +124,15 @@ def _measured(block: Block) -> Block:
     if not set(MEASURED) <= set(table.columns):
         for name in MEASURED[1:]:
             table[name] = np.nan
+        if "skin_tone" not in table:
+            table["skin_tone"] = pd.Series([""] * len(table), dtype="str", index=table.index)
         if faces.any():
             from facebias.skin_tone import measure  # scikit-image loads only where faces are measured
 
             found = measure(block.images[faces])
             # a source's own scale of skin type is kept; the measured angle stands beside it
-            found["skin_tone"] = table.loc[faces, "skin_tone"].mask(lambda own: own == "", found["skin_tone"].to_numpy()
-                                                                    ).to_numpy()
+            own = table.loc[faces, "skin_tone"].to_numpy()
+            found["skin_tone"] = np.where(own == "", found["skin_tone"].to_numpy(), own)
             for name in MEASURED:
                 table.loc[faces, name] = found[name].to_numpy()
     return Block(block.images, table)

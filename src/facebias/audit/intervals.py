@@ -109,7 +109,8 @@ def corrected_interval(draws: np.ndarray, estimate: np.ndarray) -> tuple[np.ndar
     second time. Percentile intervals then miss the truth (with 14 equal groups of 80 images and three seeds they
     never cover the true gap of 0). The value is 2 estimate - mean(draws), as in Davison and Hinkley (1997),
     section 5.2, the half width 1.96 sqrt(SD^2 + bias^2 / 4). Simulated over 2 to 14 groups of 80 to 500 images and
-    3 or 6 seeds, this covers gaps and worst groups in 90 to 99 %, their paired changes in 96 to 99 %.
+    3 or 6 seeds, this covers gaps and worst groups in 90 to 99 % where seeds and images both vary, in 83 to 97 % where
+    images alone do (lowest for 8 equal groups), and paired changes in 96 to 99 %.
 
     Returns:
         value, low, high.

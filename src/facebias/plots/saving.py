@@ -52,7 +52,7 @@ def _png(figure: Figure, dpi: int) -> bytes:
         figure.savefig(drawn, format="png", dpi=dpi)
         image = Image.open(drawn).convert("RGB")
         image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        image.save(packed, format="PNG", optimize=True)
+        image.save(packed, format="PNG", optimize=True, dpi=(dpi, dpi))
         return packed.getvalue()
 
 
