@@ -88,6 +88,17 @@ def test_the_study_runs_headlessly_from_any_working_directory(tiny, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
+def test_the_study_runs_on_photographs_and_shows_no_single_face(test_data, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    real = tiny.with_(train_faces="celeba", negatives="folder", audit_sets="fairface,utkface", audit_size=600,
+                      train_size=600, data_root=str(test_data))
+    done = execute(real, TOP.name)
+    assert done.verdict.startswith("On FairFace, by race x gender")
+    figures = {path.stem for path in done.places["figures"].glob("*.png")}
+    assert {"mean-faces", "group-recall-fairface-race-x-gender", "group-recall-utkface-skin-tone-x-gender"} <= figures
+    assert not {"faces", "negatives", "reconstructions"} & figures
+
+
 def test_the_html_asks_for_nothing_from_the_network(tiny):
     html = next(tiny.path("runs").glob("study-*/*.html")).read_text(encoding="utf-8")
     assert "<script src" not in html and "<link rel=\"stylesheet\" href=\"http" not in html

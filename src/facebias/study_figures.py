@@ -19,6 +19,7 @@ from facebias.findings import Findings
 from facebias.latents import reconstruct, traverse
 from facebias.pack import pack_audit, pack_training
 from facebias.plots import Shown
+from facebias.plots.pictures import MEAN_OF
 from facebias.skin_tone import CLASSES
 from facebias.study import Study
 
@@ -92,12 +93,13 @@ class StudyFigures(AuditFigures):
 
     def likely_faces(self) -> list[Shown]:
         """The training faces that the last epoch drew most and least often."""
-        if not self.debiased:
+        rendered = self.training.attrs["source"].startswith("synthetic")
+        each = min(24, len(self.training.faces) // 16)  # faces a mean: two rows of eight means
+        if not self.debiased or (each < MEAN_OF and not rendered):
             return []
         drawn = self.study.run(self.debiased).sampling_faces
-        rendered = self.training.attrs["source"].startswith("synthetic")
         figure = plots.likely_faces(self.training.images[drawn["row"]], drawn["probability"].to_numpy(),
-                                    synthetic=rendered)
+                                    synthetic=rendered, each=each)
         return [self._save(figure, None, "likely-faces", f"{self.debiased}, seed 0, last epoch")]
 
     def latents(self) -> list[Shown]:
@@ -126,7 +128,7 @@ def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:
     known = table[(table["skin_tone"] != "") & (table["gender"] != "")].reset_index()
     order = {tone: number for number, tone in enumerate(CLASSES)}
     cells = {key: rows for key, rows in known.groupby(["skin_tone", "gender"]).indices.items()
-             if len(rows) >= plots.MEAN_OF}
+             if len(rows) >= MEAN_OF}
     position = np.flatnonzero((table["skin_tone"] != "") & (table["gender"] != ""))
     return [(key, position[cells[key]]) for key in sorted(cells, key=lambda key: (key[1], order[key[0]]))]
 

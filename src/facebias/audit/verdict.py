@@ -100,7 +100,8 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
             here = _at(level, model=baseline, **where)
             for name in arms if len(here) else ():
                 findings.append(_finding(here, _at(change, model=name, **where), name, rule, may_claim, source))
-    cautions = _cautions(predictions, baseline, rule, enough, groupings, source)
+    judged = sum(1 for finding in findings if finding.arm and finding.worst)
+    cautions = _cautions(predictions, baseline, rule, enough, groupings, source) + _multiplicity(judged)
     shift = _shift(summarise(predictions, rule, ((),)), baseline, rule, source)
     headline = next((f.sentence for f in findings if f.worst and f.arm == arm), "No two groups can be compared.")
     return Verdict(shift, tuple(findings), cautions, headline)
@@ -164,6 +165,13 @@ def _shift(table: pd.DataFrame, baseline: str, rule: str, source: str) -> str:
     rate = f" (measured on held-out non-faces: {_percent(measured.iloc[0])})" if len(measured) else ""
     return (f"Before any group is compared: at {rule_text(rule)}{rate}, the {arm_name(baseline)} finds "
             f"{', '.join(faces)}.")
+
+
+def _multiplicity(judged: int) -> tuple[str, ...]:
+    if judged < 2:
+        return ()
+    return (f"Each change is judged by its own 95 % interval: of {judged} comparisons of worst group and gap, about one "
+            "in twenty would exclude 0 by chance alone.",)
 
 
 def _cautions(predictions: pd.DataFrame, baseline: str, rule: str, enough: bool,

@@ -10,6 +10,7 @@ from scipy.optimize import isotonic_regression
 
 from facebias.audit.cells import SMALL
 from facebias.audit.names import arm_name, dataset_name
+from facebias.audit.predictions import UNKNOWN
 from facebias.audit.thresholds import rule_text
 from facebias.errors import FacebiasError
 from facebias.plots.recall import pick
@@ -32,7 +33,8 @@ def paired_slope(summary: pd.DataFrame, dataset: str, before: str, after: str,
                             "Choose another grouping or other arms")
     size = rows.groupby("group")["n"].first().reindex(table.index).to_numpy()
     left, right = 100 * table[before].to_numpy(), 100 * table[after].to_numpy()
-    large = size >= SMALL
+    # as in the verdict: neither a small cell nor one whose group is not known may be called worst
+    large = (size >= SMALL) & ~table.index.str.contains(UNKNOWN)
     worst = int(np.argmin(np.where(large, left, np.inf))) if large.any() else -1
     names = [name if big else f"{name} (n = {n})" for name, n, big in zip(table.index, size, large, strict=True)]
     with styled():
