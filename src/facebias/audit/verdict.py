@@ -170,7 +170,7 @@ def _shift(table: pd.DataFrame, baseline: str, rule: str, source: str) -> str:
 def _multiplicity(judged: int) -> tuple[str, ...]:
     if judged < 2:
         return ()
-    return (f"Each change is judged by its own 95 % interval: of {judged} comparisons of worst group and gap, about one "
+    return (f"Each change is judged by its own 95 % interval: of {judged} comparisons, about one "
             "in twenty would exclude 0 by chance alone.",)
 
 
