@@ -19,7 +19,7 @@ from typing import Any
 from facebias.config import ARM_FIELDS, Config
 from facebias.errors import FacebiasError
 from facebias.progress import MARK
-from facebias.storage import anchored, read_json, write_text
+from facebias.storage import anchored, read_json, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,20 @@ def execute(config: Config, source: str) -> Executed:
         what = error.evalue if error.ename == "FacebiasError" else f"{error.ename}: {error.evalue}"
         raise FacebiasError("NOTEBOOK", target, f"cell {error.exec_count} failed: {what}",
                             "Open it to see the cell; runs that were finished are kept") from error
+    _forget_paths(target)
     places = {"executed notebook": target, "HTML": export_html(target)}
     if not verdict_file.exists():
         return Executed("", places)
     places |= {"figures": verdict_file.parent, "runs": config.path("runs")}
     return Executed(read_json(verdict_file)["text"], places)
+
+
+def _forget_paths(notebook: Path) -> None:
+    """Papermill writes absolute paths into the metadata; a notebook that is shared should not tell them."""
+    content = read_json(notebook)
+    about = content["metadata"]["papermill"]
+    about.update(input_path=notebook.name, output_path=notebook.name)
+    write_json(notebook, content)
 
 
 def _transport() -> Any:
