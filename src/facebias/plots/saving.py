@@ -68,6 +68,9 @@ class Shown:
     figure: Figure
     path: Path
 
+    def __repr__(self) -> str:
+        return f"<{self.path.name}>"  # what a notebook keeps as text: no path of this machine
+
     def _repr_png_(self) -> bytes:
         return _png(self.figure, 78)
 
