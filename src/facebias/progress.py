@@ -17,7 +17,8 @@ _LINE_EVERY = 10.0  # seconds between lines of a headless bar
 
 def in_jupyter() -> bool:
     """Whether this process is a Jupyter kernel."""
-    return "ipykernel" in sys.modules and sys.modules["ipykernel"].kernelapp.IPKernelApp.initialized()
+    ipython = sys.modules.get("IPython")  # whoever runs in a kernel has it imported
+    return getattr(ipython.get_ipython(), "kernel", None) is not None if ipython else False
 
 
 def headless() -> bool:
