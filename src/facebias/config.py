@@ -49,8 +49,8 @@ class Config:
     negatives: str = _at("data", "synthetic", "source of non-faces", among=NEGATIVE_SOURCES)
     audit_sets: str = _at("audit_data", "synthetic", f"audit sets, of {', '.join(AUDIT_SOURCES)}")
     data_root: str = _at("data", "data/raw", "folder that holds celeba/, fairface/, utkface/, nonfaces/, ppb/, lab/")
-    train_size: int = _at("data", 6000, "faces at most, over all splits; 0 for all", low=0)
-    negative_size: int = _at("data", 9000, "negative crops at most, over all splits; 0 for all", low=0)
+    train_size: int = _at("data", 4800, "faces at most, over all splits; 0 for all", low=0)
+    negative_size: int = _at("data", 7200, "negative crops at most, over all splits; 0 for all", low=0)
     audit_size: int = _at("audit_data", 3600, "faces at most in an audit set; 0 for all", low=0)
     crops_per_picture: int = _at("data", 4, "random crops of each negative picture", low=1, high=1000)
     validation_share: float = _at("data", 0.15, "share of identities that fix thresholds", low=0.01, high=0.5)
@@ -74,7 +74,7 @@ class Config:
     target_ess: float = _at("train", 0.5, "effective share of the faces, rule tempered", low=0.001, high=1)
 
     # The optimisation
-    epochs: int = _at("train", 8, "passes over as many draws as there are faces", low=1, high=100000)
+    epochs: int = _at("train", 6, "passes over as many draws as there are faces", low=1, high=100000)
     batch_size: int = _at("train", 64, "images a step, half of them faces", low=4, high=65536)
     learning_rate: float = _at("train", 0.001, "of Adam, at the start of a cosine to 0", low=1e-8, high=10)
     flip: bool = _at("train", True, "mirror half of the images")

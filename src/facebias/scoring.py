@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from facebias.config import Config
 from facebias.dataset import FaceDataset, warn_on_framing
@@ -17,6 +16,7 @@ from facebias.models import logits
 from facebias.pack import pack_audit, pack_training
 from facebias.runs import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
 from facebias.storage import fingerprint, manifest_path, read_json
+from facebias.threads import threads
 
 HELD_OUT = ("validation", "test")
 _FILE = "predictions.parquet"
@@ -42,15 +42,11 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
         return run.predictions
     train = FaceDataset.load(pack_training(_own(run, config))["train"])
     model, parts = run.model(config.device), []
-    before = torch.get_num_threads()
-    torch.set_num_threads(config.threads)
-    try:
+    with threads(config.threads):
         for name, path in files.items():
             data = FaceDataset.load(path)
             warn_on_framing(train, data)
             parts.append(_rows(run, name, data, logits(model, data.tensor()).numpy()))
-    finally:
-        torch.set_num_threads(before)
     table = pd.concat(parts, ignore_index=True)
     run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files))
     return table

@@ -42,6 +42,7 @@ from facebias.storage import (
     write_json,
     write_manifest,
 )
+from facebias.threads import threads
 
 GROUPINGS = ("gender", "skin_tone", "race")
 _FACES, _NEGATIVES, _STEP = 1, 2, 3  # which stream of random numbers
@@ -76,7 +77,7 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     if run.complete:
         _warn_on_other_data(run, files["train"])
         return run
-    with folder_lock(run.path), _threads(config.threads):
+    with folder_lock(run.path), threads(config.threads):
         sweep_stale(run.path)
         run.start(config)
         train, validation = FaceDataset.load(files["train"]), FaceDataset.load(files["validation"])
@@ -215,16 +216,6 @@ def _finish(config: Config, run: Run, state: _State, train: FaceDataset, seconds
                                         "torch": torch.__version__, "code_version": code_version(),
                                         "train_sha256": read_json(manifest_path(train.path))["sha256"]})
     checkpoints.clear(run.path)
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager
