@@ -115,7 +115,9 @@ def notebook(config: Config,
 
 def _mount() -> None:
     from facebias.data_commands import app as data
+    from facebias.saliency_commands import register
 
+    register(app)
     app.add_typer(data, name="data", help="Fetch, pack and describe the images.")
 
 

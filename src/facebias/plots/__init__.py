@@ -11,14 +11,16 @@ from facebias.plots.heatmap import group_heatmap
 from facebias.plots.people import composition, composition_counts
 from facebias.plots.pictures import contact_sheet, likely_faces, mean_faces, reconstructions, traversal
 from facebias.plots.recall import group_recall, source_recall
+from facebias.plots.regions import region_shares
+from facebias.plots.saliency import mean_face, saliency_differences, saliency_means
 from facebias.plots.saving import Shown, provenance, save
 from facebias.plots.slope import paired_slope
 from facebias.plots.style import mark
 from facebias.plots.tone import ita_histogram, recall_against_ita
 
 __all__ = [
-    "Shown", "composition", "composition_counts", "contact_sheet", "group_heatmap", "group_recall", "ita_histogram",
-    "likely_faces", "mark", "mean_faces", "paired_slope", "provenance", "recall_against_ita",
-    "recall_against_threshold", "reconstructions", "sampling_by_group", "save", "source_recall", "training_curves",
-    "traversal",
+    "Shown", "composition", "composition_counts", "contact_sheet", "group_heatmap", "group_recall",
+    "ita_histogram", "likely_faces", "mark", "mean_face", "mean_faces", "paired_slope", "provenance",
+    "recall_against_ita", "recall_against_threshold", "reconstructions", "region_shares", "saliency_differences",
+    "saliency_means", "sampling_by_group", "save", "source_recall", "training_curves", "traversal",
 ]

@@ -1,0 +1,51 @@
+"""Completeness of FullGrad, for each image, on hardened networks of every family, in float32 and float64.
+
+    python benchmarks/completeness.py [--side 224] [--batch 4] [--networks resnet18 ...]
+
+Prints the largest relative error |f - sum of terms| / |f| over the batch; exits with 1 where it is over the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import torch
+
+from facebias.models import IMAGE_SIZE
+from facebias.saliency import FullGrad
+from facebias.saliency.hardened import NETWORKS, network, smallest_side
+
+LIMITS = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+
+def errors(name: str, side: int, batch: int) -> dict[torch.dtype, float]:
+    """Largest relative error over a batch of random images, by precision."""
+    side = IMAGE_SIZE if name in ("standard_cnn", "dbvae") else max(side, smallest_side(name))
+    images = torch.randn((batch, 3, side, side), generator=torch.Generator().manual_seed(1))
+    found = {}
+    for precision in LIMITS:
+        model = network(name, side).to(precision)
+        found[precision] = float(FullGrad(model).decompose(images.to(precision)).relative_error.max())
+    return found
+
+
+def main() -> None:
+    """Prints one line a network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    args = parser.parse_args()
+    missed = []
+    for name in args.networks:
+        found = errors(name, args.side, args.batch)
+        print(f"{name:20} float32 {found[torch.float32]:.1e}   float64 {found[torch.float64]:.1e}", flush=True)
+        # Written so that not-a-number counts as a miss.
+        missed += [name] * any(not error <= LIMITS[precision] for precision, error in found.items())
+    if missed:
+        sys.exit(f"over the limit: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
