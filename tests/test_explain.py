@@ -162,6 +162,7 @@ def test_an_overlay_is_brightest_where_the_map_is():
 
 def test_a_torchvision_network_takes_pixels_and_a_file_of_weights(tmp_path, tiny):
     with torch.random.fork_rng():
+        torch.manual_seed(0)
         model = torchvision.models.squeezenet1_1().eval()
     torch.save(model.state_dict(), tmp_path / "w.pt")
     found = find_subject("torchvision:squeezenet1_1", tiny, tmp_path / "w.pt")
@@ -172,8 +173,9 @@ def test_a_torchvision_network_takes_pixels_and_a_file_of_weights(tmp_path, tiny
         assert torch.allclose(found.model(pixels_), model((pixels_ - mean) / std), atol=1e-5)
     assert isinstance(found.model, Normalised)
     picture(tmp_path / "a.jpg", 1)
-    made = explain_pictures(gather([tmp_path / "a.jpg"]), found, "fullgrad", tmp_path / "out", target=3)
-    assert made["pictures"][0]["output"] == 3 and made["pictures"][0]["relative_error"] < 1e-4
+    made = explain_pictures(gather([tmp_path / "a.jpg"]), found, "fullgrad", tmp_path / "out")
+    # this network ends in a ReLU: an output may be exactly 0, the highest is not
+    assert made["pictures"][0]["score"] > 0 and made["pictures"][0]["relative_error"] < 1e-4
 
 
 def test_weights_that_are_no_tensors_or_do_not_fit_are_one_line(tmp_path, tiny):

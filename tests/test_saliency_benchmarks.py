@@ -120,6 +120,14 @@ def test_rows_of_groups_and_seeds_have_their_own_means_and_leave_undefined_value
     assert list(table) == list(rows.COLUMNS) and len(table) == 9
 
 
+def test_the_interval_of_a_share_ends_at_1():
+    hits = np.ones((3, 40, 1))
+    hits[0, :4] = 0
+    (*_, wide), (*_, cut) = (rows.summarise(hits, [0, 1, 2], rows.members(None, 40), {}, [{}], share=share)
+                             for share in (False, True))
+    assert wide["high"] > 1 == cut["high"] and wide["low"] == cut["low"]
+
+
 def test_the_area_is_a_mean_height():
     assert rows.area(np.array([2.0, 2.0, 2.0]), (1.0, 2.0, 10.0)) == pytest.approx(2)
     assert rows.area(np.array([0.0, 1.0, 1.0]), (0.0, 2.0, 10.0)) == pytest.approx(0.9)

@@ -143,4 +143,5 @@ def _finish(figure: Figure, axes: Sequence[Axes], below: str, beside: str) -> No
             axis.set_ylabel(beside)
     for axis in last.values():
         axis.set_xlabel(below, fontsize=8)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center",
+                  ncols=4 if figure.get_size_inches()[0] > 7 else 2)

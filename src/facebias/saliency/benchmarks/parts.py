@@ -110,10 +110,11 @@ def retraining(job: Job, found: Rows, areas: Rows) -> dict[str, Any]:
             everyone = rows.members(None, right.shape[1])
             fixed = {"benchmark": "remove_and_retrain", "model": job.arm, "method": arm, "direction": "most"}
             points = [{"k": share} for share in shares]
-            found += rows.summarise(right, job.seeds, everyone, fixed | {"metric": metric}, points)
+            found += rows.summarise(right, job.seeds, everyone, fixed | {"metric": metric}, points, share=True)
             if arm != retrain.BASE:
                 whole = rows.area(np.concatenate([base[..., None], right], axis=-1), (0.0, *shares))[..., None]
-                areas += rows.summarise(whole, job.seeds, everyone, fixed | {"metric": f"{metric}, area"}, [{}])
+                areas += rows.summarise(whole, job.seeds, everyone, fixed | {"metric": f"{metric}, area"}, [{}],
+                                        share=True)
     return about
 
 
@@ -177,7 +178,7 @@ def _labels(job: Job, run: Subject, names: tuple[str, ...], count: int, found: R
         right = ((logits(models[kind], one.tensor()).numpy() >= 0) == (labels == 1)).astype(float)[None, :, None]
         found += rows.summarise(right, [run.seed], rows.members(None, len(labels)), {
             "benchmark": "sanity", "model": job.arm, "method": f"trained on {kind} labels", "direction": "labels",
-            "metric": "training accuracy"}, [{}])[:1]
+            "metric": "training accuracy"}, [{}], share=True)[:1]
     images = job.images[:count]
     original = models["true"]
     compare = _comparison(images, names, original, lambda name: perturbation.method_maps(name, original, images))

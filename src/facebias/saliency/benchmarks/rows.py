@@ -47,7 +47,7 @@ _bootstrap = lru_cache(maxsize=32)(Bootstrap)
 
 
 def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndarray], fixed: Mapping[str, Any],
-              points: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+              points: list[Mapping[str, Any]], share: bool = False) -> list[dict[str, Any]]:
     """Rows for each group, each seed and all seeds together ("all").
 
     Args:
@@ -56,6 +56,7 @@ def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndar
         groups: name -> (N,) bool; groups without images are left out.
         fixed: cells that all rows share.
         points: K mappings of the cells that tell the last axis apart.
+        share: whether the values are shares, whose intervals end at 0 and 1; widened seeds may overshoot.
     """
     rows = []
     for group, members in groups.items():
@@ -65,6 +66,7 @@ def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndar
         parts = [(str(seed), mine[[row]]) for row, seed in enumerate(seeds)] + [("all", mine)]
         for seed, part in parts:
             low, high = _bootstrap(len(part), part.shape[1]).interval(part)
+            low, high = (np.clip(end, 0, 1) if share else end for end in (low, high))
             for number, point in enumerate(points):
                 defined = part[..., number]
                 n = int(np.isfinite(defined).all(0).sum())
