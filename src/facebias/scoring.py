@@ -37,10 +37,11 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
         FacebiasError: the run is incomplete, or data cannot be packed.
     """
     config = run.config if config is None else config
-    files = _files(run, config)
-    if _is_scored(run, files):
+    own = run.config.with_(**config.as_dict("audit_data", "runtime"), data_root=config.data_root)
+    files = scored_files(own)
+    if is_scored(run, files):
         return run.predictions
-    train = FaceDataset.load(pack_training(_own(run, config))["train"])
+    train = FaceDataset.load(pack_training(own)["train"])
     model, parts = run.model(config.device), []
     with threads(config.threads):
         for name, path in files.items():
@@ -52,29 +53,22 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
     return table
 
 
-def is_scored(run: Run, config: Config) -> bool:
-    """Whether the run's predictions are there, of the very files that `config` names."""
-    return run.complete and _is_scored(run, _files(run, config))
-
-
-def _own(run: Run, config: Config) -> Config:
-    return run.config.with_(**config.as_dict("runtime"), data_root=config.data_root)
-
-
-def _files(run: Run, config: Config) -> dict[str, Path]:
-    training = pack_training(_own(run, config))
+def scored_files(config: Config) -> dict[str, Path]:
+    """The packed file of every held-out split and audit set that `config` names; packed and verified here."""
+    training = pack_training(config)
     return {name: training[name] for name in HELD_OUT} | {name: pack_audit(config, name) for name in config.audit_names}
+
+
+def is_scored(run: Run, files: dict[str, Path]) -> bool:
+    """Whether the run is complete and its predictions are those of the very bytes in `files`."""
+    manifest = manifest_path(run.path / _FILE)
+    return run.complete and manifest.exists() and read_json(manifest)["fingerprint"] == _key(run, files)
 
 
 def _key(run: Run, files: dict[str, Path]) -> str:
     # the bytes that are scored, not only their settings: a set packed anew is scored anew
     hashes = {name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}
     return fingerprint({"run": run.id, **hashes})
-
-
-def _is_scored(run: Run, files: dict[str, Path]) -> bool:
-    manifest = manifest_path(run.path / _FILE)
-    return manifest.exists() and read_json(manifest)["fingerprint"] == _key(run, files)
 
 
 def _rows(run: Run, name: str, data: FaceDataset, scores: np.ndarray) -> pd.DataFrame:

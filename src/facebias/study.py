@@ -14,10 +14,9 @@ from typing import Any
 import pandas as pd
 
 from facebias.config import Config
-from facebias.pack import pack_audit, pack_training
 from facebias.progress import bar, headless, say, tidy
 from facebias.runs import Run
-from facebias.scoring import is_scored, score
+from facebias.scoring import is_scored, score, scored_files
 from facebias.training import describe, fit
 
 _POLL = 0.5  # seconds between looks at the children's messages
@@ -64,11 +63,9 @@ def run_study(config: Config) -> Study:
     Raises:
         FacebiasError: the first fault of any training; finished runs are kept and are not repeated next time.
     """
-    pack_training(config)  # once, here: the children find it done
-    for name in config.audit_names:
-        pack_audit(config, name)
+    files = scored_files(config)  # packed once, here: the children find it done
     everything = plan(config)
-    todo = [one for one in everything if not _is_ready(one)]
+    todo = [one for one in everything if not is_scored(Run.of(one), files)]
     if config.workers == 1 or len(todo) < 2:
         for one in todo:
             train_and_score(one)
@@ -76,10 +73,6 @@ def run_study(config: Config) -> Study:
         _side_by_side(todo, config.workers)
     tidy()
     return Study(config, tuple(Run.of(one) for one in everything))
-
-
-def _is_ready(config: Config) -> bool:
-    return is_scored(Run.of(config), config)
 
 
 def train_and_score(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
