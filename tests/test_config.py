@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from facebias.config import ARM_FIELDS, Config, parse_arm, profile
+from facebias.arms import ARM_FIELDS, parse_arm
+from facebias.config import Config, profile
 from facebias.errors import FacebiasError
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import papermill
 import pytest
 
-from facebias.config import ARM_FIELDS, Config, profile
+from facebias.arms import ARM_FIELDS
+from facebias.config import Config, profile
 from facebias.errors import FacebiasError
 from facebias.notebooks import execute, parameters
 

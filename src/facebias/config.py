@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from facebias.arms import ARM_FIELDS, REMEDIES, RULES, arm_of, parse_arm
 from facebias.errors import FacebiasError
 from facebias.storage import anchored, fingerprint
 
@@ -25,10 +26,10 @@ MODELS = ("standard_cnn", "db_vae")
 SIZES = ("lab", "paper")
 _IPYTHON = ("In", "Out", "exit", "quit", "open", "get_ipython")  # names that every kernel has
 DEVICES = ("auto", "cpu", "cuda", "mps")
-RULES = ("uniform", "max", "product", "tempered")
-
-
-ARM_FIELDS = ("model", "resampling", "alpha", "photometric", "seed")  # what an arm and its seed decide in a study
+PRECISIONS = ("float32", "bfloat16")
+# Settings added after runs were published, with the value that stands for how those were trained: at that value they
+# are left out of a fingerprint, so that runs trained before are still found
+_ADDED = {"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"}
 
 
 def _at(stage: str, default: Any, text: str, *, among: tuple[str, ...] = (), low: float = -math.inf,
@@ -73,6 +74,12 @@ class Config:
     bins: int = _at("train", 10, "bins of each latent's histogram", low=2, high=1024)
     target_ess: float = _at("train", 0.5, "effective share of the faces, rule tempered", low=0.001, high=1)
 
+    # Other remedies: just train twice, and group DRO
+    remedy: str = _at("train", "none", "remedy beside resampling (set by the arm)", among=REMEDIES)
+    jtt_epochs: int = _at("train", 1, "epochs of the first training, whose errors jtt draws more", low=1, high=1000)
+    jtt_weight: float = _at("train", 20.0, "how much more often it draws them", low=1, high=10000)
+    dro_step: float = _at("train", 0.01, "step of groupdro's weights of groups", low=0, high=10)
+
     # The optimisation
     epochs: int = _at("train", 6, "passes over as many draws as there are faces", low=1, high=100000)
     batch_size: int = _at("train", 64, "images a step, half of them faces", low=4, high=65536)
@@ -81,10 +88,11 @@ class Config:
     scale: float = _at("train", 0.15, "side of the view drawn from 1 - scale .. 1 + scale", low=0, high=0.5)
     shift: float = _at("train", 0.05, "centre moved by at most this share of the side", low=0, high=0.5)
     photometric: bool = _at("train", False, "vary brightness, contrast, blur, compression (set by the arm)")
+    precision: str = _at("train", "float32", "of products in training; scores are always float32", among=PRECISIONS)
     seed: int = _at("train", 0, "seed of weights and draws (set by the study)", low=0, high=2**31 - 1)
 
     # The study: which detectors, how often, judged at which false positive rate
-    arms: str = _at("study", "cnn,vae,dbvae-0.01,dbvae-0.001", "detectors: cnn, vae, dbvae-ALPHA, tempered, ...")
+    arms: str = _at("study", "cnn,vae,dbvae-0.01,dbvae-0.001", "detectors, of facebias.arms: cnn, dbvae-ALPHA, ...")
     seeds: int = _at("study", 3, "trainings of each arm", low=1, high=1000)
     fpr: float = _at("study", 0.01, "false positive rate at which groups are compared", low=1e-6, high=0.5)
 
@@ -174,11 +182,7 @@ class Config:
     @property
     def arm(self) -> str:
         """The name of this configuration's arm, as `arms` would spell it."""
-        if self.model == "standard_cnn":
-            return "cnn-photometric" if self.photometric else "cnn"
-        suffix = "-photometric" if self.photometric else ""
-        return {"uniform": "vae", "tempered": "tempered", "product": f"product-{self.alpha:g}",
-                "max": f"dbvae-{self.alpha:g}"}[self.resampling] + suffix
+        return arm_of(self.model, self.resampling, self.remedy, self.alpha, self.photometric)
 
     @property
     def data_key(self) -> str:
@@ -207,7 +211,7 @@ class Config:
     def _identifying(self, *stages: str) -> dict[str, Any]:
         values = self.as_dict(*stages)
         values.pop("data_root", None)
-        return values
+        return {name: value for name, value in values.items() if name not in _ADDED or value != _ADDED[name]}
 
     @property
     def figures_name(self) -> str:
@@ -222,30 +226,6 @@ class Config:
     def path(self, kind: str) -> Path:
         """The absolute folder for `kind`: "runs", "data", "figures" or "data_root"."""
         return anchored(getattr(self, kind if kind == "data_root" else f"{kind}_dir"))
-
-
-def parse_arm(arm: str) -> dict[str, Any]:
-    """The settings that an arm's name stands for.
-
-    ``cnn`` the standard CNN; ``vae`` the DB-VAE's network with uniform sampling; ``dbvae-ALPHA`` resampling by
-    the maximum over latents; ``product-ALPHA`` the paper's literal product; ``tempered``; each with
-    ``-photometric`` for brightness, contrast, blur and compression in the augmentation.
-
-    Raises:
-        FacebiasError: the name stands for nothing.
-    """
-    base = arm.removesuffix("-photometric")
-    photometric = {"photometric": base != arm}
-    if base == "cnn":
-        return {"model": "standard_cnn", **photometric}
-    if base in ("vae", "tempered"):
-        return {"model": "db_vae", "resampling": "uniform" if base == "vae" else base, **photometric}
-    kind, _, alpha = base.partition("-")
-    if kind in ("dbvae", "product") and _is_number(alpha):
-        rule = "max" if kind == "dbvae" else "product"
-        return {"model": "db_vae", "resampling": rule, "alpha": float(alpha), **photometric}
-    raise FacebiasError("CONFIG", "arms", f"{arm!r} names no arm",
-                        "Use cnn, vae, tempered, dbvae-0.01 or product-0.01 (any alpha), or each with -photometric")
 
 
 PROFILES: dict[str, dict[str, Any]] = {
@@ -291,10 +271,3 @@ def _split(text: str) -> tuple[str, ...]:
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     found = difflib.get_close_matches(word, known, n=1)
     return f" (did you mean {found[0]}?)" if found else ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text)) and float(text) >= 0
-    except ValueError:
-        return False

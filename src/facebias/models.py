@@ -125,7 +125,7 @@ class StandardCNN(nn.Module):
     def loss(self, images: Tensor, labels: Tensor, config: Config, generator: torch.Generator | None = None,
              ) -> LossParts:
         """Cross-entropy of the face logit; `labels` (N,) 1 face, 0 non-face. `generator` is not needed."""
-        classification = _cross_entropy(self(images), labels)
+        classification = cross_entropy(self(images), labels)
         zero = torch.zeros((), device=images.device)
         return LossParts(config.classification_weight * classification, classification.detach(), zero, zero)
 
@@ -180,8 +180,8 @@ class DBVAE(nn.Module):
             config: gives the three weights.
             generator: source of the latent noise.
         """
-        encoding = self.encode(images)
-        classification = _cross_entropy(encoding.logit, labels)
+        encoding = Encoding(*(at_least_float32(part) for part in self.encode(images)))
+        classification = cross_entropy(encoding.logit, labels)
         face = labels.reshape(-1).bool()
         mu, log_variance = encoding.mu[face], encoding.log_variance[face]
         noise = torch.randn(mu.shape, generator=generator, device=mu.device)
@@ -193,9 +193,17 @@ class DBVAE(nn.Module):
         return LossParts(total, classification.detach(), reconstruction.detach(), kl.detach())
 
 
-def _cross_entropy(logit: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logit: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+    """Of face logits (N,) and labels (N,) or (N, 1); the mean, or one an image with reduction "none"."""
+    logit = at_least_float32(logit)
     # reshape, since labels (N, 1) against logits (N,) would broadcast to (N, N) in other losses without a word
-    return nn.functional.binary_cross_entropy_with_logits(logit, labels.reshape(-1).to(logit.dtype))
+    labels = labels.reshape(-1).to(logit.dtype)
+    return nn.functional.binary_cross_entropy_with_logits(logit, labels, reduction=reduction)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """The values in float32 or more: losses of bfloat16 products are summed without its 3 digits."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def build_model(config: Config) -> StandardCNN | DBVAE:

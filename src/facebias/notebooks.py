@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facebias.config import ARM_FIELDS, Config
+from facebias.arms import ARM_FIELDS
+from facebias.config import Config
 from facebias.errors import FacebiasError
 from facebias.progress import MARK
 from facebias.storage import anchored, read_json, write_json, write_text

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from facebias.config import ARM_FIELDS, PROFILES, Config, profile
+from facebias.arms import ARM_FIELDS
+from facebias.config import PROFILES, Config, profile
 
 
 def with_config(*stages: str, arm: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

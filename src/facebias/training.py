@@ -27,9 +27,10 @@ from facebias.augmentation import augment
 from facebias.config import Config
 from facebias.dataset import FaceDataset
 from facebias.errors import FacebiasError
-from facebias.models import DBVAE, as_input, build_model, latent_means, logits, pick_device
+from facebias.models import DBVAE, LossParts, as_input, build_model, cross_entropy, latent_means, logits, pick_device
 from facebias.pack import pack_training
 from facebias.progress import bar, headless, say
+from facebias.remedies import GroupDRO, balanced_probabilities, face_cells, twice_probabilities
 from facebias.resampling import effective_sample_size, sampling_probabilities, share_by_group
 from facebias.runs import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
 from facebias.storage import (
@@ -45,7 +46,7 @@ from facebias.storage import (
 from facebias.threads import threads
 
 GROUPINGS = ("gender", "skin_tone", "race")
-_FACES, _NEGATIVES, _STEP = 1, 2, 3  # which stream of random numbers
+_FACES, _NEGATIVES, _STEP, _DEAL = 1, 2, 3, 4  # which stream of random numbers
 
 
 @dataclass
@@ -58,6 +59,8 @@ class _State:
     history: list[dict[str, float]]
     sampling: list[pd.DataFrame]
     probability: np.ndarray  # of the last epoch
+    wrong: np.ndarray | None = None  # jtt: training images that the first training got wrong
+    dro: GroupDRO | None = None
 
 
 def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> Run:
@@ -82,7 +85,7 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
         run.start(config)
         train, validation = FaceDataset.load(files["train"]), FaceDataset.load(files["validation"])
         _require_both(train, files["train"])
-        state = _begin(config, run, len(train.faces))
+        state = _begin(config, run, train, validation)
         begun = time.monotonic()
         with _progress(config, state.epoch, on_epoch) as report:
             while state.epoch < config.epochs:
@@ -105,30 +108,62 @@ def _require_both(train: FaceDataset, path: Path) -> None:
                             "Training needs both: raise train_size and negative_size")
 
 
-def _begin(config: Config, run: Run, faces: int) -> _State:
-    device = pick_device(config.device)
-    model = build_model(config).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    state = _State(model, optimizer, 0, [], [], np.full(faces, 1 / faces))
+def _begin(config: Config, run: Run, train: FaceDataset, validation: FaceDataset) -> _State:
+    state = _initial(config, train)
     if saved := checkpoints.load(run.path, config.run_id):
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        state.model.load_state_dict(saved["model"])
+        state.optimizer.load_state_dict(saved["optimizer"])
         state.epoch, state.history = saved["epoch"], saved["history"]
         state.sampling = [pd.DataFrame(rows) for rows in saved["sampling"]]
         state.probability = saved["probability"].numpy()
+        state.wrong = None if saved["wrong"] is None else saved["wrong"].numpy()
+        if state.dro:
+            state.dro.weights = saved["group_weights"]
+    elif config.remedy == "jtt":
+        state.wrong = _first_training(config, train, validation)
     return state
+
+
+def _initial(config: Config, train: FaceDataset) -> _State:
+    model = build_model(config).to(pick_device(config.device))
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    faces = len(train.faces)
+    state = _State(model, optimizer, 0, [], [], np.full(faces, 1 / faces))
+    if config.remedy == "groupdro":
+        state.dro = GroupDRO(int(_groups(train).max()) + 1, config.dro_step)
+    return state
+
+
+def _first_training(config: Config, train: FaceDataset, validation: FaceDataset) -> np.ndarray:
+    """Just train twice, stage one: which training images (N,) a short training like any other gets wrong at p 0.5."""
+    first = config.with_(remedy="none", epochs=config.jtt_epochs)
+    state = _initial(first, train)
+    while state.epoch < first.epochs:
+        _epoch(first, state, train, validation)
+    return (logits(state.model, train.tensor()).numpy() >= 0) != (train.labels == 1)
+
+
+def _groups(train: FaceDataset) -> np.ndarray:
+    """The cell of each training image (N,), -1 for a non-face."""
+    groups = np.full(len(train), -1)
+    groups[train.faces] = face_cells(train.table.iloc[train.faces])
+    return groups
 
 
 def _pack_state(state: _State) -> dict[str, Any]:
     return {"model": state.model.state_dict(), "optimizer": state.optimizer.state_dict(), "epoch": state.epoch,
             "history": state.history, "sampling": [frame.to_dict("list") for frame in state.sampling],
-            "probability": torch.from_numpy(state.probability)}
+            "probability": torch.from_numpy(state.probability),
+            "wrong": None if state.wrong is None else torch.from_numpy(state.wrong),
+            "group_weights": state.dro.weights if state.dro else None}
 
 
 def _epoch(config: Config, state: _State, train: FaceDataset, validation: FaceDataset) -> None:
     pixels, device = train.tensor(), next(state.model.parameters()).device
-    state.probability = _probabilities(config, state.model, pixels[train.faces], len(train.faces))
-    plan = sampling_plan(config, state.epoch, train, state.probability)
+    state.probability = _probabilities(config, state, train)
+    of_negatives = None if state.wrong is None else twice_probabilities(state.wrong[train.negatives], config.jtt_weight)
+    plan = sampling_plan(config, state.epoch, train, state.probability, of_negatives)
+    groups = torch.from_numpy(_groups(train)).to(device) if state.dro else None
     sums = torch.zeros(4, dtype=torch.float64)
     state.model.train()
     for step, rows in enumerate(plan):
@@ -137,7 +172,9 @@ def _epoch(config: Config, state: _State, train: FaceDataset, validation: FaceDa
         images = augment(as_input(pixels[rows], device), config, draw)
         labels = torch.from_numpy(train.labels[rows]).to(device, torch.float32)
         noise = torch.Generator(device).manual_seed(draw.initial_seed())
-        parts = state.model.loss(images, labels, config, noise)
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            parts = (state.model.loss(images, labels, config, noise) if groups is None
+                     else _robust_loss(state, images, labels, groups[rows]))
         if not math.isfinite(parts.total.item()):
             raise FacebiasError("DIVERGED", f"{config.run_id} epoch {state.epoch + 1} step {step + 1}",
                                 f"the loss is {parts.total.item()}",
@@ -150,26 +187,46 @@ def _epoch(config: Config, state: _State, train: FaceDataset, validation: FaceDa
     _record(config, state, sums / len(plan), train, validation)
 
 
-def _probabilities(config: Config, model: torch.nn.Module, faces: Tensor, count: int) -> np.ndarray:
-    if config.resampling == "uniform" or not isinstance(model, DBVAE):
+def _robust_loss(state: _State, images: Tensor, labels: Tensor, groups: Tensor) -> LossParts:
+    losses = cross_entropy(state.model(images), labels, reduction="none")
+    zero = torch.zeros((), device=images.device)
+    return LossParts(state.dro.loss(losses, groups), losses.mean().detach(), zero, zero)
+
+
+def _probabilities(config: Config, state: _State, train: FaceDataset) -> np.ndarray:
+    count, rule = len(train.faces), config.resampling
+    if state.wrong is not None:
+        return twice_probabilities(state.wrong[train.faces], config.jtt_weight)
+    if rule == "balanced":
+        return balanced_probabilities(face_cells(train.table.iloc[train.faces]))
+    if rule == "uniform" or not isinstance(state.model, DBVAE):
         return np.full(count, 1 / count)
-    mu = latent_means(model, faces).numpy()
-    return sampling_probabilities(mu, config.alpha, config.bins, config.resampling, config.target_ess)
+    mu = latent_means(state.model, train.tensor()[train.faces]).numpy()
+    if rule != "shuffled":
+        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess)
+    # dealt once a training, not once an epoch: a face keeps its luck, as it does where the latents decide
+    deal = np.random.default_rng([config.seed, _DEAL]).permutation(count)
+    return sampling_probabilities(mu, config.alpha, config.bins, "max")[deal]
 
 
-def sampling_plan(config: Config, epoch: int, train: FaceDataset, probability: np.ndarray) -> list[np.ndarray]:
+def sampling_plan(config: Config, epoch: int, train: FaceDataset, probability: np.ndarray,
+                  of_negatives: np.ndarray | None = None) -> list[np.ndarray]:
     """The rows of each batch of one epoch: half faces, drawn with replacement by `probability`, half negatives.
 
     Every arm draws faces in this one way (uniform arms with equal probabilities), and arms of the same seed see the
-    same negatives in the same order, so that arms differ in the probabilities alone.
+    same negatives in the same order, so that arms differ in the probabilities alone. Where `of_negatives` is given
+    (just train twice), negatives are drawn by it too.
     """
     half = config.batch_size // 2
     steps = max(1, len(train.faces) // half)
     rng = np.random.default_rng([config.seed, epoch, _FACES])
     faces = train.faces[rng.choice(len(train.faces), size=steps * half, p=probability)]
     rng = np.random.default_rng([config.seed, epoch, _NEGATIVES])
-    rounds = -(-steps * half // len(train.negatives))  # fewer negatives than faces: go through them again
-    negatives = np.concatenate([rng.permutation(train.negatives) for _ in range(rounds)])[: steps * half]
+    if of_negatives is None:
+        rounds = -(-steps * half // len(train.negatives))  # fewer negatives than faces: go through them again
+        negatives = np.concatenate([rng.permutation(train.negatives) for _ in range(rounds)])[: steps * half]
+    else:
+        negatives = rng.choice(train.negatives, size=steps * half, p=of_negatives)
     rows = np.concatenate([faces.reshape(steps, half), negatives.reshape(steps, half)], axis=1)
     return list(rows)
 

@@ -1,0 +1,73 @@
+"""Remedies that DB-VAE is measured against: labelled ceilings, and just train twice, which needs no labels.
+
+Sources: group DRO, Sagawa, Koh, Hashimoto and Liang, "Distributionally Robust Neural Networks for Group Shifts", ICLR
+2020, Algorithm 1; just train twice, Liu et al., "Just Train Twice: Improving Group Robustness without Training Group
+Information", ICML 2021. Both keep our batches' halves of faces and non-faces, so that arms differ in one thing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+CELLS = ("skin_tone", "gender")  # the labels that labelled remedies use
+MOST = 20.0  # a cell of three faces is not drawn until those three are known by heart
+
+
+def face_cells(table: pd.DataFrame) -> np.ndarray:
+    """The cell of skin tone x gender of each row (N,), from 0; faces of unknown tone or gender have cells too."""
+    return table.groupby(list(CELLS), sort=True, dropna=False).ngroup().to_numpy()
+
+
+def balanced_probabilities(cells: np.ndarray, most: float = MOST) -> np.ndarray:
+    """Every cell drawn alike, no face more than `most` times as often as by uniform sampling.
+
+    Args:
+        cells: (N,) cell of each face.
+        most: the cap, times 1 / N; what it takes from small cells goes to all in proportion.
+
+    Returns:
+        float64 (N,), positive, summing to 1.
+    """
+    weight = 1 / np.bincount(cells)[cells]
+    weight = np.minimum(weight / weight.sum(), most / len(cells))
+    return weight / weight.sum()
+
+
+def twice_probabilities(wrong: np.ndarray, weight: float) -> np.ndarray:
+    """Just train twice: images that the first training got wrong (N,) bool are drawn `weight` times as often."""
+    times = np.where(wrong, weight, 1.0)
+    return times / times.sum()
+
+
+class GroupDRO:
+    """Weights of the groups of faces, raised by exponentiated gradient ascent where the loss is high.
+
+    Non-faces keep half of the loss: they belong to no group, and sharing the weights with them would let the face
+    groups take the loss of the other class.
+
+    Attributes:
+        weights: (groups,) summing to 1.
+    """
+
+    def __init__(self, groups: int, step: float) -> None:
+        self.step = step
+        self.weights = torch.full((groups,), 1 / groups)
+
+    def loss(self, losses: Tensor, groups: Tensor) -> Tensor:
+        """Half the mean loss of non-faces plus half the weighted loss of groups; updates the weights first.
+
+        Args:
+            losses: (B,) of the images of a batch.
+            groups: (B,) group of each face, -1 for a non-face.
+        """
+        face = groups >= 0
+        count = torch.bincount(groups[face], minlength=len(self.weights)).clamp(min=1)
+        sums = torch.zeros(len(self.weights), device=losses.device, dtype=losses.dtype)
+        means = sums.index_add(0, groups[face], losses[face]) / count
+        raised = self.weights.to(losses.device) * torch.exp(self.step * means.detach())
+        self.weights = (raised / raised.sum()).cpu()
+        others = losses[~face].mean() if bool((~face).any()) else losses.new_zeros(())
+        return 0.5 * (others + (self.weights.to(losses) * means).sum())
