@@ -48,13 +48,22 @@ def test_data_key_ignores_the_network_and_audit_key_the_training_data():
 
 
 @pytest.mark.parametrize("arm", ["cnn", "cnn-photometric", "vae", "tempered", "dbvae-0.01", "dbvae-0.001",
-                                 "product-0.1", "dbvae-0.01-photometric"])
+                                 "product-0.1", "dbvae-0.01-photometric", "shuffled-0.001", "balanced",
+                                 "cnn-balanced", "jtt", "groupdro", "jtt-photometric"])
 def test_an_arm_reads_back_as_its_own_name(arm):
     assert Config().for_arm(arm, seed=2).arm == arm
 
 
 def test_arms_decide_nothing_but_the_arm_fields():
-    assert set(parse_arm("dbvae-0.1")) <= set(ARM_FIELDS)
+    for arm in ("cnn", "dbvae-0.1", "shuffled-0.1", "jtt", "groupdro"):
+        assert set(parse_arm(arm)) <= set(ARM_FIELDS)
+
+
+def test_runs_from_before_a_setting_was_added_are_still_found():
+    assert Config().with_(train_faces="celeba", epochs=20, model="standard_cnn").run_id == "cnn-s0-7b6f67d3"
+    assert Config(precision="bfloat16").run_id != Config().run_id
+    assert Config(jtt_weight=50.0).run_id != Config().run_id
+    assert "precision" not in Config()._identifying("train")
 
 
 def test_shares_that_leave_nothing_for_training_are_refused():

@@ -53,7 +53,7 @@ def stop_after(epoch: int):
     return on_epoch
 
 
-@pytest.mark.parametrize("arm", ["cnn", "dbvae-0.01"])
+@pytest.mark.parametrize("arm", ["cnn", "dbvae-0.01", "groupdro"])
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config, tmp_path, arm):
     first = fit(config.for_arm(arm, 0), quiet)
     again = fit(config.for_arm(arm, 0).with_(runs_dir=str(tmp_path / "again")), quiet)
@@ -62,7 +62,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config, tm
     assert not same(weights(first), weights(other))
 
 
-def test_an_interrupted_training_resumes_to_the_very_weights_of_an_uninterrupted_one(config, tmp_path):
+@pytest.mark.parametrize("arm", ["dbvae-0.01", "jtt", "groupdro", "shuffled-0.001"])
+def test_an_interrupted_training_resumes_to_the_very_weights_of_an_uninterrupted_one(config, tmp_path, arm):
+    config = config.for_arm(arm, 0)
     straight = fit(config, quiet)
     broken = config.with_(runs_dir=str(tmp_path / "broken"))
     with pytest.raises(KeyboardInterrupt):
@@ -201,3 +203,42 @@ def test_the_latents_that_decide_what_is_drawn_come_from_the_faces_alone(config,
     monkeypatch.setattr(training, "latent_means", lambda model, images: seen.append(len(images)) or real(model, images))
     fit(config.with_(epochs=1), quiet)
     assert seen == [len(FaceDataset.load(pack_training(config)["train"]).faces)]
+
+
+def test_shuffled_probabilities_are_those_of_the_latents_dealt_to_other_faces(config):
+    matched = fit(config.for_arm("dbvae-0.001", 0).with_(epochs=1), quiet).sampling_faces["probability"]
+    shuffled = fit(config.for_arm("shuffled-0.001", 0).with_(epochs=1), quiet).sampling_faces["probability"]
+    np.testing.assert_array_equal(np.sort(matched), np.sort(shuffled))  # the first epoch starts from the same weights
+    assert (matched != shuffled).mean() > 0.5
+
+
+def test_balanced_draws_follow_the_labels_and_ignore_the_latents(config):
+    sampling = fit(config.for_arm("balanced", 0).with_(epochs=1), quiet).sampling
+    tone = sampling[(sampling["grouping"] == "skin_tone") & (sampling["n"] > 0)]
+    rare = tone.loc[tone["natural_share"].idxmin()]
+    assert rare["share"] > 2 * rare["natural_share"]
+
+
+def test_just_train_twice_draws_what_a_first_training_gets_wrong(config, packed):
+    run = fit(config.for_arm("jtt", 0).with_(jtt_weight=7.0), quiet)
+    probability = run.sampling_faces["probability"].to_numpy()
+    values = np.unique(probability / probability.min())
+    assert len(values) == 2 and values[1] == pytest.approx(7)
+
+
+def test_just_train_twice_draws_negatives_by_their_errors_too(config, packed):
+    data = FaceDataset.load(pack_training(config)["train"])
+    uniform = np.full(len(data.faces), 1 / len(data.faces))
+    only = np.zeros(len(data.negatives))
+    only[3] = 1
+    for rows in sampling_plan(config, 0, data, uniform, only):
+        assert set(rows[len(rows) // 2 :]) == {data.negatives[3]}
+
+
+def test_bfloat16_changes_products_and_little_of_what_is_learned(config):
+    exact = fit(config.for_arm("vae", 0).with_(epochs=1), quiet)
+    rounded = fit(config.for_arm("vae", 0).with_(epochs=1, precision="bfloat16"), quiet)
+    assert all(value.dtype != torch.bfloat16 for value in weights(rounded).values())
+    a, b = exact.history.iloc[-1], rounded.history.iloc[-1]
+    assert a["loss"] != b["loss"]
+    assert a["loss"] == pytest.approx(b["loss"], rel=0.05)

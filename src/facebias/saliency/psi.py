@@ -17,6 +17,7 @@ from facebias.saliency.tracer import Term
 EPSILON = {"layer": 1e-6, "channel": 1e-7}
 # Elements worked on at a time, so that they stay in the processor's cache and copies stay small.
 BLOCK = 1 << 18
+_WHOLE = slice(None)
 
 
 class Collector:
@@ -86,7 +87,7 @@ class Collector:
         explicit, sums = isinstance(residual, Channel), []
         spatial = gradient.shape[2:] if channel == 1 else gradient.movedim(channel, 1).shape[2:]
         for rows in _blocks(gradient):
-            part = gradient[rows]
+            part = gradient if rows == _WHOLE else gradient[rows]
             values = _planes_of(part * residual.full(gradient, rows), channel)
             sums.append(values.sum((1, 2)))
             if explicit and not self.weighted:
@@ -97,7 +98,7 @@ class Collector:
 
     def _add(self, rows: slice, plane: Tensor, spatial: torch.Size) -> None:
         if spatial in self._planes:
-            self._planes[spatial][rows] += plane
+            self._planes[spatial][rows].add_(plane)
         elif plane.shape[0] == self.images.shape[0]:
             self._planes[spatial] = plane
         else:
@@ -113,7 +114,7 @@ def _resized(plane: Tensor, dim: int, size: int, align_corners: bool) -> Tensor:
     # Linear interpolation is separable, and as a matrix product several times faster than `interpolate` on one channel.
     if plane.shape[dim] == size:
         return plane
-    weights = _interpolation(plane.shape[dim], size, align_corners).to(plane)
+    weights = _interpolation(plane.shape[dim], size, align_corners, plane.dtype, plane.device)
     if dim == plane.dim() - 1:
         return torch.matmul(plane, weights)
     rest = plane.shape[dim + 1:]
@@ -121,14 +122,18 @@ def _resized(plane: Tensor, dim: int, size: int, align_corners: bool) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def _interpolation(before: int, after: int, align_corners: bool) -> Tensor:
+def _interpolation(before: int, after: int, align_corners: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
     unit = torch.eye(before, dtype=torch.float64)
-    return functional.interpolate(unit[None], size=after, mode="linear", align_corners=align_corners)[0]
+    weights = functional.interpolate(unit[None], size=after, mode="linear", align_corners=align_corners)[0]
+    return weights.to(device, dtype)
 
 
 def _blocks(gradient: Tensor) -> Iterator[slice]:
     count, size = gradient.shape[0], gradient.numel()
-    images = max(1, BLOCK * count // max(1, size))
+    if size <= BLOCK:
+        yield _WHOLE
+        return
+    images = max(1, BLOCK * count // size)
     for start in range(0, count, images):
         yield slice(start, start + images)
 
@@ -143,4 +148,4 @@ def _psi(values: Tensor, scope: str) -> Tensor:
     low, high = values.amin((1, 2))[:, None], values.amax((1, 2))[:, None]
     # With channels last, a product with ones sums them twice as fast.
     summed = values.sum(1) if values.stride(2) == 1 else torch.matmul(values.new_ones(values.shape[1]), values)
-    return (summed - values.shape[1] * low) / (high - low + EPSILON[scope])
+    return torch.sub(summed, low, alpha=values.shape[1]).div_(high.sub_(low).add_(EPSILON[scope]))
