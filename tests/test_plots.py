@@ -13,7 +13,7 @@ from audit_tables import predictions
 from facebias import audit, plots
 from facebias.errors import FacebiasError
 from facebias.plots.slope import apart
-from facebias.plots.style import COLOURS, MARKERS, SYNTHETIC
+from facebias.plots.style import COLOURS, MARKERS, SYNTHETIC, look
 
 RACE_GENDER = "race x gender"
 
@@ -259,3 +259,25 @@ def test_figures_leave_matplotlib_as_it_was_and_need_no_pyplot(summary):
 def test_a_figure_of_rows_that_are_not_there_says_what_is(summary):
     with pytest.raises(FacebiasError, match="It has test, fairface"):
         plots.group_recall(summary, "utkface")
+
+
+def test_every_arm_of_a_large_study_has_a_look_of_its_own():
+    looks = [tuple(look(number).values()) for number in range(64)]
+    assert len(set(looks)) == 64
+
+
+def test_the_overview_has_a_row_an_arm_and_fills_the_dots_of_clear_changes_alone(scored):
+    measures, changes = audit.measures(scored), audit.compare(scored)
+    clear = changes.assign(distinguishable=(changes["metric"] == "worst") & (changes["model"] == "dbvae-0.01"))
+    figure = plots.arms_overview(measures, clear, "fairface", "race x gender")
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels[0] == "CNN" and len(labels) == scored["model"].nunique()
+    filled = [sum(line.get_marker() == "o" and line.get_markerfacecolor() != "white" for line in axis.lines)
+              for axis in figure.axes]
+    assert filled == [1, 2, 1]  # the baseline everywhere, and the one clear change
+
+
+def test_a_heatmap_of_many_arms_goes_on_below(summary):
+    many = pd.concat([summary[summary["model"] == "cnn"].assign(model=f"cnn{number}") for number in range(6)])
+    rows = {round(axis.get_position().y0, 2) for axis in plots.group_heatmap(many, "fairface").axes[:6]}
+    assert len(rows) == 2

@@ -81,7 +81,8 @@ class StudyFigures(AuditFigures):
         """Losses and validation recall of every run."""
         parts = [run.history.assign(model=run.config.arm, seed=run.config.seed) for run in self.study.runs]
         table = pd.concat(parts, ignore_index=True)
-        return [self._save(plots.training_curves(table), table, "training")]
+        drawn = table[table["model"].isin(self.shown)]
+        return [self._save(plots.training_curves(drawn), table, "training")]
 
     def sampling(self) -> list[Shown]:
         """How much more often than it occurs each group is drawn, over epochs."""

@@ -17,6 +17,8 @@ from facebias.audit.thresholds import rule_text
 from facebias.plots.recall import pick
 from facebias.plots.style import new_figure, styled
 
+_ACROSS = 4  # panels beside each other
+
 
 def group_heatmap(summary: pd.DataFrame, dataset: str, grouping: str = "race x gender",
                   models: Sequence[str] | None = None) -> Figure:
@@ -38,9 +40,14 @@ def group_heatmap(summary: pd.DataFrame, dataset: str, grouping: str = "race x g
     floor = max(0.0, 10 * np.floor(10 * np.nanmin([rows["value"].min(), 0.99])))
     scale = mpl.colors.Normalize(floor, 100)
     with styled():
-        figure = new_figure(max(5.5, 1.9 + (0.55 + 0.85 * len(columns)) * len(shown)), 1.3 + 0.5 * len(levels))
-        axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
-        for axis, model in zip(axes, shown, strict=True):
+        across = min(_ACROSS, len(shown))
+        down = -(-len(shown) // across)
+        width = max(5.5, 1.9 + (0.55 + 0.85 * len(columns)) * across)
+        figure = new_figure(width, 0.7 + (0.6 + 0.5 * len(levels)) * down)
+        axes = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
+        for axis in axes[len(shown):]:
+            axis.set_axis_off()
+        for axis, model in zip(axes, shown, strict=False):
             table = rows[rows["model"] == model].set_index([first, second])
             _panel(axis, table, levels, columns, scale)
             axis.set_title(arm_name(model), loc="center")

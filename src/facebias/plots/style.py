@@ -48,8 +48,9 @@ def new_figure(width: float, height: float, layout: str = "constrained") -> Figu
 
 
 def look(number: int) -> dict[str, str]:
-    """Colour and marker of the arm or group with this number."""
-    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+    """Colour and marker of the arm or group with this number; the pair is its own for the first 64."""
+    again = number // len(COLOURS)  # the second time round, a colour comes with another marker
+    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[(number + 3 * again) % len(MARKERS)]}
 
 
 def percent_axis(axis: Axes, low: float, which: str = "x") -> None:
