@@ -66,6 +66,11 @@ class Findings:
         return audit.compare(self.predictions, self.baseline, self.rule)
 
     @cached_property
+    def moved(self) -> pd.DataFrame:
+        """What moving the baseline's threshold to each arm's false positive rate alone would do."""
+        return audit.moved_threshold(self.predictions, self.baseline)
+
+    @cached_property
     def verdict(self) -> Verdict:
         """The conclusion in sentences."""
         return audit.verdict(self.predictions, self.baseline, rule=self.rule, source=self.source)
@@ -79,7 +84,7 @@ class Findings:
     def write(self, folder: Path) -> None:
         """Write all tables as CSV, and verdict.json last: where it is, the audit is whole."""
         self.report.write(folder / "group_report.csv")
-        for name in ("summary", "measures", "changes"):
+        for name in ("summary", "measures", "changes", "moved"):
             audit.write_csv(getattr(self, name), folder / f"{name}.csv")
         found = self.verdict
         audit.write_csv(found.table(), folder / "findings.csv")

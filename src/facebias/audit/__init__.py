@@ -16,7 +16,9 @@ from facebias.audit.compare import compare
 from facebias.audit.curves import recall_by_fpr, recall_by_ita
 from facebias.audit.intervals import wilson
 from facebias.audit.measures import measures, summarise
+from facebias.audit.moved import moved_threshold
 from facebias.audit.names import arm_name, dataset_name
+from facebias.audit.paired import sign_flip
 from facebias.audit.paper import paper_bars, paper_table
 from facebias.audit.predictions import COLUMNS, read_predictions, validate
 from facebias.audit.report import GroupReport, group_report
@@ -27,8 +29,35 @@ from facebias.audit.verdict import Finding, Verdict, verdict
 from facebias.audit.weights import sampling_by_group
 
 __all__ = [
-    "COLUMNS", "HEADLINE", "RULES", "FewNegatives", "Finding", "GroupReport", "Verdict", "arm_name", "compare",
-    "corrected_variance", "dataset_name", "fix_thresholds", "group_report", "group_variance", "measures", "paper_bars",
-    "paper_table", "read_csv", "read_predictions", "recall_by_fpr", "recall_by_ita", "rule_text", "sampling_by_group",
-    "summarise", "threshold", "validate", "verdict", "wilson", "write_csv",
+    "COLUMNS",
+    "HEADLINE",
+    "RULES",
+    "FewNegatives",
+    "Finding",
+    "GroupReport",
+    "Verdict",
+    "arm_name",
+    "compare",
+    "corrected_variance",
+    "dataset_name",
+    "fix_thresholds",
+    "group_report",
+    "group_variance",
+    "measures",
+    "moved_threshold",
+    "paper_bars",
+    "paper_table",
+    "read_csv",
+    "read_predictions",
+    "recall_by_fpr",
+    "recall_by_ita",
+    "rule_text",
+    "sampling_by_group",
+    "sign_flip",
+    "summarise",
+    "threshold",
+    "validate",
+    "verdict",
+    "wilson",
+    "write_csv",
 ]

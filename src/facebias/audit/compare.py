@@ -9,12 +9,13 @@ from facebias.audit.cells import GROUPINGS, name_of
 from facebias.audit.hits import Decisions, Hits
 from facebias.audit.intervals import corrected_interval
 from facebias.audit.measures import METRICS, statistics, worst_group
+from facebias.audit.paired import holm, sign_flip
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import HEADLINE
 from facebias.errors import FacebiasError
 
 COMPARE_COLUMNS = ("model", "baseline", "dataset", "rule", "grouping", "metric", "group", "groups", "n", "seeds",
-                   "before", "after", "change", "low", "high", "distinguishable")
+                   "before", "after", "change", "low", "high", "distinguishable", "p", "p_holm")
 
 
 def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLINE,
@@ -28,7 +29,9 @@ def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLI
     Returns:
         Columns COMPARE_COLUMNS, shares: `change` = `after` - `before`, `low` and `high` its 95 % interval
         (bias-corrected), `group` the baseline's worst group, `distinguishable` whether the interval excludes 0
-        (never with one seed, whose training variance is unknown).
+        (never with one seed, whose training variance is unknown). `p` is the exact sign-flip test over the seeds
+        (of the baseline's worst group, for "worst"), `p_holm` the same adjusted for the number of arms; they speak
+        for other trainings on these images, the interval for other images too.
 
     Raises:
         FacebiasError: the baseline is not among the models.
@@ -46,20 +49,32 @@ def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLI
                 rows = _change_rows(hits, metrics).assign(dataset=dataset, rule=rule)
                 parts.append(rows.replace({"metric": {"overall": "FPR"}}) if label == 0 else rows)
     columns = list(COMPARE_COLUMNS)
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(p_holm=holm(table, ["dataset", "grouping", "metric"]))[columns]
 
 
 def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:
     observed, drawn = statistics(hits.rates, hits), statistics(hits.draws(), hits)
-    rows = []
+    seeds, rows = _by_seed(hits), []
     for metric in metrics:
         before, after = observed[metric]
         _, low, high = corrected_interval(drawn[metric][:, 1] - drawn[metric][:, 0], after - before)
         clear = bool((low > 0 or high < 0) and len(hits.seeds) > 1)
-        rows.append((metric, before, after, after - before, low, high, clear))
-    table = pd.DataFrame(rows, columns=["metric", "before", "after", "change", "low", "high", "distinguishable"])
+        rows.append((metric, before, after, after - before, low, high, clear, sign_flip(*seeds[metric])))
+    table = pd.DataFrame(rows, columns=["metric", "before", "after", "change", "low", "high", "distinguishable", "p"])
     worst = worst_group(hits.rates[0], hits)
     return table.assign(
         baseline=hits.models[0], model=hits.models[1], grouping=name_of(hits.cells.by), seeds=len(hits.seeds),
         groups=int(hits.cells.comparable.sum()), n=len(hits.cells.codes),
         group=np.where(table["metric"] == "worst", worst, ""))
+
+
+def _by_seed(hits: Hits) -> dict[str, np.ndarray]:
+    """(arms, seeds) of every statistic; "worst" follows the baseline's worst group, chosen over all seeds."""
+    found = statistics(hits.rates_by_seed, hits)
+    use = np.flatnonzero(hits.cells.comparable)
+    if len(use) >= 2:
+        found["worst"] = hits.rates_by_seed[:, :, use[np.argmin(hits.rates[0, use])]]
+    return found

@@ -38,6 +38,15 @@ class Hits:
         n = self.cells.table["n"].to_numpy()
         return np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
 
+    @property
+    def rates_by_seed(self) -> np.ndarray:
+        """(arms, seeds, groups) rate of each group in each training; NaN for an empty group."""
+        size = len(self.cells.table)
+        total = np.stack([[np.bincount(self.cells.codes, weights=row, minlength=size) for row in arm]
+                          for arm in self.array])
+        n = self.cells.table["n"].to_numpy()
+        return np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+
     def draws(self, seed: int = 0) -> np.ndarray:
         """(replicates, arms, groups) bootstrap of `rates` (facebias.audit.intervals)."""
         return bootstrap_rates(self.array, self.cells.codes, len(self.cells.table), seed=seed)

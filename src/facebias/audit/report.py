@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from facebias.audit.cells import ALL, GROUPINGS, cells_of
+from facebias.audit.detection import detection_rows
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.rates import auc_rows, false_positive_rows, recall_rows
 from facebias.audit.tables import write_csv
-from facebias.audit.thresholds import RULES, fix_thresholds
+from facebias.audit.thresholds import HEADLINE, RULES, fix_thresholds
 from facebias.errors import FacebiasError
 
 REPORT_COLUMNS = ("run_id", "model", "seed", "dataset", "rule", "threshold", "metric", *GROUP_COLUMNS, "n", "value",
@@ -24,12 +26,44 @@ class GroupReport:
 
     Attributes:
         table: columns REPORT_COLUMNS. `metric` is "TPR" (recall of the group's faces), "FPR" (on the test
-            negatives, never per group) or "AUC" (the group's faces against the test negatives; `rule` "any").
+            negatives, never per group) or "AUC" (the group's faces against the test negatives; `rule` "any"),
+            "d_prime" or "criterion" (facebias.audit.detection).
             A marginal has "all" in the columns that it is summed over. `value`, `low` and `high` are shares, NaN
             where undefined (n = 0, or a class is missing). `small` marks n < 30. `note` says what limits a row.
     """
 
     table: pd.DataFrame
+    predictions: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
+
+    def metric_frame(self, model: str, seed: int, dataset: str, by: tuple[str, ...] = ("race", "gender"),
+                     rule: str = HEADLINE) -> Any:
+        """The faces of one run and data set as a `fairlearn.metrics.MetricFrame`, for those who work with Fairlearn.
+
+        Args:
+            model: arm.
+            seed: of the run.
+            dataset: whose faces.
+            by: GROUP_COLUMNS, the sensitive features.
+            rule: threshold rule.
+
+        Returns:
+            A MetricFrame with metrics "recall" and "count"; `by_group`, `difference()` and `ratio()` as usual.
+
+        Raises:
+            FacebiasError: no such faces, or Fairlearn is not installed.
+        """
+        try:
+            from fairlearn.metrics import MetricFrame, count, true_positive_rate
+        except ImportError as error:
+            raise FacebiasError("FAIRLEARN", "fairlearn", "is not installed", "pip install fairlearn") from error
+        runs = self.predictions[(self.predictions["model"] == model) & (self.predictions["seed"] == seed)]
+        faces = runs[(runs["dataset"] == dataset) & (runs["label"] == 1)]
+        if faces.empty:
+            raise FacebiasError("REPORT", f"{model}, seed {seed}, {dataset}", "no faces of it were scored",
+                                "Name a model, seed and data set of the report")
+        value = fix_thresholds(runs, (rule,))["threshold"].iloc[0]
+        return MetricFrame(metrics={"recall": true_positive_rate, "count": count}, y_true=faces["label"],
+                           y_pred=(faces["score"] >= value).astype(int), sensitive_features=faces[list(by)])
 
     def select(self, by: tuple[str, ...] | None = None, **values: object) -> pd.DataFrame:
         """Rows with the given column values, and, where `by` is given, of that grouping alone.
@@ -69,17 +103,20 @@ def group_report(predictions: pd.DataFrame, rules: tuple[str, ...] = RULES,
     predictions = validate(predictions).sort_values(["run_id", "dataset", "image_id"], kind="stable")
     thresholds = fix_thresholds(predictions, rules)
     negatives = predictions[(predictions["dataset"] == "test") & (predictions["label"] == 0)]
-    parts = [false_positive_rows(negatives, thresholds).assign(dataset="test")]
+    false_positives = false_positive_rows(negatives, thresholds)
+    parts = [false_positives.assign(dataset="test")]
     faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
     for name, group in faces.groupby("dataset"):
         for by in groupings:
             if (cells := cells_of(group, by)) is not None:
-                parts.append(recall_rows(group, cells, thresholds).assign(dataset=name))
+                recall = recall_rows(group, cells, thresholds)
+                parts.append(recall.assign(dataset=name))
+                parts.append(detection_rows(recall, false_positives).assign(dataset=name))
                 parts.append(auc_rows(group, cells, negatives).assign(dataset=name))
     table = pd.concat(parts, ignore_index=True)
     runs = predictions.drop_duplicates("run_id").set_index("run_id")[["model", "seed"]]
     table = table.join(runs, on="run_id").assign(note=_notes(table, thresholds))
-    return GroupReport(table[list(REPORT_COLUMNS)])
+    return GroupReport(table[list(REPORT_COLUMNS)], predictions)
 
 
 def _notes(table: pd.DataFrame, thresholds: pd.DataFrame) -> pd.Series:
