@@ -120,17 +120,20 @@ def test_nothing_to_show_is_an_error(means, draw):
 
 
 def test_a_study_explains_its_arms_and_saves_figures_with_tables(tiny, monkeypatch):
-    monkeypatch.setattr(saliency_figures, "KINDS", ("raw",))
     monkeypatch.setattr(saliency_figures, "GROUPINGS", (("race", "gender"), ("gender",)))  # race is not known
     config = tiny.with_(arms="cnn,dbvae-0.01", seeds=1, epochs=1, audit_size=96)
     figures = SaliencyFigures.of(run_study(config))
-    shown = [*figures.means("synthetic"), *figures.differences("synthetic"), *figures.regions("synthetic")]
-    names = [f"saliency-{name}-synthetic-gender-raw" for name in ("means", "differences", "regions")]
+    shown = [*figures.means("synthetic", "raw"), *figures.differences("synthetic"), *figures.regions("synthetic"),
+             *figures.beside("synthetic")]
+    names = [f"saliency-{name}-synthetic-gender-raw" for name in ("means", "differences", "regions", "beside")]
     assert [item.path.stem for item in shown] == names
     assert all(item.path.exists() and item.path.with_suffix(".csv").exists() for item in shown)
     footers = ["".join(text.get_text() for text in item.figure.texts) for item in shown]
     assert all("SYNTHETIC" in footer and "n\u00a0=\u00a096" in footer for footer in footers)
     assert len(list(config.path("runs").glob("*/saliency-synthetic.h5"))) == 2
+    terms = figures.terms("synthetic")
+    assert set(terms["model"]) == {"cnn", "dbvae-0.01"} and set(terms["grouping"]) == {"gender", "all faces"}
+    assert (figures.folder / "saliency-terms-synthetic.csv").exists()
 
 
 def test_regions_of_loosely_framed_faces_are_refused(tiny, monkeypatch):

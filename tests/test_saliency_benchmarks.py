@@ -225,6 +225,11 @@ def test_a_sample_is_balanced_and_drawn_without_replacement():
 
 
 # --- the command ----------------------------------------------------------------------------------------------
+def test_a_mean_over_draws_leaves_out_constant_maps():
+    draws = [{"a": np.array([1.0, np.nan, np.nan])}, {"a": np.array([3.0, 2.0, np.nan])}]
+    np.testing.assert_array_equal(sanity.over_draws(draws)["a"], [2, 2, np.nan])
+
+
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     """Two runs, benchmarked twice by the command with the same words."""
@@ -265,8 +270,8 @@ def test_the_table_has_every_benchmark_method_seed_and_control(suite):
     retrained = table[table["benchmark"] == "remove_and_retrain"]
     assert set(retrained["method"]) == {"base", "fullgrad", "random", "blurred random, as fullgrad"}
     checks = table[(table["benchmark"] == "sanity") & (table["seed"] == "all") & (table["method"] == "fullgrad")]
-    assert set(checks["direction"]) == {"cascading", "independent", "labels"} and set(checks["metric"]) == {
-        "spearman", "spearman_signed", "ssim"}
+    assert set(checks["direction"]) == {"cascading", "independent", "all layers", "labels"}
+    assert set(checks["metric"]) == {"spearman", "spearman_signed", "ssim"}
 
 
 def test_the_manifest_says_how_pixels_were_removed_and_of_which_networks(suite):

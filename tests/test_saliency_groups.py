@@ -223,8 +223,9 @@ def test_means_are_over_faces_and_seeds_with_margins_and_small_groups_without_ma
     inside = (means.low <= means.high).all() and (means.table["low"] <= means.table["value"]).all()
     assert inside and (means.table["value"] <= means.table["high"]).all()
     csv = means.cells()
-    assert len(csv) == (~small).sum() * 3 * GRID
-    assert float(csv["c00"].iloc[0]) == pytest.approx(pool(means.maps)[0, 0], rel=1e-3)
+    assert len(csv) == (~small).sum() and sum(name[0] == "r" and name[3:4] == "c" for name in csv) == GRID**2
+    assert float(csv["r00c00"].iloc[0]) == pytest.approx(pool(means.maps)[0, 0], rel=5e-3)
+    assert csv["half_width"].iloc[0] == pytest.approx(np.median(means.high[0] - means.low[0]) / 2, rel=5e-3)
 
 
 def test_intervals_cover_the_mean_of_faces_nearly_as_often_as_they_say():

@@ -56,28 +56,40 @@ def score(runs: Annotated[list[str], typer.Argument(help="Runs: folder, id, or t
 
 
 @app.command()
-@with_config("study", "runtime")
-def audit(runs: Annotated[list[str], typer.Argument(help="Scored runs: folder, id, or the beginning of an id.")],
-          config: Config,
-          out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("audit")) -> None:
+@with_config("data", "audit_data", "study", "runtime")
+def audit(
+    config: Config,
+    runs: Annotated[list[str] | None, typer.Argument(
+        help="Scored runs: folder, id, or the beginning of an id.")] = None,
+    detector: Annotated[list[str] | None, typer.Option(
+        help="A detector that is not ours: package.module:function, file.py:function, file.pt or file.pt2.")] = None,
+    predictions: Annotated[Path | None, typer.Option(
+        help="A table of scores, CSV or parquet: image, score, label, group columns.")] = None,
+    name: Annotated[list[str] | None, typer.Option(
+        help="What to call each --detector, in order, and last the table.")] = None,
+    probability: Annotated[bool, typer.Option("--probability", help="Scores of --detector and --predictions are "
+                                              "probabilities, not logits.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("audit"),
+) -> None:
     """Compare groups at matched false positive rates: the group report, its figures and the verdict.
 
     \b
     Example: facebias audit cnn-s0 dbvae-0.01-s0 --out audit
+
+    A detector that is not ours is scored on the same packed images (64 x 64 pixels), beside runs or alone:
+
+    \b
+        facebias audit cnn-s0 --detector facebias.adapters:lbp_cascade
     """
-    import pandas as pd
+    from facebias.detectors import DetectorFigures, gather
 
-    from facebias.audit_figures import AuditFigures
-    from facebias.findings import Findings
-    from facebias.runs import Run
-
-    found = [Run.find(name, config) for name in runs]
-    predictions = pd.concat([run.predictions for run in found], ignore_index=True)
-    first = found[0].config
-    findings = Findings(predictions, config.fpr, first.train_faces, first.arm)
-    AuditFigures(findings, out.resolve(), any(run.config.synthetic for run in found)).all()
-    findings.write(out.resolve())
-    typer.echo(f"{findings.text}\ntables and figures: {out.resolve()}")
+    found = gather(config, runs or (), detector or (), predictions, name or (), probability=probability)
+    figures = DetectorFigures.of(found, config.fpr, out.resolve())
+    cautions = found.cautions(config.fpr, probability=probability)
+    found.write(out.resolve())
+    figures.all()
+    figures.findings.write(out.resolve())
+    typer.echo("\n".join([figures.findings.text, *cautions, f"tables and figures: {out.resolve()}"]))
 
 
 @app.command()
@@ -114,10 +126,18 @@ def notebook(config: Config,
 
 
 def _mount() -> None:
+    from facebias.comparison_commands import register as mount_comparison
     from facebias.data_commands import app as data
-    from facebias.saliency_commands import register
+    from facebias.detect_commands import register as mount_detect
+    from facebias.evidence_commands import register as mount_evidence
+    from facebias.report_commands import register as mount_report
+    from facebias.saliency_commands import register as mount_saliency
 
-    register(app)
+    mount_comparison(app)
+    mount_evidence(app)
+    mount_saliency(app)
+    mount_detect(app)
+    mount_report(app)
     app.add_typer(data, name="data", help="Fetch, pack and describe the images.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,6 +13,7 @@ from facebias import audit, plots
 from facebias.findings import Findings
 from facebias.plots import Shown
 
+_SHOWN = 6  # arms on one axis: more cannot be told apart
 _CELLS = ("race x gender", "skin tone x gender")
 
 
@@ -28,6 +30,7 @@ class AuditFigures:
     findings: Findings
     folder: Path
     synthetic: bool
+    dpi: ClassVar[int] = 150  # of the saved files
 
     @property
     def debiased(self) -> str:
@@ -35,18 +38,49 @@ class AuditFigures:
         arms = [arm for arm in self.findings.arms if arm.startswith("dbvae-")]
         return min(arms, key=lambda arm: float(arm.split("-")[1]), default="")
 
+    @property
+    def shown(self) -> list[str]:
+        """The arms drawn beside each other: all of a small study; of a large one the baseline, the VAE, the DB-VAE
+        that resamples most with its shuffled control, the labelled ceiling and the cheapest remedy. The others are in
+        the table behind the figure, in the heat maps and in the overview."""
+        arms = self.findings.arms
+        if len(arms) <= _SHOWN:
+            return arms
+        first = (self.findings.baseline, "vae", self.debiased, self.debiased.replace("dbvae", "shuffled"), "balanced",
+                 "cnn-photometric")
+        return [arm for arm in dict.fromkeys([*first, *arms]) if arm in arms][:_SHOWN]
+
+    @property
+    def curves(self) -> list[str]:
+        """The arms whose recall is drawn as curves."""
+        return [arm for arm in (self.findings.baseline, self.debiased) if arm]
+
+    def _of(self, arms: list[str]) -> pd.DataFrame:
+        return self.findings.predictions[self.findings.predictions["model"].isin(arms)]
+
     def _save(self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str,
               behind: pd.DataFrame | None = None) -> Shown:
         """Save with a footer that tells n and seeds from `behind`, the summary's rows, or from the table itself."""
         behind = table if behind is None else behind
         footer = plots.provenance(pd.DataFrame() if behind is None else behind, *parts)
-        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.synthetic, provenance=footer)
+        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.synthetic, provenance=footer,
+                          dpi=self.dpi)
         return Shown(figure, path)
 
     def source_recall(self) -> list[Shown]:
         """Recall on held-out training-source faces and on each audit set, before any group."""
         table = self.findings.summary.query("grouping == 'all faces'")
-        return [self._save(plots.source_recall(table, self.findings.source), table, "recall-by-source")]
+        figure = plots.source_recall(table, self.findings.source, self.shown)
+        return [self._save(figure, table, "recall-by-source")]
+
+    def overview(self) -> list[Shown]:
+        """Every arm's overall recall, worst group and gap on each audit set: the main table as a figure."""
+        found, groupings = [], ("race x gender", "skin tone")
+        for dataset, grouping, _ in self._each_set(*groupings):
+            table = self.findings.measures.query("dataset == @dataset and grouping == @grouping")
+            figure = plots.arms_overview(table, self.findings.changes, dataset, grouping)
+            found.append(self._save(figure, table, f"arms-{dataset}-{_slug(grouping)}"))
+        return found
 
     def _each_set(self, *groupings: str) -> list[tuple[str, str, pd.DataFrame]]:
         summary = self.findings.summary
@@ -59,9 +93,9 @@ class AuditFigures:
         return found
 
     def group_recall(self, *arms: str) -> list[Shown]:
-        """Recall of every group of each audit set, all arms on one axis, or those named."""
+        """Recall of every group of each audit set, `shown` arms on one axis, or those named."""
         name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
-        return [self._save(plots.group_recall(table, dataset, grouping, arms or None),
+        return [self._save(plots.group_recall(table, dataset, grouping, arms or self.shown),
                            table[table["model"].isin(arms or self.findings.arms)],
                            f"{name}-{dataset}-{_slug(grouping)}")
                 for dataset, grouping, table in self._each_set(*_CELLS)]
@@ -73,10 +107,7 @@ class AuditFigures:
 
     def trade_off(self) -> list[Shown]:
         """Recall of each group against the false positive rate that is allowed."""
-        arms = [arm for arm in (self.findings.baseline, self.debiased) if arm]
-        predictions = self.findings.predictions
-        predictions = predictions[predictions["model"].isin(arms)]
-        found = []
+        found, predictions = [], self._of(self.curves)
         for dataset, grouping, behind in self._each_set("race", "skin tone"):
             table = audit.recall_by_fpr(predictions, dataset, (grouping.replace(" ", "_"),))
             figure = plots.recall_against_threshold(table)
@@ -87,7 +118,7 @@ class AuditFigures:
         """Recall against the measured skin tone, without classes."""
         found = []
         for name in self.findings.audit_sets:
-            table = audit.recall_by_ita(self.findings.predictions, name, self.findings.rule)
+            table = audit.recall_by_ita(self._of(self.curves), name, self.findings.rule)
             found.append(self._save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
         return found
 
@@ -102,7 +133,8 @@ class AuditFigures:
 
     def all(self) -> None:
         """Draw and save every figure."""
-        for draw in (self.source_recall, self.group_recall, self.heatmaps, self.trade_off, self.tones, self.slopes):
+        for draw in (self.source_recall, self.overview, self.group_recall, self.heatmaps, self.trade_off, self.tones,
+                     self.slopes):
             draw()
 
 

@@ -56,9 +56,11 @@ class Run:
         found = [run for run in list_runs(config.path("runs")) if run.path.name.startswith(name)]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(run.path.name for run in found or list_runs(config.path("runs"))[:5]) or "none"
-        what = f"{name!r} begins {len(found)} runs" if found else f"no run {name!r}"
-        raise FacebiasError("RUN", config.path("runs"), f"{what}; there: {known}", "Give the whole id")
+        if found:
+            raise FacebiasError("RUN", config.path("runs"), f"{name!r} begins {len(found)} runs: {_told_apart(found)}",
+                                "Give one of these ids whole")
+        known = ", ".join(run.path.name for run in list_runs(config.path("runs"))[:5]) or "none"
+        raise FacebiasError("RUN", config.path("runs"), f"no run {name!r}; there: {known}", "Give the whole id")
 
     @property
     def id(self) -> str:
@@ -136,6 +138,14 @@ class Run:
         with atomic_write(self.path / name) as temporary:
             table.to_parquet(temporary, index=False)
         write_manifest(self.path / name, schema, len(table), key)
+
+
+def _told_apart(runs: list[Run]) -> str:
+    """Ids with the settings, three at most, in which the runs differ."""
+    every = [read_json(run.path / "config.json") for run in runs]
+    differ = [name for name in every[0] if len({str(one.get(name)) for one in every}) > 1][:3]
+    return "; ".join(" ".join([run.id, *(f"{name}={one.get(name)}" for name in differ)])
+                     for run, one in zip(runs, every, strict=True))
 
 
 def architecture_of(config: Config) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`facebias explain` and `facebias benchmark-saliency`."""
+"""`facebias explain`, `facebias explain-groups` and `facebias benchmark-saliency`."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ def explain(
         made = explain_pictures(places, find_subject(model, config, weights), method, out.resolve(), target, scope)
     rejected = f", {made['rejected']} could not be read: see rejects.csv" if made["rejected"] else ""
     typer.echo(f"{out.resolve()}: {len(made['pictures'])} pictures explained{rejected}")
+
+
+@with_config("data", "audit_data", "train", "study", "runtime")
+def explain_groups(config: Config) -> None:
+    """Draw FullGrad per group for a study, with its figures: means, differences, regions, CNN beside DB-VAE.
+
+    Takes the settings that the study was run with, and finds its runs; any that is missing is trained first.
+
+    \b
+    Example: facebias explain-groups --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
+    """
+    from facebias.saliency_figures import SaliencyFigures
+    from facebias.study import run_study
+
+    figures = SaliencyFigures.of(run_study(config))
+    with _threads(config.threads):
+        figures.all()
+    typer.echo(f"FullGrad of {', '.join(figures.saliency_arms)}, {config.seeds} seeds: {figures.folder}")
 
 
 @with_config("runtime")
@@ -104,6 +122,7 @@ def _threads(count: int) -> AbstractContextManager[None]:
 
 
 def register(app: typer.Typer) -> None:
-    """Mount both commands."""
+    """Mount the commands."""
     app.command()(explain)
+    app.command("explain-groups")(explain_groups)
     app.command("benchmark-saliency")(benchmark_saliency)

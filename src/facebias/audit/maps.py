@@ -72,24 +72,20 @@ class GroupMaps:
     notable: np.ndarray | None = None
 
     def cells(self) -> pd.DataFrame:
-        """The numbers behind the maps, 4 digits: a row for each group, quantity and row of cells from the top.
+        """The numbers behind the maps: the table's rows that have a map, with the mean of each cell, 3 digits.
 
-        Quantities are value, low and high; columns c00, c01, ... go from left to right.
+        Columns r00c00, r00c01, ... go from the upper left, row by row. `half_width` is the median over cells of half
+        the 95 % interval of one cell, where there are intervals.
         """
-        arrays = {"value": pool(self.maps), "low": self.low, "high": self.high}
-        columns, parts = [f"c{column:02d}" for column in range(GRID)], []
-        for number, (_, row) in enumerate(self.table.iterrows()):
-            if np.isnan(arrays["value"][number]).all():
-                continue
-            place = pd.MultiIndex.from_product([[name for name in arrays if arrays[name] is not None], range(GRID)],
-                                               names=["quantity", "row"])
-            values = np.concatenate([array[number].reshape(GRID, GRID) for array in arrays.values()
-                                     if array is not None])
-            shown = pd.DataFrame(values.astype(float), place, columns).map(lambda value: float(f"{value:.4g}"))
-            keep = ["dataset", "kind", "model", "seeds", "grouping", "group", "n"]
-            parts.append(pd.DataFrame({name: row[name] for name in keep}, place).join(shown).reset_index())
-        table = pd.concat(parts, ignore_index=True)
-        return table[[*keep, "quantity", "row", *columns]]
+        drawn = ~np.isnan(self.maps).all(axis=(1, 2))
+        about = self.table[drawn].drop(columns=["race", "skin_tone", "gender"]).reset_index(drop=True)
+        if self.low is not None and self.high is not None:
+            about["half_width"] = np.median((self.high - self.low)[drawn].reshape(drawn.sum(), -1), axis=1) / 2
+        names = [f"r{y:02d}c{x:02d}" for y in range(GRID) for x in range(GRID)]
+        values = pd.DataFrame(pool(self.maps[drawn]).astype(float), columns=names)
+        numbers = pd.concat([about.select_dtypes("floating"), values], axis=1).map(lambda value: float(f"{value:.3g}"))
+        kept = [name for name in about if name not in numbers]
+        return pd.concat([about[kept], numbers], axis=1)
 
 
 def group_means(stack: MapStack, by: tuple[str, ...], *, replicates: int = REPLICATES, seed: int = 0) -> GroupMaps:

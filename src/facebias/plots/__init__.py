@@ -6,6 +6,8 @@ are shown as means over groups alone.
 
 from __future__ import annotations
 
+from facebias.plots.arms import arms_overview
+from facebias.plots.beside import saliency_beside
 from facebias.plots.curves import recall_against_threshold, sampling_by_group, training_curves
 from facebias.plots.heatmap import group_heatmap
 from facebias.plots.people import composition, composition_counts
@@ -19,8 +21,9 @@ from facebias.plots.style import mark
 from facebias.plots.tone import ita_histogram, recall_against_ita
 
 __all__ = [
-    "Shown", "composition", "composition_counts", "contact_sheet", "group_heatmap", "group_recall",
+    "Shown", "arms_overview", "composition", "composition_counts", "contact_sheet", "group_heatmap", "group_recall",
     "ita_histogram", "likely_faces", "mark", "mean_face", "mean_faces", "paired_slope", "provenance",
-    "recall_against_ita", "recall_against_threshold", "reconstructions", "region_shares", "saliency_differences",
-    "saliency_means", "sampling_by_group", "save", "source_recall", "training_curves", "traversal",
+    "recall_against_ita", "recall_against_threshold", "reconstructions", "region_shares", "saliency_beside",
+    "saliency_differences", "saliency_means", "sampling_by_group", "save", "source_recall", "training_curves",
+    "traversal",
 ]

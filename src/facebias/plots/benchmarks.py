@@ -27,7 +27,7 @@ def of_benchmark(kind: str, table: pd.DataFrame) -> Iterator[tuple[str, Figure, 
     elif kind == "remove_and_retrain":
         yield "retrain", retrain_curves(table), table
     elif kind == "sanity":
-        rows = table[(table["direction"] == "cascading")]
+        rows = table[table["direction"].isin(["cascading", "all layers"])]
         yield "sanity", sanity_curves(rows), rows
 
 
@@ -88,10 +88,13 @@ def retrain_curves(table: pd.DataFrame) -> Figure:
 def sanity_curves(table: pd.DataFrame) -> Figure:
     """Similarity with the trained network's maps against the number of layers redrawn from the output downwards.
 
+    In the corner: rank correlation where all layers are random, mean over several draws of them.
+
     Raises:
         FacebiasError: no rows.
     """
     rows = _all(table[table["direction"] == "cascading"], "sanity_curves")
+    whole = table[(table["direction"] == "all layers") & (table["seed"] == "all") & (table["group"] == "all")]
     methods = list(rows["method"].unique())
     titles = {"spearman": "rank correlation", "spearman_signed": "rank correlation, signed", "ssim": "SSIM"}
     with styled():
@@ -102,10 +105,18 @@ def sanity_curves(table: pd.DataFrame) -> Figure:
                 mine = rows[(rows["method"] == method) & (rows["metric"] == metric)]
                 # an empty line keeps the legend the same for all panels
                 _line(axis, mine, title, number + 1)
+            _whole(axis, whole[(whole["method"] == method) & (whole["metric"] == "spearman")])
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axis.set_ylim(top=1.4)  # room for what stands in the corner
             axis.set_title(str(method).replace("_", " "), fontsize=8.5)
         _finish(figure, axes, "layers redrawn", "similarity")
     return figure
+
+
+def _whole(axis: Axes, rows: pd.DataFrame) -> None:
+    for row in rows.to_dict("records"):
+        axis.text(0.97, 0.97, f"all random: {row['mean']:.2f}\n[{row['low']:.2f}, {row['high']:.2f}]", fontsize=6.5,
+                  ha="right", va="top", transform=axis.transAxes, linespacing=1.2)
 
 
 def _all(table: pd.DataFrame, name: str) -> pd.DataFrame:

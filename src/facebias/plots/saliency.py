@@ -6,24 +6,21 @@ ends, arms below each other. Thin lines are contours of the mean face of all, ne
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.ndimage import gaussian_filter
 
 from facebias.audit.cells import ALL, SMALL
 from facebias.audit.maps import GroupMaps
 from facebias.audit.names import arm_name, dataset_name
 from facebias.errors import FacebiasError
+from facebias.plots.panels import heading, key, outline, p_value, panel
 from facebias.plots.pictures import MEAN_OF
 from facebias.plots.style import FAINT, INK, new_figure, styled
 
-_EMPTY = "#eeeeee"
 _LEVELS = mpl.ticker.MaxNLocator(21, symmetric=True, steps=(1, 2, 2.5, 5, 10))
 _PANEL, _MARGIN = 1.08, 0.95  # inches: a panel's side, the strip of row labels
 _UNITS = {"rescaled": "saliency (layers rescaled to 0..1 and summed)",
@@ -66,15 +63,15 @@ def saliency_means(means: GroupMaps, face: np.ndarray | None = None) -> Figure:
         for number, row in means.table.iterrows():
             axis = axes[grid.place(row)]
             note = "" if row["small"] else f"\n{_interval(row)}"
-            _panel(axis, _coarser(means.maps[number]), "cividis", scale, face, "white")
+            panel(axis, _coarser(means.maps[number]), "cividis", scale, face, "white")
             axis.set_title(f"n = {row['n']:,}{note}", fontsize=6.5, fontweight="normal", loc="center", pad=2,
                            color=FAINT if row["small"] else INK, linespacing=1.1)
         _scale_bar(figure, axes, scale, "cividis", _UNITS[kind])
         half = np.nanmedian((means.high - means.low)[~means.table["small"].to_numpy()]) / 2
         what = "sum of |contributions| in logits" if kind == "raw" else "mean of the map"
-        _heading(figure, f"Mean FullGrad of each group, {dataset_name(dataset)}, {kind}",
+        heading(figure, f"Mean FullGrad of each group, {dataset_name(dataset)}, {kind}",
                  f"Under n: {what}, 95 % interval over seeds and faces. One 4 x 4 pixel cell: \N{PLUS-MINUS SIGN}"
-                 f"{half:.2g} (median).", _key(means.table, face, "#999999", "no map"))
+                 f"{half:.2g} (median).", key(means.table, face, "#999999", "no map"))
     return figure
 
 
@@ -100,19 +97,19 @@ def saliency_differences(differences: GroupMaps, face: np.ndarray | None = None)
         figure, axes = grid.figure()
         for number, row in differences.table.iterrows():
             axis, tested = axes[grid.place(row)], not np.isnan(row["p"])
-            _panel(axis, differences.maps[number], "RdBu_r", scale, face, "#444444")
-            _outline(axis, differences.notable[number])
+            panel(axis, differences.maps[number], "RdBu_r", scale, face, "#444444")
+            outline(axis, differences.notable[number])
             clear = tested and row["p_holm"] < 0.05
-            axis.set_title(f"n = {row['n']:,}" + (f"\n{_p_value(row['p_holm'])}" if tested else "\nnot tested"),
+            axis.set_title(f"n = {row['n']:,}" + (f"\n{p_value(row['p_holm'])}" if tested else "\nnot tested"),
                            fontsize=7, fontweight="bold" if clear else "normal", loc="center", pad=2,
                            color=INK if tested else FAINT, linespacing=1.1)
         _scale_bar(figure, axes, scale, "RdBu_r", "group less all others, SD between faces")
         outlined = mpl.patches.Patch(facecolor="none", edgecolor="black",
                                      label="cells that differ, 5 % over all cells")
-        _heading(figure, f"FullGrad of each group against all others, {dataset_name(dataset)}, {kind}",
+        heading(figure, f"FullGrad of each group against all others, {dataset_name(dataset)}, {kind}",
                  "p: permutation of the faces' groups, largest difference over cells, adjusted (Holm) over the groups "
                  "of a grouping and arm; bold under .05.",
-                 [outlined, *_key(differences.table, face, "#777777", "not tested")])
+                 [outlined, *key(differences.table, face, "#777777", "not tested")])
     return figure
 
 
@@ -162,47 +159,15 @@ class _Grid:
         return figure, axes
 
 
-def _panel(axis: Axes, values: np.ndarray, colours: str, scale: mpl.colors.BoundaryNorm, face: np.ndarray | None,
-           line: str) -> None:
-    if np.isnan(values).all():
-        axis.set_facecolor(_EMPTY)
-        return
-    axis.imshow(values, cmap=colours, norm=scale, extent=(0, 1, 1, 0), interpolation="nearest")
-    if face is not None:
-        side = len(face)
-        centre = (np.arange(side) + 0.5) / side
-        smooth = gaussian_filter(face, side / 64)
-        axis.contour(centre, centre, smooth, levels=np.quantile(smooth, (0.15, 0.35, 0.6)), colors=line,
-                     linewidths=0.45, alpha=0.55)
-    axis.set_xlim(0, 1)
-    axis.set_ylim(1, 0)
-
-
 def _coarser(values: np.ndarray) -> np.ndarray:
     """Means of 2 x 2 pixels: strides of 2 leave a chequered grain in gradients that says nothing of faces."""
     side = values.shape[0] // 2
     return values.reshape(side, 2, side, 2).mean(axis=(1, 3))
 
 
-def _outline(axis: Axes, cells: np.ndarray) -> None:
-    """Borders between cells that are marked and cells that are not."""
-    side = len(cells)
-    padded = np.pad(cells, 1)
-    segments = []
-    for y, x in np.argwhere(padded[:, 1:] != padded[:, :-1]):
-        segments.append([(x / side, (y - 1) / side), (x / side, y / side)])
-    for y, x in np.argwhere(padded[1:] != padded[:-1]):
-        segments.append([((x - 1) / side, y / side), (x / side, y / side)])
-    axis.add_collection(mpl.collections.LineCollection(segments, colors="black", linewidths=0.7))
-
-
 def _interval(row: pd.Series) -> str:
     figures = 0 if row["value"] >= 100 else 1
     return f"{row['value']:,.{figures}f} ({row['low']:,.{figures}f} to {row['high']:,.{figures}f})"
-
-
-def _p_value(p: float) -> str:
-    return "p < .001" if p < 0.001 else "p = 1" if p >= 0.995 else f"p = {p:.3f}".replace("0.", ".")
 
 
 def _scale_bar(figure: Figure, axes: np.ndarray, scale: mpl.colors.BoundaryNorm, colours: str, label: str) -> None:
@@ -212,18 +177,3 @@ def _scale_bar(figure: Figure, axes: np.ndarray, scale: mpl.colors.BoundaryNorm,
     # every other border between colours, so that a border at 0 is one of them
     bar.set_ticks(scale.boundaries[len(scale.boundaries) % 4 // 2 :: 2])
     bar.minorticks_off()
-
-
-def _heading(figure: Figure, title: str, note: str, handles: list[mpl.artist.Artist]) -> None:
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.02, ha="left")
-    wrapped = "\n".join(textwrap.wrap(note, int(15 * figure.get_size_inches()[0])))
-    figure.legend(handles=handles, title=wrapped, loc="outside lower center", ncols=3, title_fontsize=7.5, fontsize=7.5)
-
-
-def _key(table: pd.DataFrame, face: np.ndarray | None, line: str, few: str) -> list[mpl.artist.Artist]:
-    handles: list[mpl.artist.Artist] = []
-    if face is not None:
-        handles.append(mpl.lines.Line2D([], [], color=line, linewidth=0.8, label="contours of the mean face of all"))
-    if table["small"].any():
-        handles.append(mpl.patches.Patch(facecolor=_EMPTY, label=f"under {SMALL} faces: {few}"))
-    return handles

@@ -126,17 +126,22 @@ def _splits(config: Config, settings: Settings) -> retrain.Splits:
 
 
 def sanity_checks(job: Job, found: Rows) -> None:
-    """Similarity of maps after cascading and independent redrawing of layers, and after training on wrong labels."""
+    """Similarity of maps after cascading, independent and whole redrawing of layers, and training on wrong labels."""
     count = min(job.settings.sanity_images, len(job.faces.labels))
     names = job.settings.method_names
     steps: dict[tuple[str, int, str], list[dict[str, np.ndarray]]] = {}
     for number, run in enumerate(job.runs):
         compare = _comparison(job.images[:count], names, run.model, lambda name, n=number: job.maps(n, name)[:count])
         order = sanity.layers(run.model, job.images[:1].float())
-        with bar(total=2 * len(order), desc=f"sanity checks ({run.name})", unit="network") as progress:
+        with bar(total=2 * len(order) + sanity.DRAWS, desc=f"sanity checks ({run.name})", unit="network") as progress:
             for kind, step, layer, changed in sanity.randomisations(run.model, job.images[:1].float(), run.seed):
                 steps.setdefault((kind, step, layer), []).append(compare(changed))
                 progress.update(1)
+            drawn = []
+            for draw in range(sanity.DRAWS):
+                drawn.append(compare(sanity.redraw(run.model, order, run.seed + 1000 * draw)))
+                progress.update(1)
+            steps.setdefault(("all layers", len(order), ""), []).append(sanity.over_draws(drawn))
         if job.settings.labels:
             steps.setdefault(("labels", 1, ""), []).append(_labels(job, run, names, count, found))
     for (kind, step, layer), results in steps.items():

@@ -25,7 +25,7 @@ from facebias.saliency.benchmarks.smoothness import blurred_random, matching_wid
 from facebias.saliency.benchmarks.training import train_briefly
 from facebias.saliency.subjects import Subject
 
-SHARES = (10.0, 30.0, 50.0)  # percent of the pixels
+SHARES = (10.0, 30.0, 50.0, 70.0, 90.0)  # percent of the pixels, as published
 BASE, CONTROL = "base", "blurred random, as "
 
 

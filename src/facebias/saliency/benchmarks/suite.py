@@ -16,8 +16,9 @@ from facebias.config import Config
 from facebias.dataset import FaceDataset
 from facebias.errors import FacebiasError
 from facebias.plots import benchmarks as figures
+from facebias.progress import tidy
 from facebias.saliency.benchmarks import parts as stages
-from facebias.saliency.benchmarks import perturbation, retrain, rows
+from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
 from facebias.saliency.benchmarks.training import with_rows
 from facebias.saliency.methods import METHODS
 from facebias.saliency.subjects import Subject
@@ -115,6 +116,7 @@ def run_suite(subjects: Sequence[Subject], data: FaceDataset, out: Path, setting
     about = describe(subjects, data, chosen, settings) | more
     write_manifest(out / "benchmark_saliency.csv", SCHEMA, len(table), fingerprint(asdict(settings)), **about)
     _draw(table, out, chosen, subjects)
+    tidy()
     return table
 
 
@@ -149,7 +151,8 @@ def describe(subjects: Sequence[Subject], data: FaceDataset, chosen: FaceDataset
             "threshold": "run's FPR on perturbed validation negatives", "augmentation": "none",
             "control": "random map under a Gaussian as wide as the method's maps are smooth"},
         "sanity": {"spearman": "maps as drawn, not negative", "spearman_signed": "sums over channels with their sign",
-                   "ssim": "maps rescaled to 0..1, scikit-image", "weights": "each layer's own initialisation"},
+                   "ssim": "maps rescaled to 0..1, scikit-image", "weights": "each layer's own initialisation",
+                   "all layers": f"mean over {sanity.DRAWS} draws of all weights"},
         "intervals": f"{rows.LEVEL:.0%} percentile bootstrap over seeds and images, crossed, {rows.REPLICATES} draws",
     }
 

@@ -1,0 +1,81 @@
+"""The figures of the mechanism: which faces resampling prefers, and whether the choice of faces matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from facebias import audit, mechanism
+from facebias.covariates import covariates
+from facebias.plots import Shown
+from facebias.plots.mechanism import preferred_faces, step_changes
+from facebias.study_figures import StudyFigures
+
+
+@dataclass(frozen=True)
+class MechanismFigures(StudyFigures):
+    """Which faces resampling prefers, how strongly groups are drawn, and whether the choice of faces matters."""
+
+    @cached_property
+    def drawn(self) -> pd.DataFrame:
+        """Probability of every training face in the last epoch, of every run."""
+        return pd.concat([run.sampling_faces.assign(model=run.config.arm, seed=run.config.seed)
+                          for run in self.study.runs], ignore_index=True)
+
+    @cached_property
+    def preferred(self) -> pd.DataFrame:
+        """Correlations of the log probability with the faces' covariates."""
+        data = self.training
+        found = covariates(data.images[data.faces], data.table.iloc[data.faces])
+        return mechanism.preferred_faces(self.drawn, found.set_index(data.faces))
+
+    def faces(self) -> list[Shown]:
+        """Correlations of the arms that resample, of DB-VAE the two smallest alphas; the CSV has every arm."""
+        arms = mechanism.resampling_arms(self.drawn)
+        alphas = sorted((arm for arm in arms if arm.startswith("dbvae-")), key=lambda arm: float(arm.split("-")[1]))
+        # group DRO draws as the balanced arm does
+        shown = self.preferred[self.preferred["model"].isin(set(arms) - set(alphas[2:]) - {"groupdro"})]
+        if shown.empty:
+            return []
+        n = int(self.preferred["n"].max())
+        return [self._save(preferred_faces(shown), self.preferred, "mechanism-faces", f"{n:,} training faces, last "
+                           "epoch", behind=shown[["seeds"]])]
+
+    def groups(self) -> pd.DataFrame:
+        """Share of draws over share of faces, of every group and epoch, as `mechanism-groups.csv`."""
+        table = mechanism.share_ratios(self.study.sampling)
+        audit.write_csv(table, self.folder / "mechanism-groups.csv")
+        return table
+
+    def steps(self) -> list[Shown]:
+        """From uniform draws to unequal ones dealt at random, and from those to the DB-VAE's, where all were run."""
+        found = []
+        for ladder in mechanism.ladders(list(self.findings.arms)):
+            predictions = self.findings.predictions
+            mine = predictions[predictions["model"].isin(ladder)]
+            table = mechanism.step_changes(mine, self.findings.rule)
+            found.append(self._save(step_changes(table, self.findings.source), table, f"mechanism-{ladder[-1]}",
+                                    behind=table[["seeds", "rule"]]))
+        return found
+
+    @property
+    def text(self) -> str:
+        """What is most correlated, and how much all covariates explain, a line an arm."""
+        lines = []
+        for arm in mechanism.resampling_arms(self.drawn):
+            mine = self.preferred[self.preferred["model"] == arm]
+            single = mine[(mine["measure"] == "spearman") & (mine["covariate"] != mechanism.OTHER_SEED)]
+            top = single.loc[single["value"].abs().sort_values(ascending=False).index[:3]]
+            named = ", ".join(f"{row.covariate} {row.value:+.2f} [{row.low:.2f}, {row.high:.2f}]"
+                              for row in top.itertuples())
+            explained = mine[mine["measure"] == "r2"]["value"]
+            lines.append(f"{arm}: {named}" + (f"; all together R2 {explained.iloc[0]:.2f}" if len(explained) else ""))
+        return "\n".join(lines) or "no arm draws faces unequally"
+
+    def all(self) -> None:
+        """Draw and save every figure."""
+        self.faces()
+        self.groups()
+        self.steps()
