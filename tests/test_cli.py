@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-VERBS = ("train", "score", "audit", "study", "notebook", "explain", "benchmark-saliency", "data pack",
-         "data describe", "data fetch")
+VERBS = ("train", "score", "audit", "study", "notebook", "compare", "report", "shift", "mechanism", "tone", "detect",
+         "protocols", "explain", "explain-groups", "benchmark-saliency", "data pack", "data describe", "data fetch")
 
 
 def facebias(*words: str, home, timeout: int = 120) -> subprocess.CompletedProcess[str]:

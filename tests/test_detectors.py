@@ -283,7 +283,7 @@ class TestTables:
     @pytest.mark.parametrize(("name", "content", "says"), [
         ("theirs.xlsx", b"PK\3\4", "a table of kind '.xlsx'. Save it as .csv or .parquet"),
         ("theirs.parquet", b"PAR1 cut", "found damaged parquet, expected a parquet table"),
-        ("theirs.parquet", b"\x89PNG\r\n\x1a\n", "found PNG"),
+        ("theirs.parquet", b"%PDF-1.7", "found a PDF"),
         ("theirs.csv", b"\xff\xfei\0m\0", "encoded as UTF-16"),
         ("theirs.csv", None, "no such file"),
         ("theirs.parquet", None, "no such file"),
@@ -338,7 +338,7 @@ class TestAudited:
         figures.trade_off()
         figures.findings.write(tmp_path / "audit")
         summary = pd.read_csv(tmp_path / "audit" / "summary.csv").set_index("model")
-        assert summary.loc["cnn", "value"].tolist() == summary.loc["net", "value"].tolist()
+        assert np.array_equal(summary.loc["cnn", "value"], summary.loc["net", "value"], equal_nan=True)
         assert set(pd.read_csv(next((tmp_path / "audit").glob("trade-off-*.csv")))["model"]) == {"cnn", "net"}
 
     def test_a_table_alone_needs_no_images_and_has_no_training_source(self, small, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -200,3 +201,26 @@ def test_a_network_that_does_not_exist_is_refused(tmp_path, tiny):
         find_subject("cnn-s0", tiny, tmp_path / "w.pt")
     with pytest.raises(FacebiasError, match="expected one of fullgrad"):
         explain_pictures([], Subject("m", Small(), 32, "", "m"), "magic", tmp_path / "out")
+
+
+def test_explain_groups_draws_the_study_with_the_settings_it_is_given(tmp_path, monkeypatch):
+    seen = {}
+
+    def figures(study):
+        seen["study"] = study
+        return SimpleNamespace(all=lambda: seen.update(drawn=True), saliency_arms=["cnn", "dbvae-0.01"],
+                               folder=tmp_path / "figures")
+
+    monkeypatch.setattr("facebias.study.run_study", lambda config: config)
+    monkeypatch.setattr("facebias.saliency_figures.SaliencyFigures.of", figures)
+    result = command("explain-groups", "--profile", "tiny", "--seeds", "2")
+    assert result.exit_code == 0, result.output
+    assert seen["drawn"] and (seen["study"].seeds, seen["study"].train_size) == (2, 96)
+    assert f"FullGrad of cnn, dbvae-0.01, 2 seeds: {tmp_path / 'figures'}" in result.output
+
+
+def test_an_ambiguous_run_is_told_with_what_sets_the_candidates_apart(tiny):
+    runs = [trained(tiny.with_(epochs=epochs)) for epochs in (1, 2)]
+    with pytest.raises(FacebiasError, match="begins 2 runs") as caught:
+        Run.find(runs[0].id[:-8], tiny)
+    assert all(f"{run.id} epochs={run.config.epochs}" in str(caught.value) for run in runs)

@@ -18,6 +18,7 @@ from facebias.resampling import effective_sample_size
 
 FORMS = ("value", "rarity")
 OTHER_SEED, ALL = "probability in other seeds", "all together"
+STEP_GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ())
 RESAMPLES = 0.95  # effective share of the faces under which an arm is said to resample
 
 
@@ -160,7 +161,7 @@ def step_changes(predictions: pd.DataFrame, rule: str = audit.HEADLINE) -> pd.Da
     """What each step of the ladders does to recall, worst group and gap: does it matter *which* faces are preferred?
 
     Returns:
-        Rows of `facebias.audit.compare`: from `baseline` to `model`, for each step of each ladder, and over the whole.
+        Rows of `facebias.audit.compare` without `p_holm`: from `baseline` to `model`, for each step of each ladder, and over the whole.
 
     Raises:
         FacebiasError: no shuffled arm with its DB-VAE is among the predictions.
@@ -169,5 +170,5 @@ def step_changes(predictions: pd.DataFrame, rule: str = audit.HEADLINE) -> pd.Da
                                for step in [*pairwise(ladder), (ladder[0], ladder[-1])]))
     if not steps:
         raise FacebiasError("ARMS", "mechanism", "no shuffled arm beside its DB-VAE", "Add shuffled-ALPHA to --arms")
-    return pd.concat([audit.compare(predictions[predictions["model"].isin(step)], step[0], rule) for step in steps],
-                     ignore_index=True)
+    return pd.concat([audit.compare(predictions[predictions["model"].isin(step)], step[0], rule, STEP_GROUPINGS)
+                      for step in steps], ignore_index=True).drop(columns="p_holm")  # over one step, not all of them

@@ -120,7 +120,8 @@ def _at(scores: pd.DataFrame, column: str, view: str, baseline: str, rule: str) 
     changes = compare(predictions, baseline, rule, ((),))
     return (curves.drop(columns=["race", "skin_tone", "gender"]),
             gaps[gaps["metric"].isin(["gap", "null_gap"])].rename(columns={"value": "gap"}).drop(columns="group"),
-            changes.drop(columns=["grouping", "group", "groups"]))
+            # Holm's correction is over the arms of one call, here one: not over all values
+            changes.drop(columns=["grouping", "group", "groups", "p_holm"]))
 
 
 def predictions_at(scores: pd.DataFrame, column: str, view: str = VIEWS[0]) -> pd.DataFrame:

@@ -48,6 +48,10 @@ def changes(audited: AuditFolder) -> list[Table]:
     """Paired changes from the baseline, with p-values where the audit has them; a table a data set."""
     table = audited.tables["changes"]
     tested = [name for name in ("p", "p_holm") if name in table]
+    note = f"Paired: same {audited.seeds} seeds, same images, same rule."
+    if tested:
+        note += (f" p: exact sign flips over seeds, so it speaks for other trainings on these images; with "
+                 f"{audited.seeds} seeds none is under {2 / 2 ** audited.seeds:.3g}. Holm: over detectors.")
     names = {"worst": "worst-group recall", "gap": "gap", "overall": "recall of all faces",
              "FPR": "false positive rate"}
     tables = []
@@ -63,10 +67,8 @@ def changes(audited: AuditFolder) -> list[Table]:
             tables.append(Table(
                 f"{set_name(audited, dataset)}: change from {arm_name(audited.arms[0])}",
                 ["groups by", "detector", "of", "#before, %", "#after, %", "#change, points [95 % interval]",
-                 *({"p": "#p", "p_holm": "#p, Holm"}[name] for name in tested), "interval"], rows,
-                f"Paired: same {audited.seeds} seeds, same images, same rule." + (
-                    f" p: exact sign flips over seeds, for other trainings on these images; with {audited.seeds} seeds none is "
-                    f"under {2 / 2 ** audited.seeds:.3g}. Holm: over detectors." if tested else ""), dataset == audited.datasets[0]))
+                 *({"p": "#p", "p_holm": "#p, Holm"}[name] for name in tested), "interval"], rows, note,
+                dataset == audited.datasets[0]))
     return tables
 
 
@@ -77,7 +79,8 @@ def moved(audited: AuditFolder, wanted: str) -> list[Table]:
         mine = table[(table["dataset"] == dataset) & table["grouping"].isin([wanted, "all faces"])]
         rows = [[said(arm_name(row["model"]), row["small"]), said(row["group"], row["small"]),
                  counted(row["n"], row["small"]),
-                 *(_percent(row[name]) for name in ("fpr_before", "fpr_after", "before", "after", "moved")),
+                 *(_percent(row[name], 2) for name in ("fpr_before", "fpr_after")),
+                 *(_percent(row[name]) for name in ("before", "after", "moved")),
                  *(Cell(points(row[name] - row["before"]), row[name] - row["before"]) for name in ("after", "moved"))]
                 for _, row in mine.iterrows()]
         tables.append(Table(
@@ -113,7 +116,7 @@ def cost(audited: AuditFolder) -> list[Table]:
 
 
 def _accuracy(rows: pd.DataFrame) -> pd.Series:
-    test = rows[rows["dataset"] == "test"]
+    test = rows[(rows["dataset"] == "test") & rows["metric"].isin(["TPR", "FPR"])]
     right = test["value"].where(test["metric"] == "TPR", 1 - test["value"]) * test["n"]
     return right.groupby(test["seed"]).sum() / test["n"].groupby(test["seed"]).sum()
 

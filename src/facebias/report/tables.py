@@ -104,7 +104,8 @@ def _crossed(cells: pd.DataFrame, by: tuple[str, str], title: str) -> Table:
     return Table(title, heads, rows, "Grey: under 30 faces; never called worst.", total=total)
 
 
-def recalls(audited: AuditFolder, groupings: Iterable[str], dataset_shown: str, grouping_shown: str = "") -> list[Table]:
+def recalls(audited: AuditFolder, groupings: Iterable[str], dataset_shown: str,
+            grouping_shown: str = "") -> list[Table]:
     """Recall of every group and arm with n, misses and interval; one table, or all of one data set, are unfolded."""
     summary, more = audited.tables["summary"], _detection(audited)
     tables = []
@@ -121,7 +122,7 @@ def recalls(audited: AuditFolder, groupings: Iterable[str], dataset_shown: str, 
                      *_more(more, row)] for _, row in mine.iterrows()]
             title = f"{set_name(audited, dataset)}: recall {'of' if grouping == 'all faces' else 'by'} {grouping}"
             tables.append(Table(title, ["group", "detector", "#n", "#missed, a training", "#recall, % [95 % interval]",
-                                        *_DETECTION.values()], rows, "Grey: under 30 faces. " * mine["small"].any()
+                                        *_DETECTION.values()], rows, "Grey: under 30 faces. " * bool(mine["small"].any())
                                 + "AUC, d' and criterion: means over seeds, against the common non-faces.",
                                 dataset == dataset_shown and grouping_shown in ("", grouping)))
     return tables
