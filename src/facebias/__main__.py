@@ -128,15 +128,15 @@ def notebook(config: Config,
 def _mount() -> None:
     from facebias.comparison_commands import register as mount_comparison
     from facebias.data_commands import app as data
-    from facebias.detect_commands import register as mount_detect
+    from facebias.detect_commands import register as mount_detection
     from facebias.evidence_commands import register as mount_evidence
     from facebias.report_commands import register as mount_report
     from facebias.saliency_commands import register as mount_saliency
 
     mount_comparison(app)
+    mount_detection(app)
     mount_evidence(app)
     mount_saliency(app)
-    mount_detect(app)
     mount_report(app)
     app.add_typer(data, name="data", help="Fetch, pack and describe the images.")
 

@@ -45,7 +45,7 @@ class Detections(NamedTuple):
 def scorer(model: nn.Module) -> Scorer:
     """A network as a detector of crops: uint8 (N, 64, 64, 3) RGB to face logits float32 (N,)."""
     def score(crops: np.ndarray) -> np.ndarray:
-        return logits(model, torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2), BATCH).numpy()
+        return logits(model, torch.from_numpy(np.require(crops, requirements="CW")).permute(0, 3, 1, 2), BATCH).numpy()
 
     return score
 

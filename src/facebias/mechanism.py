@@ -161,7 +161,8 @@ def step_changes(predictions: pd.DataFrame, rule: str = audit.HEADLINE) -> pd.Da
     """What each step of the ladders does to recall, worst group and gap: does it matter *which* faces are preferred?
 
     Returns:
-        Rows of `facebias.audit.compare` without `p_holm`: from `baseline` to `model`, for each step of each ladder, and over the whole.
+        Rows of `facebias.audit.compare` without `p_holm`: from `baseline` to `model`, for each step of each
+        ladder, and over the whole.
 
     Raises:
         FacebiasError: no shuffled arm with its DB-VAE is among the predictions.

@@ -102,7 +102,8 @@ def tone_summary(measured: pd.DataFrame, race: pd.Series) -> pd.DataFrame:
     """Measured skin colour of each race and of all faces.
 
     Returns:
-        race ("all" last, and alone where no face has a label), n, measured, ita, ita_low, ita_high (median and quartiles, degrees), l_star, hue, monk,
+        race ("all" last, and alone where no face has a label), n, measured, ita, ita_low, ita_high
+        (median and quartiles, degrees), l_star, hue, monk,
         skin_share (medians), and explained: the share of the variance of ITA that the label accounts for (eta squared;
         in the row "all" alone, NaN elsewhere).
     """

@@ -73,14 +73,14 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
 
 
 def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise FacebiasError("MISSING", path, "no such file",
+                            "Name it from the working directory, or with its whole path")
     kinds = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
     if kinds in ([".csv"], [".csv", ".gz"]):
         return _read_csv(path)
     if kinds != [".parquet"]:
         raise FacebiasError(CODE, path, f"a table of kind {path.suffix or 'unknown'!r}", "Save it as .csv or .parquet")
-    if not path.is_file():
-        raise FacebiasError("MISSING", path, "no such file",
-                            "Name it from the working directory, or with its whole path")
     with path.open("rb") as file:
         head = file.read(64)
     try:

@@ -121,9 +121,10 @@ def recalls(audited: AuditFolder, groupings: Iterable[str], dataset_shown: str,
                      counted(row["n"], row["small"]), _misses(row), rated(row, faint=row["small"]),
                      *_more(more, row)] for _, row in mine.iterrows()]
             title = f"{set_name(audited, dataset)}: recall {'of' if grouping == 'all faces' else 'by'} {grouping}"
-            tables.append(Table(title, ["group", "detector", "#n", "#missed, a training", "#recall, % [95 % interval]",
-                                        *_DETECTION.values()], rows, "Grey: under 30 faces. " * bool(mine["small"].any())
-                                + "AUC, d' and criterion: means over seeds, against the common non-faces.",
+            heads = ["group", "detector", "#n", "#missed, a training", "#recall, % [95 % interval]"]
+            note = "Grey: under 30 faces. " * bool(mine["small"].any())
+            tables.append(Table(title, [*heads, *_DETECTION.values()], rows,
+                                f"{note}AUC, d' and criterion: means over seeds, against the common non-faces.",
                                 dataset == dataset_shown and grouping_shown in ("", grouping)))
     return tables
 

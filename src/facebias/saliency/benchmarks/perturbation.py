@@ -20,7 +20,7 @@ from facebias.saliency.explain import maps_of, scores
 SHARES = (0.1, 0.3, 1.0, 3.0, 5.0, 7.0, 10.0)  # percent of the pixels
 DIRECTIONS = ("least", "most")
 BATCH = 32
-PIXELS = 1 << 18  # of all images of a pass: with more, activations leave the cache, and a pass at 224 takes twice as long
+PIXELS = 1 << 18  # of all images of a pass: with more, activations leave the cache and a pass takes twice as long
 
 
 def method_maps(name: str, model: nn.Module, images: Tensor, target: Tensor | None = None) -> Tensor:
