@@ -65,3 +65,21 @@ def raw(root: Path) -> Path:
     fairface(root / "fairface")
     nonfaces(root / "nonfaces", 30)
     return root
+
+
+def untrained_run(config, seed=0, model="standard_cnn"):
+    """A run with initial weights, finished as the training stage would leave it."""
+    # here: most tests that make pictures need no torch
+    import torch
+
+    from facebias.models import build_model
+    from facebias.runs import WEIGHTS_SCHEMA, Run, architecture_of
+    from facebias.storage import write_json, write_manifest
+
+    config = config.with_(model=model, seed=seed)
+    run = Run.of(config)
+    write_json(run.path / "config.json", config.as_dict())
+    torch.save(build_model(config).state_dict(), run.path / "weights.pt")
+    write_manifest(run.path / "weights.pt", WEIGHTS_SCHEMA, 1, config.run_id, architecture=architecture_of(config))
+    write_json(run.path / "DONE.json", {})
+    return run

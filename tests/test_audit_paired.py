@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+from statsmodels.stats.multitest import multipletests
 
 from audit_tables import predictions
 from facebias import audit
 from facebias.audit.detection import detection_rows
-from facebias.audit.paired import holm, sign_flip
+from facebias.audit.paired import sign_flip
+from facebias.audit.permutation import holm
 from facebias.errors import FacebiasError
 
 
@@ -46,7 +48,15 @@ def test_sign_flip_errs_in_five_percent_or_fewer_of_trainings_that_differ_by_luc
 
 def test_holm_adjusts_over_the_arms_of_one_comparison_alone():
     table = pd.DataFrame({"set": ["a", "a", "b"], "p": [0.01, 0.04, 0.04]})
-    np.testing.assert_allclose(holm(table, ["set"]), [0.02, 0.04, 0.04])
+    np.testing.assert_allclose(table.groupby("set")["p"].transform(holm), [0.02, 0.04, 0.04])
+
+
+def test_holm_is_that_of_statsmodels_bit_by_bit_and_skips_what_was_not_tested():
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 11, 40):
+        p = rng.integers(1, 65, size) / 64  # ties, as an exact test gives them
+        np.testing.assert_array_equal(holm(p), multipletests(p, method="holm")[1])
+    np.testing.assert_array_equal(holm([np.nan, 0.5]), [np.nan, 0.5])
 
 
 def test_changes_carry_the_test_over_seeds_and_the_adjusted_one(table):

@@ -14,29 +14,17 @@ from torch import nn
 from typer.testing import CliRunner
 
 from facebias.errors import FacebiasError
-from facebias.models import build_model
-from facebias.runs import WEIGHTS_SCHEMA, Run, architecture_of
+from facebias.runs import Run
 from facebias.saliency import FullGrad, method
 from facebias.saliency.explain import explain_pictures, maps_of, overlay, scores
 from facebias.saliency.naming import gather, printable, safe_names
 from facebias.saliency.subjects import Normalised, Subject, find_subject, read_weights
 from facebias.saliency_commands import register
 from facebias.sources.pictures import Place
-from facebias.storage import sha256, write_json, write_manifest
-from made import encoded, picture, pixels, write
+from facebias.storage import sha256
+from made import encoded, picture, pixels, untrained_run, write
 
 runner = CliRunner()
-
-
-def trained(config, seed=0, model="standard_cnn"):
-    """A run with initial weights, finished as the training stage would leave it."""
-    config = config.with_(model=model, seed=seed)
-    run = Run.of(config)
-    write_json(run.path / "config.json", config.as_dict())
-    torch.save(build_model(config).state_dict(), run.path / "weights.pt")
-    write_manifest(run.path / "weights.pt", WEIGHTS_SCHEMA, 1, config.run_id, architecture=architecture_of(config))
-    write_json(run.path / "DONE.json", {})
-    return run
 
 
 def command(*words):
@@ -65,7 +53,7 @@ def subject():
 
 
 def test_explain_writes_overlay_map_and_manifest_of_a_run(tmp_path, tiny):
-    run = trained(tiny)
+    run = untrained_run(tiny)
     picture(tmp_path / "in" / "a.jpg", 1, 120, 80)
     picture(tmp_path / "in" / "b" / "a.png", 2)
     result = command("explain", tmp_path / "in", "--model", run.id[:6], "--runs-dir", tiny.path("runs"), "--out",
@@ -220,7 +208,7 @@ def test_explain_groups_draws_the_study_with_the_settings_it_is_given(tmp_path, 
 
 
 def test_an_ambiguous_run_is_told_with_what_sets_the_candidates_apart(tiny):
-    runs = [trained(tiny.with_(epochs=epochs)) for epochs in (1, 2)]
+    runs = [untrained_run(tiny.with_(epochs=epochs)) for epochs in (1, 2)]
     with pytest.raises(FacebiasError, match="begins 2 runs") as caught:
         Run.find(runs[0].id[:-8], tiny)
     assert all(f"{run.id} epochs={run.config.epochs}" in str(caught.value) for run in runs)

@@ -17,6 +17,7 @@ Each takes ``-photometric``: brightness, contrast, blur and compression in the a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from facebias.errors import FacebiasError
@@ -54,6 +55,11 @@ def parse_arm(arm: str) -> dict[str, Any]:
                 **photometric}
     raise FacebiasError("CONFIG", "arms", f"{arm!r} names no arm", f"Use {', '.join(_PLAIN)}, or "
                         f"{', '.join(_FAMILIES)} with an alpha, as in dbvae-0.01; each with {_PHOTOMETRIC} if wanted")
+
+
+def debiased(arms: Iterable[str]) -> list[str]:
+    """The DB-VAE arms (``dbvae-ALPHA``) of these, the one that resamples most, with the smallest alpha, first."""
+    return sorted((arm for arm in arms if arm.startswith("dbvae-")), key=lambda arm: parse_arm(arm)["alpha"])
 
 
 def arm_of(model: str, resampling: str, remedy: str, alpha: float, photometric: bool) -> str:

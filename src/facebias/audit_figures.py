@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias import audit, plots
+from facebias.arms import debiased
 from facebias.findings import Findings
 from facebias.plots import Shown
 
@@ -35,8 +36,7 @@ class AuditFigures:
     @property
     def debiased(self) -> str:
         """The arm set against the baseline: the DB-VAE that resamples most; "" where there is none."""
-        arms = [arm for arm in self.findings.arms if arm.startswith("dbvae-")]
-        return min(arms, key=lambda arm: float(arm.split("-")[1]), default="")
+        return next(iter(debiased(self.findings.arms)), "")
 
     @property
     def shown(self) -> list[str]:

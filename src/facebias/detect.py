@@ -5,7 +5,7 @@ A detector of crops is any callable from uint8 (N, 64, 64, 3) RGB to scores (N,)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +19,11 @@ from torchvision.ops import nms
 from facebias.audit.tables import write_csv
 from facebias.decode import Reject
 from facebias.errors import FacebiasError
-from facebias.images import read_rgb
 from facebias.models import logits
 from facebias.packing import write_rejects
 from facebias.progress import bar
-from facebias.saliency.naming import safe_names, spell
-from facebias.sources.pictures import Place, read_bytes
+from facebias.saliency.naming import readable, spell
+from facebias.sources.pictures import Place
 from facebias.storage import atomic_write, code_version, sweep_stale, write_json
 from facebias.windows import BATCH, Scan, batches, boxes_of
 
@@ -113,19 +112,20 @@ def detect_pictures(places: Sequence[Place], score: Scorer, scan: Scan, threshol
     (out / "manifest.json").unlink(missing_ok=True)
     rejects: list[Reject] = []
     tables, lines = [pd.DataFrame(columns=list(COLUMNS))], []
-    for name, place, image in _read(places, rejects):
-        try:
-            found = detect(image, score, scan, threshold, overlap)
-        except FacebiasError as error:
-            if error.code != "WINDOW":
-                raise
-            rejects.append(Reject(name, spell(place), error.code, error.what))
-            continue
-        with atomic_write(out / f"{name}.jpg") as temporary:
-            draw(image, found).save(temporary, "JPEG", quality=90)
-        tables.append(table_of(spell(place), found))
-        lines.append({"source": spell(place), "name": name, "width": image.width, "height": image.height,
-                      "windows": len(scan.places(*image.size)), "faces": len(found.scores)})
+    with bar(total=len(places), desc="detect", unit="picture") as progress:
+        for name, place, image in readable(places, rejects, progress):
+            try:
+                found = detect(image, score, scan, threshold, overlap)
+            except FacebiasError as error:
+                if error.code != "WINDOW":
+                    raise
+                rejects.append(Reject(name, spell(place), error.code, error.what))
+                continue
+            with atomic_write(out / f"{name}.jpg") as temporary:
+                draw(image, found).save(temporary, "JPEG", quality=90)
+            tables.append(table_of(spell(place), found))
+            lines.append({"source": spell(place), "name": name, "width": image.width, "height": image.height,
+                          "windows": len(scan.places(*image.size)), "faces": len(found.scores)})
     write_csv(pd.concat([table for table in tables if len(table)] or tables, ignore_index=True), out / "detections.csv")
     write_rejects(out / "rejects.csv", rejects)
     manifest = {"schema": SCHEMA, **about, "threshold": threshold, "windows": str(scan), "overlap": overlap,
@@ -135,16 +135,6 @@ def detect_pictures(places: Sequence[Place], score: Scorer, scan: Scan, threshol
         raise FacebiasError("REJECTS", out / "rejects.csv", f"none of {len(places)} pictures can be searched",
                             "Mend or replace the pictures listed there")
     return manifest | {"rejects": rejects}
-
-
-def _read(places: Sequence[Place], rejects: list[Reject]) -> Iterator[tuple[str, Place, Image.Image]]:
-    with bar(total=len(places), desc="detect", unit="picture") as progress:
-        for name, place in zip(safe_names(places), places, strict=True):
-            try:
-                yield name, place, read_rgb(read_bytes(place), spell(place))
-            except FacebiasError as error:
-                rejects.append(Reject(name, spell(place), error.code, error.what))
-            progress.update(1)
 
 
 def table_of(image: str, found: Detections) -> pd.DataFrame:

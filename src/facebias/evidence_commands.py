@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 
 from facebias.config import Config
-from facebias.errors import FacebiasError
 from facebias.options import with_config
-
-if TYPE_CHECKING:
-    from facebias.study import Study
 
 _STAGES = ("data", "audit_data", "train", "study", "runtime")
 
@@ -24,10 +20,9 @@ def shift(config: Config) -> None:
     Example: facebias shift --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
     """
     from facebias.shift_figures import ShiftFigures
+    from facebias.study import finished_study
 
-    figures = ShiftFigures.of(finished_study(config))
-    figures.all()
-    typer.echo(f"{figures.text}\nfigures: {figures.folder}")
+    _draw(ShiftFigures.of(finished_study(config)))
 
 
 @with_config(*_STAGES)
@@ -38,10 +33,9 @@ def mechanism(config: Config) -> None:
     Example: facebias mechanism --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
     """
     from facebias.mechanism_figures import MechanismFigures
+    from facebias.study import finished_study
 
-    figures = MechanismFigures.of(finished_study(config))
-    figures.all()
-    typer.echo(f"{figures.text}\nfigures: {figures.folder}")
+    _draw(MechanismFigures.of(finished_study(config)))
 
 
 @with_config("data", "audit_data", "runtime")
@@ -53,26 +47,12 @@ def tone(config: Config) -> None:
     """
     from facebias.tone_figures import ToneFigures
 
-    figures = ToneFigures(config)
+    _draw(ToneFigures(config))
+
+
+def _draw(figures: Any) -> None:
     figures.all()
     typer.echo(f"{figures.text}\nfigures: {figures.folder}")
-
-
-def finished_study(config: Config) -> Study:
-    """The study that `config` names, all of whose runs are trained and scored.
-
-    Raises:
-        FacebiasError: a run is not.
-    """
-    from facebias.runs import Run
-    from facebias.study import Study, plan
-
-    runs = tuple(Run.of(one) for one in plan(config))
-    missing = [run.id for run in runs if not (run.complete and (run.path / "predictions.parquet").exists())]
-    if missing:
-        raise FacebiasError("STUDY", config.path("runs"), f"{len(missing)} of {len(runs)} runs are not trained and "
-                            f"scored, the first {missing[0]}", "Run facebias study with the same options")
-    return Study(config, runs)
 
 
 def register(app: typer.Typer) -> None:

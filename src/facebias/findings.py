@@ -73,7 +73,8 @@ class Findings:
     @cached_property
     def verdict(self) -> Verdict:
         """The conclusion in sentences."""
-        return audit.verdict(self.predictions, self.baseline, rule=self.rule, source=self.source)
+        known = self.summary, self.measures, self.changes
+        return audit.verdict(self.predictions, self.baseline, rule=self.rule, source=self.source, known=known)
 
     @property
     def text(self) -> str:

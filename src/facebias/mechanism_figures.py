@@ -8,6 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from facebias import audit, mechanism
+from facebias.arms import debiased
 from facebias.covariates import covariates
 from facebias.plots import Shown
 from facebias.plots.mechanism import preferred_faces, step_changes
@@ -34,9 +35,8 @@ class MechanismFigures(StudyFigures):
     def faces(self) -> list[Shown]:
         """Correlations of the arms that resample, of DB-VAE the two smallest alphas; the CSV has every arm."""
         arms = mechanism.resampling_arms(self.drawn)
-        alphas = sorted((arm for arm in arms if arm.startswith("dbvae-")), key=lambda arm: float(arm.split("-")[1]))
         # group DRO draws as the balanced arm does
-        shown = self.preferred[self.preferred["model"].isin(set(arms) - set(alphas[2:]) - {"groupdro"})]
+        shown = self.preferred[self.preferred["model"].isin(set(arms) - set(debiased(arms)[2:]) - {"groupdro"})]
         if shown.empty:
             return []
         n = int(self.preferred["n"].max())

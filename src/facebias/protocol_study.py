@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias import plots
+from facebias.arms import debiased
 from facebias.audit.names import arm_name, dataset_name
 from facebias.audit.protocols import CROPS, GIVEN, PICTURES, ProtocolTables
 from facebias.config import Config
@@ -17,8 +18,7 @@ from facebias.errors import FacebiasError
 from facebias.plots import Shown
 from facebias.plots.protocols import protocol_answer, protocol_groups
 from facebias.protocols import SETS, scan_runs, whole_pictures
-from facebias.runs import Run
-from facebias.study import Study, plan
+from facebias.study import finished_study
 from facebias.windows import PROTOCOLS, Scan
 
 _GROUPINGS = ("race", "skin tone", "gender")
@@ -54,8 +54,7 @@ class ProtocolAudit:
         """Recall and false alarms of every group: baseline, and the DB-VAE that resamples most."""
         groups, found = self.tables.groups, []
         arms = list(groups["model"].unique())
-        debiased = sorted((arm for arm in arms[1:] if arm.startswith("dbvae-")), key=lambda arm: float(arm[6:]))
-        shown = (arms[0], *(debiased or arms[1:])[:1])
+        shown = (arms[0], *(debiased(arms[1:]) or arms[1:])[:1])
         for grouping in self._groupings():
             for metric in _METRICS:
                 figure = protocol_groups(groups, metric, grouping, shown)
@@ -123,7 +122,7 @@ def audit_protocols(config: Config, scans: Mapping[str, Scan] | None = None, ima
     if not names:
         raise FacebiasError("PICTURES", "audit_sets", f"none of {', '.join(config.audit_names)} has whole pictures",
                             f"Name one of {', '.join(SETS)}")
-    study = Study(config, tuple(Run.of(one) for one in plan(config)))
+    study = finished_study(config)
     predictions = study.predictions
     found = []
     for name in names:

@@ -14,7 +14,6 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,7 +34,7 @@ from facebias.sources.base import Box, Sample, Source
 from facebias.sources.fairface import FairFace
 from facebias.sources.pictures import Place, read_bytes
 from facebias.sources.ppb import PPB
-from facebias.storage import fingerprint, manifest_path, read_json
+from facebias.storage import fingerprint
 from facebias.windows import Scan, boxes_of
 
 SCHEMA = "facebias.window_scores/1"
@@ -116,7 +115,8 @@ def scan_runs(runs: Sequence[Run], pictures: Pictures, scans: Mapping[str, Scan]
     Raises:
         FacebiasError: an incomplete run, or a protocol none of whose windows fit a picture.
     """
-    todo = [run for run in runs if not all(_is_done(run, pictures, scan) for scan in scans.values())]
+    todo = [run for run in runs if not all(run.holds(_file(pictures, scan), _key(run, pictures, scan))
+                                           for scan in scans.values())]
     if todo:
         rows = _search(pictures, scans, {run.id: scorer(run.model(device)) for run in todo})
         for run in todo:
@@ -139,11 +139,6 @@ def _file(pictures: Pictures, scan: Scan) -> str:
 
 def _key(run: Run, pictures: Pictures, scan: Scan) -> str:
     return fingerprint({"run": run.id, "pictures": pictures.key, "scan": str(scan), "top": scan.top})
-
-
-def _is_done(run: Run, pictures: Pictures, scan: Scan) -> bool:
-    manifest = manifest_path(Path(run.path) / _file(pictures, scan))
-    return manifest.exists() and read_json(manifest)["fingerprint"] == _key(run, pictures, scan)
 
 
 def _search(pictures: Pictures, scans: Mapping[str, Scan], scorers: Mapping[str, Scorer],

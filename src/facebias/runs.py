@@ -21,7 +21,7 @@ import pandas as pd
 
 from facebias.config import Config
 from facebias.errors import FacebiasError
-from facebias.storage import atomic_write, read_json, verify, write_json, write_manifest
+from facebias.storage import atomic_write, manifest_path, read_json, verify, write_json, write_manifest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,6 +119,11 @@ class Run:
         model = build_model(config)
         model.load_state_dict(torch.load(self.path / "weights.pt", weights_only=True, map_location="cpu"))
         return model.to(pick_device(device)).eval()
+
+    def holds(self, name: str, key: str) -> bool:
+        """Whether a stage has written the file `name`, from what the fingerprint `key` stands for."""
+        manifest = manifest_path(self.path / name)
+        return manifest.exists() and read_json(manifest)["fingerprint"] == key
 
     # --- writing, for the stages alone ----------------------------------------------------------------------
     def start(self, config: Config) -> None:

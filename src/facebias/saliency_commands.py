@@ -11,8 +11,6 @@ from facebias.config import Config
 from facebias.options import with_config
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     import pandas as pd
 
 
@@ -37,9 +35,10 @@ def explain(
     from facebias.saliency.explain import explain_pictures
     from facebias.saliency.naming import gather
     from facebias.saliency.subjects import find_subject
+    from facebias.threads import threads
 
     places = gather(images)
-    with _threads(config.threads):
+    with threads(config.threads):
         made = explain_pictures(places, find_subject(model, config, weights), method, out.resolve(), target, scope)
     rejected = f", {made['rejected']} could not be read: see rejects.csv" if made["rejected"] else ""
     typer.echo(f"{out.resolve()}: {len(made['pictures'])} pictures explained{rejected}")
@@ -56,9 +55,10 @@ def explain_groups(config: Config) -> None:
     """
     from facebias.saliency_figures import SaliencyFigures
     from facebias.study import run_study
+    from facebias.threads import threads
 
     figures = SaliencyFigures.of(run_study(config))
-    with _threads(config.threads):
+    with threads(config.threads):
         figures.all()
     typer.echo(f"FullGrad of {', '.join(figures.saliency_arms)}, {config.seeds} seeds: {figures.folder}")
 
@@ -88,9 +88,10 @@ def benchmark_saliency(
     from facebias.pack import pack_audit
     from facebias.saliency.benchmarks import Settings, run_suite
     from facebias.saliency.subjects import find_subject
+    from facebias.threads import threads
 
     settings = Settings(parts, methods, images, sanity_images, train_images, retrain_epochs, labels, seed)
-    with _threads(config.threads):
+    with threads(config.threads):
         subjects = [find_subject(name, config) for name in runs]
         own = subjects[0].run.config.with_(**config.as_dict("runtime"))
         packed = FaceDataset.load(data or pack_audit(own, own.audit_names[0]))
@@ -113,12 +114,6 @@ def summary(table: pd.DataFrame) -> str:
         lines.append(f"{arm:<14}{method:<22}{cells}")
     head = "relative change, least salient pixels black, k = 1, 3, 5, 7, 10 %"
     return "\n".join([head, *lines]) if lines else "no pixel perturbation was asked for"
-
-
-def _threads(count: int) -> AbstractContextManager[None]:
-    from facebias.threads import threads
-
-    return threads(count)
 
 
 def register(app: typer.Typer) -> None:

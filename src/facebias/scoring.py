@@ -47,7 +47,8 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
         for name, path in files.items():
             data = FaceDataset.load(path)
             warn_on_framing(train, data)
-            parts.append(_rows(run, name, data, logits(model, data.tensor()).numpy()))
+            parts.append(prediction_rows(data, name, logits(model, data.tensor()).numpy(), run_id=run.id,
+                                         model=run.config.arm, seed=run.config.seed))
     table = pd.concat(parts, ignore_index=True)
     run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files))
     return table
@@ -61,8 +62,7 @@ def scored_files(config: Config) -> dict[str, Path]:
 
 def is_scored(run: Run, files: dict[str, Path]) -> bool:
     """Whether the run is complete and its predictions are those of the very bytes in `files`."""
-    manifest = manifest_path(run.path / _FILE)
-    return run.complete and manifest.exists() and read_json(manifest)["fingerprint"] == _key(run, files)
+    return run.complete and run.holds(_FILE, _key(run, files))
 
 
 def _key(run: Run, files: dict[str, Path]) -> str:
@@ -71,8 +71,7 @@ def _key(run: Run, files: dict[str, Path]) -> str:
     return fingerprint({"run": run.id, **hashes})
 
 
-def _rows(run: Run, name: str, data: FaceDataset, scores: np.ndarray) -> pd.DataFrame:
-    config = run.config
-    table = data.table.assign(run_id=run.id, model=config.arm, seed=config.seed, dataset=name, label=data.labels,
-                              score=scores)
+def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about: object) -> pd.DataFrame:
+    """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id, model and seed."""
+    table = data.table.assign(**about, dataset=dataset, label=data.labels, score=scores)
     return table.loc[:, list(PREDICTION_COLUMNS)]

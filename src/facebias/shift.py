@@ -109,17 +109,12 @@ def shift_scores(runs: Sequence[Run], config: Config) -> pd.DataFrame:
     keys = {run: fingerprint({"run": run.id, "faces": FACES, "columns": shift_columns(),
                               **{name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}})
             for run in runs}
-    todo = [run for run in runs if not _is_current(run, keys[run])]
+    todo = [run for run in runs if not run.holds(_FILE, keys[run])]
     if todo:
         with threads(config.threads):
             for run, table in zip(todo, _score(todo, config, files), strict=True):
                 run.write_parquet(_FILE, table, SHIFT_SCHEMA, keys[run])
     return pd.concat([_read(run) for run in runs], ignore_index=True)
-
-
-def _is_current(run: Run, key: str) -> bool:
-    manifest = manifest_path(run.path / _FILE)
-    return manifest.exists() and read_json(manifest)["fingerprint"] == key
 
 
 def _read(run: Run) -> pd.DataFrame:

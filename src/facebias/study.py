@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from facebias.config import Config
+from facebias.errors import FacebiasError
 from facebias.progress import bar, headless, say, tidy
 from facebias.runs import Run
 from facebias.scoring import is_scored, score, scored_files
@@ -73,6 +74,20 @@ def run_study(config: Config) -> Study:
         _side_by_side(todo, config.workers)
     tidy()
     return Study(config, tuple(Run.of(one) for one in everything))
+
+
+def finished_study(config: Config) -> Study:
+    """The study that `config` names, all of whose runs are trained and scored.
+
+    Raises:
+        FacebiasError: a run is not.
+    """
+    runs = tuple(Run.of(one) for one in plan(config))
+    missing = [run.id for run in runs if not (run.complete and (run.path / "predictions.parquet").exists())]
+    if missing:
+        raise FacebiasError("STUDY", config.path("runs"), f"{len(missing)} of {len(runs)} runs are not trained and "
+                            f"scored, the first {missing[0]}", "Run facebias study with the same options")
+    return Study(config, runs)
 
 
 def train_and_score(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:

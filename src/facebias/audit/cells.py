@@ -38,6 +38,22 @@ class Cells:
         """Rows that may be called worst or enter a gap: known, and not small."""
         return (self.table["known"] & ~self.table["small"]).to_numpy()
 
+    def rates(self, hits: np.ndarray) -> np.ndarray:
+        """Mean of `hits` (..., faces) in each cell: (..., cells); NaN for an empty cell."""
+        n = self.table["n"].to_numpy()
+        rows = hits.reshape(-1, hits.shape[-1])
+        total = np.stack([np.bincount(self.codes, weights=row, minlength=len(n)) for row in rows])
+        found = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+        return found.reshape(*hits.shape[:-1], len(n))
+
+
+def matching(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows of a table that have these values in these columns."""
+    keep = pd.Series(True, index=table.index)
+    for column, value in values.items():
+        keep &= table[column] == value
+    return table[keep]
+
 
 def name_of(by: tuple[str, ...]) -> str:
     """A grouping in words: "race x gender", "skin tone", "all faces"."""

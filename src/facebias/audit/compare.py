@@ -9,7 +9,8 @@ from facebias.audit.cells import GROUPINGS, name_of
 from facebias.audit.hits import Decisions, Hits
 from facebias.audit.intervals import corrected_interval
 from facebias.audit.measures import METRICS, statistics, worst_group
-from facebias.audit.paired import holm, sign_flip
+from facebias.audit.paired import sign_flip
+from facebias.audit.permutation import holm
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import HEADLINE
 from facebias.errors import FacebiasError
@@ -52,7 +53,8 @@ def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLI
     if not parts:
         return pd.DataFrame(columns=columns)
     table = pd.concat(parts, ignore_index=True)
-    return table.assign(p_holm=holm(table, ["dataset", "grouping", "metric"]))[columns]
+    over_arms = table.groupby(["dataset", "grouping", "metric"], sort=False)["p"]
+    return table.assign(p_holm=over_arms.transform(holm))[columns]
 
 
 def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:

@@ -32,20 +32,12 @@ class Hits:
     @property
     def rates(self) -> np.ndarray:
         """(arms, groups) rate of each group, mean over seeds; NaN for an empty group."""
-        size = len(self.cells.table)
-        mean = self.array.mean(axis=1)
-        total = np.stack([np.bincount(self.cells.codes, weights=row, minlength=size) for row in mean])
-        n = self.cells.table["n"].to_numpy()
-        return np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+        return self.cells.rates(self.array.mean(axis=1))
 
     @property
     def rates_by_seed(self) -> np.ndarray:
         """(arms, seeds, groups) rate of each group in each training; NaN for an empty group."""
-        size = len(self.cells.table)
-        total = np.stack([[np.bincount(self.cells.codes, weights=row, minlength=size) for row in arm]
-                          for arm in self.array])
-        n = self.cells.table["n"].to_numpy()
-        return np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+        return self.cells.rates(self.array)
 
     def draws(self, seed: int = 0) -> np.ndarray:
         """(replicates, arms, groups) bootstrap of `rates` (facebias.audit.intervals)."""

@@ -6,10 +6,13 @@ one's false positive rate, predicts the whole gain. This is that control for our
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import pandas as pd
 
-from facebias.audit.cells import GROUPINGS, cells_of, name_of
+from facebias.audit.cells import GROUPINGS, Cells, cells_of, name_of
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import threshold
 
@@ -34,44 +37,58 @@ def moved_threshold(predictions: pd.DataFrame, baseline: str = "cnn",
     negatives = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
     held_out = {run: part.to_numpy(dtype=float) for run, part in negatives.groupby("run_id")["score"]}
     faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
-    by_set = {name: dict(list(part.groupby("run_id"))) for name, part in faces.groupby("dataset", sort=False)}
+    sets = [(name, dict(list(part.groupby("run_id")))) for name, part in faces.groupby("dataset", sort=False)]
+    scored = [_Scored(dataset, name_of(by), {run: (cells_of(mine, by), mine["score"].to_numpy(dtype=float))
+                                             for run, mine in of_runs.items()})
+              for dataset, of_runs in sets for by in groupings if cells_of(next(iter(of_runs.values())), by)]
     parts = []
     for model in predictions["model"].unique() if baseline in runs.index else ():
         seeds = sorted(set(runs[model].index) & set(runs[baseline].index))
         pairs = [(runs[baseline][seed], runs[model][seed]) for seed in seeds]
         if model == baseline or not pairs or any(run not in held_out for pair in pairs for run in pair):
             continue
-        for dataset, scored in by_set.items():
-            for by in groupings:
-                rows = _rows(scored, pairs, held_out, by)
-                parts.append(rows.assign(model=model, baseline=baseline, dataset=dataset, grouping=name_of(by),
-                                         seeds=len(seeds)))
+        moves = [_Move.of(*pair, held_out) for pair in pairs]
+        parts += [one.rows(moves).assign(model=model, baseline=baseline, seeds=len(seeds)) for one in scored]
     if not parts:
         return pd.DataFrame(columns=list(MOVED_COLUMNS))
     return pd.concat(parts, ignore_index=True)[list(MOVED_COLUMNS)]
 
 
-def _rows(scored: dict[str, pd.DataFrame], pairs: list[tuple[str, str]], held_out: dict[str, np.ndarray],
-          by: tuple[str, ...]) -> pd.DataFrame:
-    """The rows of one arm, data set and grouping; none where the data set does not know the groups."""
-    tables = []
-    for own, other in pairs:
-        cells = cells_of(scored[own], by)
-        if cells is None:
-            return pd.DataFrame(columns=["group"])
-        rate = float(np.mean(held_out[other] >= 0))
-        limit = threshold(held_out[own], f"fpr={rate}", warn=False).value if 0 < rate < 1 else 0.0
-        theirs = cells_of(scored[other], by)
-        tables.append(cells.table[["label", "n", "small"]].assign(
-            fpr_before=float(np.mean(held_out[own] >= 0)), fpr_after=rate,
-            before=_recall(scored[own], cells, 0.0), after=_recall(scored[other], theirs, 0.0),
-            moved=_recall(scored[own], cells, limit)))
-    means = dict.fromkeys(("fpr_before", "fpr_after", "before", "after", "moved"), "mean")
-    table = pd.concat(tables).groupby("label", sort=False).agg({"n": "first", "small": "first", **means})
-    return table.assign(explained=table["moved"] - table["before"]).reset_index(names="group")
+@dataclass(frozen=True)
+class _Move:
+    """One seed: the baseline's run, the arm's run, their false positive rates at p = 0.5, and the moved threshold."""
+
+    own: str
+    other: str
+    before: float
+    after: float
+    limit: float
+
+    @classmethod
+    def of(cls, own: str, other: str, held_out: dict[str, np.ndarray]) -> Self:
+        before, after = (float(np.mean(held_out[run] >= 0)) for run in (own, other))
+        limit = threshold(held_out[own], f"fpr={after}", warn=False).value if 0 < after < 1 else 0.0
+        return cls(own, other, before, after, limit)
 
 
-def _recall(faces: pd.DataFrame, cells: object, limit: float) -> np.ndarray:
-    size, hit = len(cells.table), faces["score"].to_numpy(dtype=float) >= limit
-    n = np.bincount(cells.codes, minlength=size)
-    return np.divide(np.bincount(cells.codes, weights=hit, minlength=size), n, out=np.full(size, np.nan), where=n > 0)
+@dataclass(frozen=True)
+class _Scored:
+    """The faces of one data set in one grouping: cells and scores of every run."""
+
+    dataset: str
+    grouping: str
+    runs: dict[str, tuple[Cells, np.ndarray]]
+
+    def rows(self, moves: list[_Move]) -> pd.DataFrame:
+        """A row a group, means over the seeds."""
+        tables = [self.runs[move.own][0].table[["label", "n", "small"]].assign(
+            fpr_before=move.before, fpr_after=move.after, before=self._recall(move.own), after=self._recall(move.other),
+            moved=self._recall(move.own, move.limit)) for move in moves]
+        means = dict.fromkeys(("fpr_before", "fpr_after", "before", "after", "moved"), "mean")
+        table = pd.concat(tables).groupby("label", sort=False).agg({"n": "first", "small": "first", **means})
+        return table.assign(explained=table["moved"] - table["before"], dataset=self.dataset,
+                            grouping=self.grouping).reset_index(names="group")
+
+    def _recall(self, run: str, limit: float = 0.0) -> np.ndarray:
+        cells, scores = self.runs[run]
+        return cells.rates(scores >= limit)

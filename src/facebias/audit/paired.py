@@ -7,9 +7,7 @@ have either sign alike, so every pattern of signs is as likely as the one that w
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from scipy.stats import permutation_test
-from statsmodels.stats.multitest import multipletests
 
 EXACT = 13  # seeds up to which all 2^n patterns are counted
 
@@ -35,13 +33,3 @@ def sign_flip(before: np.ndarray, after: np.ndarray) -> float:
     found = permutation_test((after, before), lambda x, y, axis: np.mean(x - y, axis=axis), vectorized=True,
                              permutation_type="samples", n_resamples=resamples, rng=np.random.default_rng(0))
     return float(found.pvalue)
-
-
-def holm(table: pd.DataFrame, by: list[str]) -> np.ndarray:
-    """`table["p"]` adjusted for the arms compared (Holm 1979), within each combination of the columns `by`."""
-    adjusted = np.full(len(table), np.nan)
-    for rows in table.groupby(by, sort=False).indices.values():
-        known = rows[~np.isnan(table["p"].to_numpy()[rows])]
-        if len(known):
-            adjusted[known] = multipletests(table["p"].to_numpy()[known], method="holm")[1]
-    return adjusted

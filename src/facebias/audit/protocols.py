@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facebias.audit.cells import GROUPINGS, cells_of, name_of
+from facebias.audit.cells import GROUPINGS, cells_of, matching, name_of
 from facebias.audit.compare import compare
 from facebias.audit.intervals import rate_interval
 from facebias.audit.maps import bootstrap_means
@@ -48,7 +48,7 @@ class ProtocolTables:
 
     @classmethod
     def of(cls, scores: pd.DataFrame, predictions: pd.DataFrame, fpr: float, image_fpr: float, baseline: str = "cnn",
-           ) -> ProtocolTables:
+           groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> ProtocolTables:
         """Audit window scores.
 
         Args:
@@ -57,6 +57,7 @@ class ProtocolTables:
             fpr: false positive rate a crop.
             image_fpr: share of pictures with a false alarm in the background.
             baseline: the arm that others are compared with.
+            groupings: what to group by, as in `facebias.audit.group_report`.
 
         Raises:
             FacebiasError: no held-out negatives, or no such baseline.
@@ -68,15 +69,15 @@ class ProtocolTables:
             where = {"protocol": name, "matched": matched}
             columns = RATES if name != GIVEN else {"found": "recall"}
             faces = [_as_faces(mine, column, metric) for column, metric in columns.items()]
-            table = summarise(pd.concat([*faces, negatives], ignore_index=True), rule)
+            table = summarise(pd.concat([*faces, negatives], ignore_index=True), rule, groupings)
             table = table.assign(metric=table["dataset"], dataset=mine["dataset"].iloc[0])
             if name != GIVEN:
-                table = pd.concat([table, _window_fpr(mine, negatives, rule)], ignore_index=True)
+                table = pd.concat([table, _window_fpr(mine, negatives, rule, groupings)], ignore_index=True)
             groups.append(table.assign(**where))
             faces = _as_faces(mine, "found", mine["dataset"].iloc[0])
             recall = pd.concat([faces, negatives], ignore_index=True)
-            levels.append(measures(recall, rule).assign(**where))
-            changes.append(compare(recall, baseline, rule).assign(**where))
+            levels.append(measures(recall, rule, groupings).assign(**where))
+            changes.append(compare(recall, baseline, rule, groupings).assign(**where))
         return cls(*(_joined(parts) for parts in (groups, levels, changes)))
 
     def write(self, folder: Path, name: str) -> None:
@@ -86,10 +87,8 @@ class ProtocolTables:
 
     def row(self, protocol: str, matched: str, model: str, metric: str) -> pd.Series:
         """Of `groups`, the row of all faces."""
-        keep = self.groups["grouping"] == "all faces"
-        for column, value in {"protocol": protocol, "matched": matched, "model": model, "metric": metric}.items():
-            keep &= self.groups[column] == value
-        return self.groups[keep].iloc[0]
+        return matching(self.groups, grouping=name_of(()), protocol=protocol, matched=matched, model=model,
+                        metric=metric).iloc[0]
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -113,7 +112,8 @@ def _as_faces(scores: pd.DataFrame, column: str, dataset: str) -> pd.DataFrame:
     return scores.assign(score=scores[column], dataset=dataset, label=1)[list(COLUMNS)]
 
 
-def _window_fpr(scores: pd.DataFrame, negatives: pd.DataFrame, rule: str) -> pd.DataFrame:
+def _window_fpr(scores: pd.DataFrame, negatives: pd.DataFrame, rule: str,
+                groupings: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
     """Share of a picture's background windows called a face: mean over pictures and seeds, in every group.
 
     Windows of one picture are alike, so pictures are drawn, not windows. Pictures without background are left out.
@@ -126,7 +126,7 @@ def _window_fpr(scores: pd.DataFrame, negatives: pd.DataFrame, rule: str) -> pd.
     for model, mine in scores.assign(share=share).groupby("model", sort=False):
         wide = mine.pivot(index="image_id", columns="seed", values="share").dropna()
         faces = mine.drop_duplicates("image_id").set_index("image_id").loc[wide.index]
-        for by in GROUPINGS:
+        for by in groupings:
             if (cells := cells_of(faces, by)) is not None:
                 parts.append(_rows(wide.to_numpy().T, cells.table, cells.codes).assign(
                     model=model, grouping=name_of(by), seeds=wide.shape[1]))

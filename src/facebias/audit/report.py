@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.audit.cells import ALL, GROUPINGS, cells_of
+from facebias.audit.cells import ALL, GROUPINGS, cells_of, matching
 from facebias.audit.detection import detection_rows
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.rates import auc_rows, false_positive_rows, recall_rows
@@ -71,15 +71,12 @@ class GroupReport:
         Raises:
             FacebiasError: a column that the report does not have.
         """
-        keep = pd.Series(True, index=self.table.index)
-        for column, value in values.items():
-            if column not in self.table:
-                raise FacebiasError("REPORT", column, "no such column", f"Use {', '.join(REPORT_COLUMNS)}")
-            keep &= self.table[column] == value
-        if by is not None:
-            for column in GROUP_COLUMNS:
-                keep &= (self.table[column] != ALL) == (column in by)
-        return self.table[keep].reset_index(drop=True)
+        if unknown := [column for column in values if column not in self.table]:
+            raise FacebiasError("REPORT", unknown[0], "no such column", f"Use {', '.join(REPORT_COLUMNS)}")
+        rows = matching(self.table, **values)
+        for column in GROUP_COLUMNS if by is not None else ():
+            rows = rows[(rows[column] != ALL) == (column in by)]
+        return rows.reset_index(drop=True)
 
     def write(self, path: str | Path) -> None:
         """The table as CSV, safe to open in a spreadsheet."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from facebias.audit.cells import GROUPINGS, SMALL, cells_of, name_of
+from facebias.audit.cells import GROUPINGS, SMALL, cells_of, matching, name_of
 from facebias.audit.compare import compare
 from facebias.audit.hits import Decisions
 from facebias.audit.measures import measures, summarise
@@ -66,7 +66,8 @@ class Verdict:
 
 
 def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, rule: str = HEADLINE,
-            source: str = "", groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> Verdict:
+            source: str = "", groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
+            known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None) -> Verdict:
     """Conclude from predictions; every number in it is computed here.
 
     A reduction is claimed only at the headline rule (matched FPR 1 %), with two seeds or more and negatives enough
@@ -80,6 +81,8 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
         rule: threshold rule.
         source: the training source ("celeba", "synthetic", ...), for the words.
         groupings: what to compare by, the headline's first.
+        known: `summarise`, `measures` and `compare` of the same predictions, baseline and rule, over all GROUPINGS,
+            where they have been computed already.
 
     Raises:
         FacebiasError: no such baseline or arm, or predictions that `validate` refuses.
@@ -87,7 +90,8 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
     predictions = validate(predictions)
     enough = Decisions(predictions, rule).enough
     groupings = tuple(by for by in groupings if by)
-    level, change = measures(predictions, rule, groupings), compare(predictions, baseline, rule, groupings)
+    summary, level, change = known or (summarise(predictions, rule, ((),)), measures(predictions, rule, groupings),
+                                       compare(predictions, baseline, rule, groupings))
     may_claim = enough and rule == HEADLINE
     order = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
     arms, findings = list(change["model"].unique()) or [""], []
@@ -102,16 +106,13 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
                 findings.append(_finding(here, _at(change, model=name, **where), name, rule, may_claim, source))
     judged = sum(1 for finding in findings if finding.arm and finding.worst)
     cautions = _cautions(predictions, baseline, rule, enough, groupings, source) + _multiplicity(judged)
-    shift = _shift(summarise(predictions, rule, ((),)), baseline, rule, source)
+    shift = _shift(summary[summary["grouping"] == name_of(())], baseline, rule, source)
     headline = next((f.sentence for f in findings if f.worst and f.arm == arm), "No two groups can be compared.")
     return Verdict(shift, tuple(findings), cautions, headline)
 
 
 def _at(table: pd.DataFrame, **values: str) -> pd.DataFrame:
-    keep = pd.Series(True, index=table.index)
-    for column, value in values.items():
-        keep &= table[column] == value
-    return table[keep].set_index("metric")
+    return matching(table, **values).set_index("metric")
 
 
 def _finding(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, may_claim: bool, source: str) -> Finding:

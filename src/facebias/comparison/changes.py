@@ -41,10 +41,7 @@ class Pair:
 
     def rates(self) -> np.ndarray:
         """(2, groups) mean rate over seeds, baseline first; NaN for an empty group."""
-        codes, size = self.hits.cells.codes, self.hits.cells.table["n"].to_numpy()
-        total = np.stack([np.bincount(codes, weights=side.mean(axis=0), minlength=len(size))
-                          for side in (self.before, self.after)])
-        return np.divide(total, size, out=np.full(total.shape, np.nan), where=size > 0)
+        return self.hits.cells.rates(np.stack([self.before.mean(axis=0), self.after.mean(axis=0)]))
 
 
 def pair_of(decisions: Decisions, baseline: str, model: str, dataset: str, by: tuple[str, ...],

@@ -7,8 +7,7 @@ import pandas as pd
 from facebias.config import Config
 from facebias.dataset import FaceDataset
 from facebias.detectors.calling import Detector, as_logits
-from facebias.runs import PREDICTION_COLUMNS
-from facebias.scoring import scored_files
+from facebias.scoring import prediction_rows, scored_files
 
 
 def score_detector(detector: Detector, config: Config, seed: int = 0, *, probability: bool = False) -> pd.DataFrame:
@@ -31,6 +30,5 @@ def score_detector(detector: Detector, config: Config, seed: int = 0, *, probabi
         data = FaceDataset.load(path)
         scores = detector.scores(data.images, name)
         scores = as_logits(scores, detector.where) if probability else scores
-        parts.append(data.table.assign(run_id=detector.name, model=detector.name, seed=seed, dataset=name,
-                                       label=data.labels, score=scores))
-    return pd.concat(parts, ignore_index=True).loc[:, list(PREDICTION_COLUMNS)]
+        parts.append(prediction_rows(data, name, scores, run_id=detector.name, model=detector.name, seed=seed))
+    return pd.concat(parts, ignore_index=True)

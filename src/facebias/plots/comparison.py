@@ -13,7 +13,7 @@ from facebias.audit.paper import paper_bars
 from facebias.audit.thresholds import rule_text
 from facebias.errors import FacebiasError
 from facebias.plots.recall import pick
-from facebias.plots.style import COLOURS, FAINT, INK, MARKERS, new_figure, percent_axis, styled
+from facebias.plots.style import FAINT, INK, MARKERS, look, new_figure, percent_axis, styled
 
 _WHOLE = "all faces"
 _LEGEND = 0.19  # inches a line
@@ -119,11 +119,10 @@ def _places(rows: int, number: int, count: int) -> np.ndarray:
     return np.arange(rows) + (number - (count - 1) / 2) * min(0.2, 0.76 / count)
 
 
-def _dots(axis: Axes, rows: pd.DataFrame, number: int, count: int, look: int, label: str, filled: np.ndarray) -> None:
+def _dots(axis: Axes, rows: pd.DataFrame, number: int, count: int, order: int, label: str, filled: np.ndarray) -> None:
     y, value = _places(len(rows), number, count), 100 * rows["value"].to_numpy(float)
     low, high = 100 * rows[["low", "high"]].to_numpy(float).T
-    # beyond as many models as there are colours, a colour comes again with another marker
-    seen = {"color": COLOURS[look % len(COLOURS)], "marker": MARKERS[(look + look // len(COLOURS)) % len(MARKERS)]}
+    seen = look(order)
     axis.hlines(y, low, high, color=seen["color"], linewidth=1.1)
     for mask, face in ((filled, seen["color"]), (~filled, "white")):
         axis.plot(value[mask], y[mask], linestyle="none", **seen, markersize=4.8, markerfacecolor=face)

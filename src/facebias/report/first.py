@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit import arm_name, dataset_name, rule_text
+from facebias.audit.cells import matching
 from facebias.audit.predictions import GROUP_COLUMNS, UNKNOWN
 from facebias.plots.style import COLOURS, MARKERS
 from facebias.report.folder import AuditFolder
@@ -99,10 +100,8 @@ def _beneath(name: str, row: pd.Series | None, null: pd.Series | None) -> str:
 
 def one(table: pd.DataFrame, **values: str) -> pd.Series | None:
     """The only row with these values; None where there is none."""
-    keep = pd.Series(True, index=table.index)
-    for column, value in values.items():
-        keep &= table[column] == value
-    return table[keep].iloc[0] if keep.any() else None
+    rows = matching(table, **values)
+    return rows.iloc[0] if len(rows) else None
 
 
 @dataclass(frozen=True)

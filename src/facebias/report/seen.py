@@ -15,6 +15,11 @@ def _detectors(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(model), rows) for model, rows in table.groupby("model", sort=False)][:4]
 
 
+def _ends(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The rows of lowest and of highest recall."""
+    return rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+
+
 def groups(table: pd.DataFrame) -> str:
     """Lowest and highest group of each detector."""
     rows = table[table["metric"] == "TPR"]
@@ -33,7 +38,7 @@ def tones(table: pd.DataFrame) -> str:
     """Where along skin tone recall is lowest and highest."""
     told = []
     for model, rows in _detectors(table):
-        low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+        low, high = _ends(rows)
         told.append(f"{arm_name(model)} lowest {percent(low['value'])} % near ITA {low['ita']:.0f}, "
                     f"highest {percent(high['value'])} % near {high['ita']:.0f}")
     return "; ".join(told) + "."
@@ -45,7 +50,7 @@ def trade_off(table: pd.DataFrame) -> str:
     near = near[~near["small"] & (near["group"] != UNKNOWN)]
     told = []
     for model, rows in _detectors(near):
-        low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+        low, high = _ends(rows)
         told.append(f"{arm_name(model)} at FPR 1 % from {percent(low['value'])} % ({low['group']}) to "
                     f"{percent(high['value'])} % ({high['group']})")
     return "; ".join(told) + "."

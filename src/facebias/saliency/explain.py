@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,17 +16,17 @@ from torch import Tensor, nn
 
 from facebias.decode import Reject
 from facebias.errors import FacebiasError
-from facebias.images import read_rgb, square
+from facebias.images import square
 from facebias.models import as_input, inference
 from facebias.packing import write_rejects
 from facebias.progress import bar
 from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
 from facebias.saliency.heads import Target, select
 from facebias.saliency.methods import Logits, method
-from facebias.saliency.naming import safe_names, spell
+from facebias.saliency.naming import readable, spell
 from facebias.saliency.smooth import SmoothFullGrad
 from facebias.saliency.subjects import Subject
-from facebias.sources.pictures import Place, read_bytes
+from facebias.sources.pictures import Place
 from facebias.storage import atomic_write, code_version, sweep_stale, write_json
 
 SCHEMA = "facebias.explanations/1"
@@ -70,7 +70,8 @@ def explain_pictures(places: Sequence[Place], subject: Subject, name: str, out: 
     rejects: list[Reject] = []
     lines: list[dict[str, Any]] = []
     with bar(total=len(places), desc=f"explain ({name})", unit="picture") as progress:
-        read = _read(places, subject.side, rejects, progress)
+        read = (_Picture(label, place, square(image, 1.0, subject.side))
+                for label, place, image in readable(places, rejects, progress))
         while group := list(islice(read, BATCH)):
             lines += _explain_batch(group, subject, name, out, target, scope)
     write_rejects(out / "rejects.csv", rejects)
@@ -84,16 +85,6 @@ def explain_pictures(places: Sequence[Place], subject: Subject, name: str, out: 
         raise FacebiasError("REJECTS", out / "rejects.csv", f"none of {len(places)} pictures can be read",
                             "Mend or replace the pictures listed there")
     return manifest
-
-
-def _read(places: Sequence[Place], side: int, rejects: list[Reject], progress: Any) -> Iterator[_Picture]:
-    for name, place in zip(safe_names(places), places, strict=True):
-        try:
-            image = read_rgb(read_bytes(place), spell(place))
-            yield _Picture(name, place, square(image, 1.0, side))
-        except FacebiasError as error:
-            rejects.append(Reject(name, spell(place), error.code, error.what))
-        progress.update(1)
 
 
 def _explain_batch(pictures: Sequence[_Picture], subject: Subject, name: str, out: Path, target: int | None,

@@ -19,6 +19,7 @@ from facebias.saliency.fullgrad import FullGrad
 from facebias.saliency.psi import Collector
 from facebias.saliency_maps import CELLS, SaliencyMaps
 from facebias.storage import fingerprint, manifest_path, read_json
+from facebias.threads import threads
 
 BATCH = 64  # all activations of a batch are held at once, about 0.5 MB a face in the lab's network
 
@@ -42,17 +43,13 @@ def explain_faces(run: Run, data: FaceDataset, name: str, *, scope: str = "layer
     """
     file = run.path / f"saliency-{name}.h5"
     key = _key(run, data, scope)
-    if manifest_path(file).exists() and read_json(manifest_path(file))["fingerprint"] == key:
+    if run.holds(file.name, key):
         return SaliencyMaps.read(file)
     if not len(data.faces):
         raise FacebiasError("SALIENCY", data.path, "no faces", "Give a data set with faces")
     config = run.config
-    before = torch.get_num_threads()
-    torch.set_num_threads(config.threads)
-    try:
+    with threads(config.threads):
         found = _explain(FullGrad(run.model(config.device)), data, f"FullGrad {run.id}, {name}", scope, batch_size)
-    finally:
-        torch.set_num_threads(before)
     found.write(file, key)
     return found
 

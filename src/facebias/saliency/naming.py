@@ -1,12 +1,17 @@
-"""Pictures by the names that strangers gave them: which are meant, and what is safe to write of a name."""
+"""Pictures by the names that strangers gave them: which are meant, what is safe to write of a name, reading them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from PIL import Image
+
+from facebias.decode import Reject
 from facebias.errors import FacebiasError
-from facebias.sources.pictures import Place, pictures
+from facebias.images import read_rgb
+from facebias.sources.pictures import Place, pictures, read_bytes
 
 _LONGEST = 40  # characters: four bytes each at most, and file systems allow 255 with all suffixes
 
@@ -57,3 +62,19 @@ def safe_names(places: Iterable[Place]) -> list[str]:
         used.add(name.casefold())
         names.append(name)
     return names
+
+
+def readable(places: Sequence[Place], rejects: list[Reject], progress: Any) -> Iterator[tuple[str, Place, Image.Image]]:
+    """Safe name, place and upright RGB of each picture that can be read; the others go to `rejects`.
+
+    Args:
+        places: from `gather`.
+        rejects: is added to.
+        progress: is told of each picture when it is done with.
+    """
+    for name, place in zip(safe_names(places), places, strict=True):
+        try:
+            yield name, place, read_rgb(read_bytes(place), spell(place))
+        except FacebiasError as error:
+            rejects.append(Reject(name, spell(place), error.code, error.what))
+        progress.update(1)
