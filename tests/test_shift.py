@@ -195,3 +195,9 @@ def test_figures_show_a_row_a_data_set_and_their_csv_reads_back(tables, tmp_path
     assert len(shift_gaps(tables.gaps, {"offset": (-0.05, 0.05)}).axes) == 2 * len(FACTORS)
     with pytest.raises(FacebiasError, match="no such factor"):
         shift_curves(tables.curves, "blur")
+
+
+def test_a_set_whose_groups_are_all_small_has_no_most_affected_group_but_a_figure(tables):
+    few = tables.curves.assign(small=True)
+    assert most_affected(few, "brightness", "fairface", "cnn") == []
+    assert len(shift_curves(few, "brightness").axes) == 4

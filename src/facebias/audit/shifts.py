@@ -147,10 +147,13 @@ def _front(table: pd.DataFrame) -> pd.DataFrame:
 def most_affected(curves: pd.DataFrame, factor: str, dataset: str, model: str, count: int = 2) -> list[str]:
     """The groups that lose most recall, mean over the factor's values, the most affected first.
 
-    Groups are by race where the data set says it, else by skin tone; small and unknown ones are left out.
+    Groups are by race where the data set says it, else by skin tone; small and unknown ones are left out, so that
+    there may be none.
     """
     rows = group_rows(curves, factor, dataset)
     rows = rows[(rows["model"] == model) & ~rows["small"] & (rows["group"] != "unknown")]
+    if rows.empty:
+        return []
     wide = rows.pivot(index="group", columns="value", values="rate")
     neutral = next(one.neutral for one in FACTORS if one.name == factor)
     lost = (wide.rsub(wide[neutral], axis=0)).mean(axis=1)
