@@ -25,7 +25,7 @@ from facebias.models import build_model
 from facebias.sources.base import Box
 from facebias.windows import Scan, boxes_of
 
-SIZE = (448, 448)
+SIZES = ((448, 448), (1024, 768), (2048, 1536))  # a FairFace chip, a small and a large photograph
 
 
 def loop(image: Image.Image, boxes: np.ndarray, score: Scorer) -> np.ndarray:
@@ -46,29 +46,29 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def compare(image: Image.Image, score: Scorer, rounds: int) -> None:
     """Print windows a second of both, and their ratio, with the threads that are set."""
-    places = Scan.parse("fine").places(*SIZE)
-    part = np.random.default_rng(1).permutation(len(places))[:100]
-    boxes = boxes_of(places, *SIZE)[part]
+    places = Scan.parse("fine").places(*image.size)
+    part = np.random.default_rng(1).permutation(len(places))[:60]
+    boxes = boxes_of(places, *image.size)[part]
+    difference = np.abs(score_windows(image, places, [score])[0][part] - loop(image, boxes, score)).max()
     times = np.array([(*timed(lambda: loop(image, boxes, score)),
                        *timed(lambda: score_windows(image, places, [score]))) for _ in range(rounds)])
     loop_wall, loop_own, wall, own = np.median(times, axis=0) / np.repeat([len(part), len(places)], 2)
+    print(f"{image.width} x {image.height}, {len(places)} windows, {torch.get_num_threads()} thread(s); scores differ "
+          f"by at most {difference:.0e}")
     for name, mine, other in (("wall", wall, loop_wall), ("processor", own, loop_own)):
-        print(f"{torch.get_num_threads()} thread(s), {name} time: plain loop {1 / other:6.0f} windows/s, in batches "
-              f"{1 / mine:6.0f} windows/s, ratio {other / mine:.1f}")
+        print(f"    {name:<10} plain loop {1 / other:6.0f} windows/s, in batches {1 / mine:6.0f} windows/s, "
+              f"ratio {other / mine:.1f}")
 
 
 def main() -> None:
-    """Check that both find the same, then compare them on one thread and on all processors."""
+    """Compare both on pictures of several sizes, on one thread and on all processors."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-    coarse = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
-    image = Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
+    coarse = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8))
     score = scorer(build_model(Config(model="standard_cnn")))
-    places = Scan.parse("fine").places(*SIZE)
-    difference = np.abs(score_windows(image, places, [score])[0] - loop(image, boxes_of(places, *SIZE), score)).max()
-    print(f"{len(places)} windows in a picture of {SIZE[0]} x {SIZE[1]}; scores differ by at most {difference:.1e}")
     for count in sorted({1, os.cpu_count() or 1}):
         torch.set_num_threads(count)
-        compare(image, score, rounds)
+        for size in SIZES:
+            compare(coarse.resize(size, Image.Resampling.BICUBIC), score, rounds)
 
 
 if __name__ == "__main__":
