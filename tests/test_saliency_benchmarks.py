@@ -23,7 +23,7 @@ from facebias.saliency.benchmarks.smoothness import blurred_random, matching_wid
 from facebias.saliency.benchmarks.training import balanced, train_briefly
 from facebias.saliency.subjects import Subject
 from facebias.saliency_commands import register
-from test_explain import trained
+from made import untrained_run
 
 
 class Sum(nn.Module):
@@ -237,7 +237,7 @@ def suite(tmp_path_factory):
 
     home = tmp_path_factory.mktemp("suite")
     config = profile("tiny", runs_dir=str(home / "runs"), data_dir=str(home / "data"), audit_size=16)
-    runs = [trained(config, seed) for seed in (0, 1)]
+    runs = [untrained_run(config, seed) for seed in (0, 1)]
     app = typer.Typer()
     register(app)
     words = ["benchmark-saliency", *(str(run.path) for run in runs), "--parts", "pixels,sanity,retrain", "--labels",
