@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -119,6 +120,18 @@ def test_the_four_numbers_are_those_of_the_audits_tables(audited, made):
     for value in expected:
         assert f" {100 * value:.1f} " in numbers
     assert numbers.count("[") == 12  # an interval for each number of both detectors, and for each change
+
+
+def test_all_comparisons_are_counted_beside_the_one_in_the_headline(audited, made, tmp_path):
+    judged = int((audited.tables["findings"]["worst"] != "").sum())
+    assert f"Of all {judged} comparisons" in made and judged > 1
+    shutil.copytree(audited.folder, tmp_path / "more")
+    findings = audited.tables["findings"].assign(claim="none")
+    other = findings.assign(arm="balanced", claim="reduced", sentence="made")
+    write_csv(pd.concat([findings, other]), tmp_path / "more" / "findings.csv")
+    told = write_report(AuditFolder(tmp_path / "more", audited.runs), tmp_path / "report.html").read_text()
+    assert (f"{2 * judged} comparisons (every detector with CNN, every audit set and grouping), {judged} show a change "
+            f"(less bias {judged}); of the {judged} with DB-VAE, 0 show a change.") in words(told)
 
 
 def test_recalls_misses_and_n_of_every_cell_are_there(audited, made):

@@ -19,7 +19,8 @@ _PANELS = {"least": "least salient pixels first: lower is better",
 
 
 def of_benchmark(kind: str, table: pd.DataFrame) -> Iterator[tuple[str, Figure, pd.DataFrame]]:
-    """The figures of one benchmark and one model: name, figure, and the rows behind it."""
+    """The figures of one benchmark and one model: name, figure, and the rows behind it, of all seeds and images."""
+    table = table[(table["seed"] == "all") & (table["group"] == "all")]
     if kind == "pixel_perturbation":
         for direction in table["direction"].unique():
             rows = table[table["direction"] == direction]

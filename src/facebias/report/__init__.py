@@ -38,7 +38,7 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
     about = first.subject(audited)
     sets = [dataset_name(name) for name in audited.datasets if name != "test"]
     page = render(
-        title=f"Bias audit: {dataset_name(audited.source)} detectors on {' and '.join(sets)}", about=about,
+        title=f"Bias audit: trained on {dataset_name(audited.source)}, audited on {' and '.join(sets)}", about=about,
         tally=first.tally(audited), numbers=first.four_numbers(audited, about),
         names=[arm_name(arm) for arm in about.arms], dots=first.dots(audited, about),
         provenance=first.provenance(audited, about, date),

@@ -182,14 +182,22 @@ def extremes(rows: pd.DataFrame, arm: str) -> str:
 
 
 def tally(audited: AuditFolder) -> str:
-    """In words, how many of all comparisons show a change: the headline is one of them."""
+    """In words, how many of all comparisons show a change, and how many of those with DB-VAE: one is the headline's."""
     findings = audited.tables["findings"]
     judged = findings[(findings["arm"] != "") & (findings["worst"] != "")]
     if judged.empty:
         return ""
-    clear = int((judged["claim"] != "none").sum())
-    return (f"Of all {len(judged)} comparisons, every detector with {arm_name(audited.arms[0])} on every audit set and "
-            f"grouping, {clear} can be told from no change; about one in twenty would be by chance alone.")
+    ours = judged[judged["arm"].str.startswith("dbvae-")]
+    more = f"; of the {len(ours)} with DB-VAE, {_claims(ours)}" if 0 < len(ours) < len(judged) else ""
+    return (f"Of all {len(judged)} comparisons (every detector with {arm_name(audited.arms[0])}, every audit set and "
+            f"grouping), {_claims(judged)}{more}. By chance alone about one in twenty would.")
+
+
+def _claims(findings: pd.DataFrame) -> str:
+    counts = findings["claim"].value_counts()
+    words = {"reduced": "less bias", "increased": "more", "mixed": "both ways"}
+    told = ", ".join(f"{words[name]} {counts[name]}" for name in words if name in counts)
+    return f"{int((findings['claim'] != 'none').sum())} show a change{f' ({told})' if told else ''}"
 
 
 def provenance(audited: AuditFolder, about: Subject, date: str) -> list[str]:

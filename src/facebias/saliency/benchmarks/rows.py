@@ -48,7 +48,7 @@ _bootstrap = lru_cache(maxsize=32)(Bootstrap)
 
 def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndarray], fixed: Mapping[str, Any],
               points: list[Mapping[str, Any]], share: bool = False) -> list[dict[str, Any]]:
-    """Rows for each group, each seed and all seeds together ("all").
+    """Rows for all images with each seed, and for each group with all seeds together ("all").
 
     Args:
         values: (S, N, K), NaN where undefined.
@@ -63,7 +63,8 @@ def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndar
         if not members.any():
             continue
         mine = values[:, members]
-        parts = [(str(seed), mine[[row]]) for row, seed in enumerate(seeds)] + [("all", mine)]
+        apart = [(str(seed), mine[[row]]) for row, seed in enumerate(seeds)] if group == "all" else []
+        parts = [*apart, ("all", mine)]
         for seed, part in parts:
             low, high = _bootstrap(len(part), part.shape[1]).interval(part)
             low, high = (np.clip(end, 0, 1) if share else end for end in (low, high))
@@ -78,8 +79,10 @@ def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndar
 
 
 def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """The rows as a table with COLUMNS; cells that a benchmark has no use for are empty."""
-    return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+    """The rows as a table with COLUMNS, numbers of 5 digits; cells that a benchmark has no use for are empty."""
+    found = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+    numbers = ["mean", "median", "low", "high"]
+    return found.assign(**found[numbers].map(lambda value: float(f"{value:.5g}")))
 
 
 def area(values: np.ndarray, k: tuple[float, ...]) -> np.ndarray:
