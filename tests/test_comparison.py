@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from audit_tables import predictions
 from facebias import audit
 from facebias.audit.hits import Decisions
+from facebias.audit.noise import ALONE, APART, SHARED
 from facebias.comparison import compare_runs, find_runs, models_of, published_table, settings_table
-from facebias.comparison.changes import ALONE, APART, SHARED, draw, pair_of
+from facebias.comparison.changes import pair_of
 from facebias.comparison.text import WIDTH, aligned, heads
 from facebias.config import Config
 from facebias.errors import FacebiasError
@@ -206,14 +207,13 @@ def test_a_true_change_is_flagged_in_the_group_that_has_it_and_nowhere_else(comp
     assert (excludes | ~compared.changes["flagged"]).all()
 
 
-def test_worst_group_and_gap_are_those_of_the_study_and_no_surer(compared):
+def test_worst_group_and_gap_are_those_of_the_study_with_the_same_intervals(compared):
     study = audit.compare(compared.shared.predictions, "cnn").query("metric in ('worst', 'gap') and groups > 1")
     ours = compared.changes.query("metric in ('worst', 'gap')")
     merged = ours.merge(study, on=["dataset", "grouping", "metric"], suffixes=("", "_study"))
     assert len(merged) == len(ours) == len(study)
-    for name in ("before", "after"):
+    for name in ("before", "after", "low", "high"):
         np.testing.assert_allclose(merged[name], merged[f"{name}_study"], atol=1e-12)
-    assert ((merged["low"] <= merged["low_study"]) & (merged["high"] >= merged["high_study"])).all()
     clear = merged.query("grouping == 'race' and metric == 'worst'").iloc[0]
     assert clear["low"] < clear["low_study"] and clear["flagged"]
 
@@ -242,16 +242,7 @@ def test_what_the_interval_was_drawn_over_follows_from_the_seeds(shelf, seeds, d
     assert set(found.changes["drawn"]) == {drawn}
     assert any(says in note for note in found.notes)
     flag = change_of(found, grouping="race", group="Black", metric="TPR")["flagged"]
-    assert flag == (drawn != ALONE)
-
-
-def test_seeds_that_are_not_shared_are_drawn_for_each_model_by_itself():
-    # each seed finds all images or none, so that all variance is between seeds: (1/4) / (3 - 1) a side, twice
-    side = np.repeat([[True], [False], [True]], 50, axis=1)
-    codes = np.zeros(50, dtype=int)
-    apart, shared = (np.diff(draw(side, side, codes, 1, drawn), axis=1).var() for drawn in (APART, SHARED))
-    assert shared == 0
-    assert apart == pytest.approx(2 * np.var([1, 0, 1], ddof=1) / 3, rel=0.1)
+    assert flag == (len(seeds) == 3)  # over two seeds even such a change is not told: their spread is all but unknown
 
 
 def test_decisions_of_a_pair_are_on_the_same_images(compared):

@@ -58,7 +58,7 @@ def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLI
 
 
 def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:
-    observed, drawn = statistics(hits.rates, hits), statistics(hits.draws(), hits)
+    observed, drawn = statistics(hits.rates, hits), statistics(hits.rates + hits.errors, hits)
     seeds, rows = _by_seed(hits), []
     for metric in metrics:
         before, after = observed[metric]

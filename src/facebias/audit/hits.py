@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from facebias.audit.cells import Cells, cells_of
-from facebias.audit.intervals import bootstrap_rates
+from facebias.audit.noise import Noise
 from facebias.audit.thresholds import fix_thresholds
 from facebias.errors import FacebiasError
 
@@ -39,9 +40,15 @@ class Hits:
         """(arms, seeds, groups) rate of each group in each training; NaN for an empty group."""
         return self.cells.rates(self.array)
 
-    def draws(self, seed: int = 0) -> np.ndarray:
-        """(replicates, arms, groups) bootstrap of `rates` (facebias.audit.intervals)."""
-        return bootstrap_rates(self.array, self.cells.codes, len(self.cells.table), seed=seed)
+    @cached_property
+    def noise(self) -> Noise:
+        """What makes `rates` uncertain: trainings and images."""
+        return Noise.of(self.array, self.cells.codes, len(self.cells.table))
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """(replicates, arms, groups) draws of the noise of `rates`."""
+        return self.noise.draws()
 
 
 class Decisions:

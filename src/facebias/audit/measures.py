@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.cells import GROUPINGS, name_of
+from facebias.audit.extremes import gap_draws, worst_draws
 from facebias.audit.hits import Decisions, Hits
-from facebias.audit.intervals import corrected_interval, null_gap, rate_interval
+from facebias.audit.intervals import middle_interval, null_gap, rate_interval
+from facebias.audit.noise import Noise
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.thresholds import HEADLINE
 from facebias.audit.variance import corrected_variance, group_variance
@@ -64,7 +66,7 @@ def summarise(predictions: pd.DataFrame, rule: str = HEADLINE,
 
 def _group_rows(hits: Hits) -> pd.DataFrame:
     cells, value = hits.cells.table, hits.rates[0]
-    low, high = rate_interval(hits.draws()[:, 0], value, cells["n"].to_numpy())
+    low, high = rate_interval(value, hits.noise.variance[0], hits.noise.freedom[0], hits.noise.n)
     return cells[[*GROUP_COLUMNS, "n", "small"]].assign(
         model=hits.models[0], grouping=name_of(hits.cells.by), group=cells["label"], seeds=len(hits.seeds),
         value=value, low=low, high=high)
@@ -72,13 +74,15 @@ def _group_rows(hits: Hits) -> pd.DataFrame:
 
 def measures(predictions: pd.DataFrame, rule: str = HEADLINE,
              groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
-    """Worst group, gap, null gap, overall and mean recall, and the variance between groups.
+    """Worst group, gap, null gap, ratio of miss rates, overall and mean recall, and the variance between groups.
 
     Returns:
         One row a model, data set, grouping and metric: model, dataset, rule, grouping, metric ("overall", "mean",
-        "worst", "gap", "null_gap", "variance", "variance_corrected"), group (of "worst"), groups (compared), n,
-        seeds, value, corrected, low, high. Shares, but for the variances (percent squared). `corrected` is the
-        value less its bias, which `low` and `high` surround (facebias.audit.intervals.corrected_interval).
+        "worst", "gap", "miss_ratio", "null_gap", "variance", "variance_corrected"), group (of "worst"), groups
+        (compared), n, seeds, value, corrected, low, high. Shares, but for the variances (percent squared) and
+        "miss_ratio" (worst over best; infinite where the best group misses none). `corrected` is the median of the
+        confidence distribution whose 95 % lie within `low` and `high` (`facebias.audit.extremes`): for worst group
+        and gap, the value less the luck in picking extremes.
     """
     decisions = Decisions(validate(predictions), rule)
     parts = []
@@ -94,20 +98,49 @@ def measures(predictions: pd.DataFrame, rule: str = HEADLINE,
 
 
 def _measure_rows(hits: Hits) -> pd.DataFrame:
-    rates, use, cells = hits.rates, hits.cells.comparable, hits.cells.table
-    drawn, observed = statistics(hits.draws(), hits), statistics(rates, hits)
-    rows = []
-    for metric in METRICS:
-        value = float(observed[metric][0])
-        middle, low, high = corrected_interval(drawn[metric][:, 0], value)
-        floor, ceiling = np.clip([low, high], 0, 1)
-        rows.append((metric, value, np.clip(middle, 0, 1), floor, ceiling))
-    kept = use[hits.cells.codes]
+    use, cells, rates = hits.cells.comparable, hits.cells.table, hits.rates[0]
     n = cells["n"].to_numpy()
+    kept = use[hits.cells.codes]
     plain = {"null_gap": null_gap(hits.array[0][:, kept], hits.cells.codes[kept], len(cells)),
-             "variance": group_variance(rates[0, use]), "variance_corrected": corrected_variance(rates[0, use], n[use])}
-    rows += [(metric, value, np.nan, np.nan, np.nan) for metric, value in plain.items()]
+             "variance": group_variance(rates[use]), "variance_corrected": corrected_variance(rates[use], n[use])}
+    rows = [("overall", *_overall(hits)), *_between(rates[use], hits.errors[:, 0, use], n[use]),
+            *((metric, value, np.nan, np.nan, np.nan) for metric, value in plain.items())]
     table = pd.DataFrame(rows, columns=["metric", "value", "corrected", "low", "high"])
-    worst = worst_group(rates[0], hits)
+    worst = worst_group(rates, hits)
     return table.assign(model=hits.models[0], grouping=name_of(hits.cells.by), groups=int(use.sum()), n=int(n.sum()),
                         seeds=len(hits.seeds), group=np.where(table["metric"] == "worst", worst, ""))
+
+
+def _overall(hits: Hits) -> tuple[float, float, float, float]:
+    """Value, corrected (the same: a mean has no bias), low and high of all faces together."""
+    noise = Noise.of(hits.array, np.zeros(hits.array.shape[-1], dtype=int), 1)
+    rate = noise.rates[0]
+    low, high = rate_interval(rate, noise.variance[0], noise.freedom[0], noise.n)
+    return float(rate[0]), float(rate[0]), float(low[0]), float(high[0])
+
+
+def _between(rates: np.ndarray, errors: np.ndarray, n: np.ndarray) -> list[tuple[str, float, float, float, float]]:
+    """Metric, value, corrected, low and high of what is said of several groups; NaN with fewer than two.
+
+    Args:
+        rates: (groups,) comparable ones.
+        errors: (B, groups) draws of their noise.
+        n: (groups,) images.
+    """
+    names = ("mean", "worst", "gap", "miss_ratio")
+    if len(rates) < 2:
+        return [(name, np.nan, np.nan, np.nan, np.nan) for name in names]
+    misses = (n * (1 - rates) + 0.5) / (n + 1)  # half a miss more: a group without one has a logarithm too
+    values = rates.mean(), rates.min(), np.ptp(rates), miss_ratio(rates)
+    draws = (rates.mean() - errors.mean(axis=1), worst_draws(rates, errors), gap_draws(rates, errors),
+             np.exp(gap_draws(np.log(misses), -errors / misses)))
+    rows = []
+    for name, value, drawn in zip(names, values, draws, strict=True):
+        rows.append((name, float(value), *np.clip(middle_interval(drawn), 0, np.inf if name == "miss_ratio" else 1)))
+    return rows
+
+
+def miss_ratio(rates: np.ndarray) -> float:
+    """Miss rate of the worst group over that of the best; infinite where the best misses none, 1 where none does."""
+    worst, best = 1 - np.min(rates), 1 - np.max(rates)
+    return float(worst / best) if best > 0 else np.inf if worst > 0 else 1.0

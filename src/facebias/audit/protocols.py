@@ -18,8 +18,8 @@ import pandas as pd
 from facebias.audit.cells import GROUPINGS, cells_of, matching, name_of
 from facebias.audit.compare import compare
 from facebias.audit.intervals import rate_interval
-from facebias.audit.maps import bootstrap_means
 from facebias.audit.measures import measures, summarise
+from facebias.audit.noise import Noise
 from facebias.audit.predictions import COLUMNS, GROUP_COLUMNS
 from facebias.audit.tables import write_csv
 from facebias.audit.thresholds import threshold
@@ -135,11 +135,6 @@ def _window_fpr(scores: pd.DataFrame, negatives: pd.DataFrame, rule: str,
 
 def _rows(values: np.ndarray, table: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
     """Mean and interval of each cell; `values` (seeds, pictures)."""
-    found = np.full((len(table), 3), np.nan)
-    for cell in np.unique(codes):
-        mine = values[:, codes == cell]
-        draws = bootstrap_means(mine[None, :, :, None])[:, 0, 0]
-        low, high = rate_interval(draws, mine.mean(), np.array(mine.shape[1]))
-        found[cell] = mine.mean(), low, high
-    rows = table[[*GROUP_COLUMNS, "n", "small"]].assign(group=table["label"])
-    return rows.assign(**dict(zip(("value", "low", "high"), found.T, strict=True)))
+    noise = Noise.of([values], codes, len(table))
+    low, high = rate_interval(noise.rates[0], noise.variance[0], noise.freedom[0], noise.n)
+    return table[[*GROUP_COLUMNS, "n", "small"]].assign(group=table["label"], value=noise.rates[0], low=low, high=high)
