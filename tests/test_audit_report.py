@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from audit_tables import predictions
-from facebias.audit import group_report
+from facebias.audit import group_report, summarise
 from facebias.audit.cells import cells_of
 from facebias.audit.predictions import COLUMNS, read_predictions, validate
 from facebias.audit.report import REPORT_COLUMNS
@@ -132,6 +132,28 @@ def test_faces_that_a_source_says_nothing_of_are_an_unknown_group(table):
     assert rows["n"].sum() == 240
     cells = cells_of(partly[(partly["run_id"] == "cnn-s0") & (partly["dataset"] == "fairface")], ("race",))
     assert cells.comparable.tolist() == [True, True, False]
+
+
+def test_any_column_can_be_grouped_by_and_crossed_with_others(table):
+    faces = table["label"] == 1
+    table = table.assign(glasses=np.where(faces, table["image_id"].str[-1].isin(list("012")), None))
+    report = group_report(table, ("fpr=0.01",), (("glasses",), ("race", "glasses"), ("race",)))
+    cell = report.select(("race", "glasses"), race="Black", glasses="True", metric="TPR", dataset="fairface", seed=0)
+    hits = report.select(("glasses",), metric="TPR", dataset="fairface", glasses="True")
+    expected = table[faces & (table["dataset"] == "fairface")].groupby("run_id")["glasses"].sum()
+    assert len(cell) == table["model"].nunique() and (cell["gender"] == "all").all()
+    assert hits.set_index("run_id")["n"].to_dict() == expected.to_dict()
+    assert (report.select(("race",), metric="TPR")["glasses"] == "all").all()
+    assert report.metric_frame(table["model"].iloc[0], 0, "fairface", ("glasses",)).by_group.shape == (2, 2)
+    summary = summarise(table, "fpr=0.01", (("glasses",), ()))
+    assert set(summary["glasses"]) == {"True", "False", "all"}
+
+
+def test_a_column_that_is_not_there_or_holds_numbers_is_refused(table):
+    with pytest.raises(FacebiasError, match="hat: no such column"):
+        group_report(table, groupings=(("hat",),))
+    with pytest.raises(FacebiasError, match="ita: holds numbers, not groups"):
+        group_report(table, groupings=(("ita",),))
 
 
 def test_reads_parquet_and_names_missing_columns(table, tmp_path):

@@ -24,8 +24,8 @@ class Cells:
 
     Attributes:
         by: grouping columns; () for all faces together.
-        table: one row a cell, columns GROUP_COLUMNS ("all" where not grouped by), `n`, `label`, `small`,
-            `known` (no grouping column is unknown).
+        table: one row a cell, columns GROUP_COLUMNS and those of `by` ("all" where not grouped by), `n`, `label`,
+            `small`, `known` (no grouping column is unknown).
         codes: (faces,) row of `table` of each face.
     """
 
@@ -67,20 +67,22 @@ def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
     skin tone and gender are fixed where the data use them; others are what the data set's own table holds.
 
     Raises:
-        FacebiasError: a grouping column that is none of GROUP_COLUMNS.
+        FacebiasError: a grouping column that the faces do not have, or of numbers.
     """
     for column in by:
-        if column not in GROUP_COLUMNS:
-            raise FacebiasError("GROUPING", column, "no such grouping column", f"Use {', '.join(GROUP_COLUMNS)}")
+        if column not in faces:
+            raise FacebiasError("GROUPING", column, "no such column", f"Use one of {', '.join(map(str, faces))}")
+        if pd.api.types.is_numeric_dtype(faces[column]) and faces[column].dtype != bool:
+            raise FacebiasError("GROUPING", column, "holds numbers, not groups", "Bin it first, as with pandas.cut")
     levels = [_levels(faces[column], column) for column in by]
     if any(level is None for level in levels):
         return None
     codes = np.zeros(len(faces), dtype=int)
     for column, level in zip(by, levels, strict=True):
-        values = faces[column].where(faces[column] != "", UNKNOWN)
+        values = _text(faces[column]).replace("", UNKNOWN)
         codes = codes * len(level) + pd.Categorical(values, categories=level).codes
     index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
-    table = index.reindex(columns=list(GROUP_COLUMNS), fill_value=ALL)
+    table = index.reindex(columns=list(dict.fromkeys((*GROUP_COLUMNS, *by))), fill_value=ALL)
     label = index.agg(" · ".join, axis=1) if len(by) > 1 else index[by[0]] if by else "all faces"
     n = np.bincount(codes, minlength=len(table))
     known = (index != UNKNOWN).all(axis=1) if by else True
@@ -88,9 +90,20 @@ def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
     return Cells(by, table.assign(n=n, label=label, small=n < SMALL, known=known), codes)
 
 
+def group_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """GROUP_COLUMNS and any others that are grouped by; a table of several groupings gets "all" where one is not."""
+    columns = tuple(dict.fromkeys((*GROUP_COLUMNS, *(name for by in groupings for name in by if name in table))))
+    table[list(columns)] = table[list(columns)].fillna(ALL)
+    return columns
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype(object).where(values.notna(), "").astype(str)
+
+
 def _levels(values: pd.Series, column: str) -> list[str] | None:
     """Levels in order; a fixed level stays though no face has it; None where nothing is known."""
-    present = set(values.unique())
+    present = set(_text(values).unique())
     if not present - {""}:
         return None
     fixed = list(_LEVELS.get(column, ()))

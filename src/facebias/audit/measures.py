@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.cells import GROUPINGS, name_of
+from facebias.audit.cells import GROUPINGS, group_columns, name_of
 from facebias.audit.extremes import gap_draws, worst_draws
 from facebias.audit.hits import Decisions, Hits
 from facebias.audit.intervals import middle_interval, null_gap, rate_interval
@@ -45,8 +45,9 @@ def summarise(predictions: pd.DataFrame, rule: str = HEADLINE,
     """Recall of every group, mean over seeds, with the interval over seeds and images; and the FPR.
 
     Returns:
-        One row a model, data set, grouping and group: model, dataset, rule, grouping, race, skin_tone, gender,
-        group, metric ("TPR"; "FPR" for the test negatives), n, seeds, value, low, high, small.
+        One row a model, data set, grouping and group: model, dataset, rule, grouping, race, skin_tone, gender (and
+        any other column that is grouped by), group, metric ("TPR"; "FPR" for the test negatives), n, seeds, value,
+        low, high, small.
 
     Raises:
         FacebiasError: see `facebias.audit.predictions.validate` and `facebias.audit.thresholds.threshold`.
@@ -60,14 +61,14 @@ def summarise(predictions: pd.DataFrame, rule: str = HEADLINE,
                 parts.append(_group_rows(hits).assign(metric=metric, dataset=dataset))
     table = pd.concat(parts, ignore_index=True).assign(rule=rule)
     table.loc[table["metric"] == "FPR", "group"] = "non-faces"
-    return table[["model", "dataset", "rule", "grouping", *GROUP_COLUMNS, "group", "metric", "n", "seeds", "value",
-                  "low", "high", "small"]]
+    return table[["model", "dataset", "rule", "grouping", *group_columns(table, groupings), "group", "metric", "n",
+                  "seeds", "value", "low", "high", "small"]]
 
 
 def _group_rows(hits: Hits) -> pd.DataFrame:
     cells, value = hits.cells.table, hits.rates[0]
     low, high = rate_interval(value, hits.noise.variance[0], hits.noise.freedom[0], hits.noise.n)
-    return cells[[*GROUP_COLUMNS, "n", "small"]].assign(
+    return cells[[*dict.fromkeys((*GROUP_COLUMNS, *hits.cells.by)), "n", "small"]].assign(
         model=hits.models[0], grouping=name_of(hits.cells.by), group=cells["label"], seeds=len(hits.seeds),
         value=value, low=low, high=high)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.audit.cells import ALL, GROUPINGS, cells_of, matching
+from facebias.audit.cells import ALL, GROUPINGS, cells_of, group_columns, matching
 from facebias.audit.detection import detection_rows
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.rates import auc_rows, false_positive_rows, recall_rows
@@ -43,7 +43,7 @@ class GroupReport:
             model: arm.
             seed: of the run.
             dataset: whose faces.
-            by: GROUP_COLUMNS, the sensitive features.
+            by: columns of the predictions, the sensitive features.
             rule: threshold rule.
 
         Returns:
@@ -74,7 +74,8 @@ class GroupReport:
         if unknown := [column for column in values if column not in self.table]:
             raise FacebiasError("REPORT", unknown[0], "no such column", f"Use {', '.join(REPORT_COLUMNS)}")
         rows = matching(self.table, **values)
-        for column in GROUP_COLUMNS if by is not None else ():
+        columns = self.table.columns
+        for column in columns[columns.get_loc("metric") + 1:columns.get_loc("n")] if by is not None else ():
             rows = rows[(rows[column] != ALL) == (column in by)]
         return rows.reset_index(drop=True)
 
@@ -92,7 +93,8 @@ def group_report(predictions: pd.DataFrame, rules: tuple[str, ...] = RULES,
     Args:
         predictions: as `facebias.audit.predictions.COLUMNS`; thresholds are fixed on its "validation" negatives.
         rules: threshold rules.
-        groupings: tuples of GROUP_COLUMNS; () is all faces together.
+        groupings: tuples of columns of `predictions` that hold text: marginals, intersections; () is all faces
+            together. The table has GROUP_COLUMNS and any others that are named here.
 
     Raises:
         FacebiasError: predictions that `validate` refuses, no held-out negatives, or an unknown rule or column.
@@ -113,7 +115,8 @@ def group_report(predictions: pd.DataFrame, rules: tuple[str, ...] = RULES,
     table = pd.concat(parts, ignore_index=True)
     runs = predictions.drop_duplicates("run_id").set_index("run_id")[["model", "seed"]]
     table = table.join(runs, on="run_id").assign(note=_notes(table, thresholds))
-    return GroupReport(table[list(REPORT_COLUMNS)], predictions)
+    at, further = REPORT_COLUMNS.index("n"), group_columns(table, groupings)[len(GROUP_COLUMNS):]
+    return GroupReport(table[[*REPORT_COLUMNS[:at], *further, *REPORT_COLUMNS[at:]]], predictions)
 
 
 def _notes(table: pd.DataFrame, thresholds: pd.DataFrame) -> pd.Series:
