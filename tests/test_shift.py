@@ -22,7 +22,7 @@ from facebias.audit.shifts import (
 )
 from facebias.config import profile
 from facebias.errors import FacebiasError
-from facebias.plots.shift import shift_curves, shift_gaps
+from facebias.plots.shift import shift_changes, shift_curves, shift_gaps
 from facebias.shift import change, shift_scores
 from facebias.study import run_study
 
@@ -192,7 +192,13 @@ def test_figures_show_a_row_a_data_set_and_their_csv_reads_back(tables, tmp_path
     assert path.stat().st_size < 200_000
     back = audit.read_csv(path.with_suffix(".csv"), ("rate", "value"))
     assert back["rate"].to_numpy() == pytest.approx(tables.curves["rate"].to_numpy(), nan_ok=True)
-    assert len(shift_gaps(tables.gaps, {"offset": (-0.05, 0.05)}).axes) == 2 * len(FACTORS)
+    trained = {"offset": (-0.05, 0.05)}
+    assert len(shift_gaps(tables.gaps, trained).axes) == 2 * len(FACTORS)
+    changes = shift_changes(tables.changes, trained, "celeba")
+    assert len(changes.axes) == 2 * len(FACTORS)
+    drawn = changes.axes[len(FACTORS) + 2].lines[-1]  # FairFace, exposure
+    wanted = tables.changes.query("dataset == 'fairface' and negatives == 'unchanged' and metric == 'overall'")
+    assert drawn.get_ydata() == pytest.approx(100 * wanted["change"].to_numpy())
     with pytest.raises(FacebiasError, match="no such factor"):
         shift_curves(tables.curves, "blur")
 

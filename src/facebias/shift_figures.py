@@ -5,24 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from facebias import audit
+import pandas as pd
+
 from facebias.audit.shifts import FACTORS, VIEWS, ShiftTables, best_view, shift_tables
 from facebias.plots import Shown
-from facebias.plots.shift import shift_curves, shift_gaps
+from facebias.plots.shift import shift_changes, shift_curves, shift_gaps
 from facebias.shift import shift_scores
 from facebias.study_figures import StudyFigures
 
 
 @dataclass(frozen=True)
 class ShiftFigures(StudyFigures):
-    """Recall as framing, exposure and blur change: the baseline and the DB-VAE that resamples most, all seeds."""
+    """Recall as framing, exposure and blur change: the baseline and the DB-VAE that resamples most, all seeds.
+
+    Their change is shown beside that of the DB-VAE's controls, where the study has them: the same network drawn evenly
+    ("vae") and with weights shuffled over the faces. What they change too is not the resampling's doing.
+    """
+
+    @property
+    def arms(self) -> list[str]:
+        """Baseline, DB-VAE, and the controls of the DB-VAE."""
+        controls = ["vae", self.debiased.replace("dbvae", "shuffled")] if self.debiased else []
+        wanted = [self.findings.baseline, self.debiased, *controls]
+        return [arm for arm in wanted if arm in self.findings.arms]
 
     @cached_property
     def tables(self) -> ShiftTables:
         """Curves, gaps and changes; pictures are changed and scored where that is not yet done."""
-        arms = [arm for arm in (self.findings.baseline, self.debiased) if arm]
-        runs = [run for arm in arms for run in self.study.runs if run.config.arm == arm]
-        return shift_tables(shift_scores(runs, self.study.config), arms[0], self.findings.rule)
+        runs = [run for arm in self.arms for run in self.study.runs if run.config.arm == arm]
+        return shift_tables(shift_scores(runs, self.study.config), self.arms[0], self.findings.rule)
+
+    def _of_two(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["model"].isin((self.findings.baseline, self.debiased))]
 
     @property
     def trained(self) -> dict[str, tuple[float, float]]:
@@ -34,18 +48,25 @@ class ShiftFigures(StudyFigures):
         """A figure a factor: recall of all faces and of the groups that lose most."""
         found = []
         for factor in FACTORS:
-            table = self.tables.curves[self.tables.curves["factor"] == factor.name]
+            table = self._of_two(self.tables.curves[self.tables.curves["factor"] == factor.name])
             here = table[(table["value"] == factor.neutral) & (table["negatives"] == VIEWS[0])]
             figure = shift_curves(table, factor.name, self.findings.source, self.trained.get(factor.name))
             found.append(self._save(figure, table, f"shift-{factor.name}", behind=here))
         return found
 
     def gaps(self) -> list[Shown]:
-        """Best less worst group along every factor, and the paired changes between arms as a table."""
-        audit.write_csv(self.tables.changes, self.folder / "shift-changes.csv")
-        figure = shift_gaps(self.tables.gaps, self.trained, self.findings.source)
-        seeds = self.tables.gaps[["seeds", "rule"]]
-        return [self._save(figure, self.tables.gaps, "shift-gaps", behind=seeds)]
+        """Best less worst group along every factor."""
+        gaps = self._of_two(self.tables.gaps)
+        figure = shift_gaps(gaps, self.trained, self.findings.source)
+        return [self._save(figure, gaps, "shift-gaps", behind=gaps[["seeds", "rule"]])]
+
+    def changes(self) -> list[Shown]:
+        """Paired change in recall of the DB-VAE and of its controls, along every factor."""
+        changes = self.tables.changes
+        if changes.empty:
+            return []
+        figure = shift_changes(changes, self.trained, self.findings.source)
+        return [self._save(figure, changes, "shift-changes", behind=changes[["seeds", "rule"]])]
 
     @property
     def text(self) -> str:
@@ -65,3 +86,4 @@ class ShiftFigures(StudyFigures):
         """Draw and save every figure."""
         self.curves()
         self.gaps()
+        self.changes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -94,15 +95,14 @@ def _ground(axis: Axes, factor: str, trained: tuple[float, float] | None) -> Non
 
 
 def _key(models: list[str], trained: tuple[float, float] | None) -> list[Line2D]:
-    handles = [Line2D([], [], **look(number), markersize=4, label=arm_name(model))
-               for number, model in enumerate(models)]
-    handles.append(Line2D([], [], color="#555555", linestyle=":", linewidth=1.1, label="negatives changed alike"))
+    handles = [*_arms_key(models), Line2D([], [], color="#555555", linestyle=":", linewidth=1.1,
+                                          label="negatives changed alike")]
     if len(models) > 1:
         handles.append(Line2D([], [], color="#555555", linestyle="--", label="right: " + " and ".join(
             arm_name(model) for model in models[1:])))
     handles.append(Line2D([], [], color=FAINT, linewidth=0.8, label="right: other groups, " + arm_name(models[0])))
     if trained:
-        handles.append(Line2D([], [], color=_TRAINED, linewidth=7, label="covered in training"))
+        handles.append(_trained_key())
     return handles
 
 
@@ -121,29 +121,76 @@ def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], s
                         for _, part in gaps.groupby("dataset", sort=False)])
     datasets, models = list(chosen["dataset"].unique()), list(chosen["model"].unique())
     with styled():
-        figure = new_figure(8.6, 0.8 + 1.9 * len(datasets))
-        axes = figure.subplots(len(datasets), len(FACTORS), squeeze=False, sharex="col", sharey="row")
+        figure, axes = _panels(datasets, trained, source)
         for line, dataset in enumerate(datasets):
-            for column, factor in enumerate(FACTORS):
-                mine = chosen[(chosen["dataset"] == dataset) & (chosen["factor"] == factor.name)]
-                _gap_panel(axes[line, column], mine, models)
-                _ground(axes[line, column], factor.name, trained.get(factor.name))
             row = chosen[chosen["dataset"] == dataset]
+            for axis, factor in zip(axes[line], FACTORS, strict=True):
+                _gap_panel(axis, row[row["factor"] == factor.name], models)
             axes[line, 0].set_ylim(0, max(2.0, 102 * float(row["high"].max())))
-            grouping = row["grouping"].iloc[0]
-            axes[line, 0].set_ylabel(f"gap by {grouping}, points", fontsize=8)
-            axes[line, 0].set_title(dataset_name(dataset, source))
-        for axis, name in zip(axes[-1], ("side of the view", "face moved down", "exposure, stops", "blur, pixels"),
-                              strict=True):
-            axis.set_xlabel(name)
-        handles = [Line2D([], [], **look(number), markersize=4, label=arm_name(model))
-                   for number, model in enumerate(models)]
-        handles.append(Line2D([], [], color="#555555", linestyle=":", label="if groups were alike"))
-        handles.append(Line2D([], [], color=_TRAINED, linewidth=7, label="covered in training"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=4)
-        figure.suptitle(f"Gap between groups as the picture changes, {rule_text(gaps['rule'].iloc[0])}, corrected for "
-                        "noise", fontsize=10, fontweight="bold", x=0.02, ha="left")
+            axes[line, 0].set_ylabel(f"gap by {row['grouping'].iloc[0]}, points", fontsize=8)
+        nothing = [Line2D([], [], color="#555555", linestyle=":", label="if groups were alike")]
+        figure.legend(handles=_arms_key(models) + nothing + [_trained_key()], loc="outside lower center", ncols=4)
+        _heading(figure, f"Gap between groups as the picture changes, {rule_text(gaps['rule'].iloc[0])}, corrected for "
+                         "noise")
     return figure
+
+
+def shift_changes(changes: pd.DataFrame, trained: Mapping[str, tuple[float, float]], source: str = "") -> Figure:
+    """Change in recall from the baseline to each other arm along every factor, with its 95 % interval.
+
+    Args:
+        changes: `facebias.audit.shifts.ShiftTables.changes`, of one arm or more.
+        trained: range of a factor that augmentation covered in training.
+        source: name of the training source.
+    """
+    rows = changes[(changes["metric"] == "overall") & (changes["negatives"] == VIEWS[0])]
+    datasets, models = list(rows["dataset"].unique()), list(rows["model"].unique())
+    with styled():
+        figure, axes = _panels(datasets, trained, source)
+        for line, dataset in enumerate(datasets):
+            for axis, factor in zip(axes[line], FACTORS, strict=True):
+                axis.axhline(0, color="#555555", linewidth=0.8)
+                axis.grid(True, axis="y")
+                for number, model in enumerate(models, start=1):
+                    mine = rows[(rows["dataset"] == dataset) & (rows["factor"] == factor.name)
+                                & (rows["model"] == model)]
+                    seen = look(number)
+                    axis.fill_between(mine["value"], 100 * mine["low"], 100 * mine["high"], color=seen["color"],
+                                      alpha=0.13, linewidth=0)
+                    axis.plot(mine["value"], 100 * mine["change"], **seen, markersize=3.5)
+            axes[line, 0].set_ylabel("change in recall, points", fontsize=8)
+        handles = [*_arms_key(models, start=1), _trained_key()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        _heading(figure, f"Recall against the {arm_name(rows['baseline'].iloc[0])} as the picture changes, "
+                         f"{rule_text(rows['rule'].iloc[0])}, same seeds")
+    return figure
+
+
+def _panels(datasets: list[str], trained: Mapping[str, tuple[float, float]], source: str) -> tuple[Figure, np.ndarray]:
+    """A row a data set, a column a factor, with the unchanged picture and the range of training marked."""
+    figure = new_figure(8.6, 0.8 + 1.9 * len(datasets))
+    axes = figure.subplots(len(datasets), len(FACTORS), squeeze=False, sharex="col", sharey="row")
+    for line, dataset in enumerate(datasets):
+        axes[line, 0].set_title(dataset_name(dataset, source))
+        for axis, factor in zip(axes[line], FACTORS, strict=True):
+            _ground(axis, factor.name, trained.get(factor.name))
+    for axis, name in zip(axes[-1], ("side of the view", "face moved down", "exposure, stops", "blur, pixels"),
+                          strict=True):
+        axis.set_xlabel(name)
+    return figure, axes
+
+
+def _arms_key(models: list[str], start: int = 0) -> list[Line2D]:
+    return [Line2D([], [], **look(number), markersize=4, label=arm_name(model))
+            for number, model in enumerate(models, start)]
+
+
+def _trained_key() -> Line2D:
+    return Line2D([], [], color=_TRAINED, linewidth=7, label="covered in training")
+
+
+def _heading(figure: Figure, text: str) -> None:
+    figure.suptitle(text, fontsize=10, fontweight="bold", x=0.02, ha="left")
 
 
 def _gap_panel(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:
