@@ -9,6 +9,8 @@ import pytest
 
 from facebias.config import Config, profile
 
+# Helpers are imported inside the fixtures: most tests need neither tables nor figures
+
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:
@@ -26,3 +28,37 @@ def tiny(tmp_path: Path) -> Config:
     """A configuration of seconds whose files all go to the test's own folder."""
     return profile("tiny", runs_dir=str(tmp_path / "runs"), data_dir=str(tmp_path / "data"),
                    figures_dir=str(tmp_path / "figures"))
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory):
+    """The audit of a small study whose groups have hostile names."""
+    from report_pages import HOSTILE, study
+
+    return study(tmp_path_factory.mktemp("study"), HOSTILE)
+
+
+@pytest.fixture(scope="session")
+def report_page(audited, tmp_path_factory) -> str:
+    """The report of `audited`, as text."""
+    from facebias.report import write_report
+
+    return write_report(audited, tmp_path_factory.mktemp("page") / "report.html", "2026-01-02").read_text()
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """A place to put runs of made scores."""
+    from compared_runs import Shelf
+
+    return Shelf(tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory):
+    """Two models of three seeds compared, the second better with the faces of Black people."""
+    from compared_runs import Shelf
+    from facebias.comparison import compare_runs
+
+    shelf = Shelf(tmp_path_factory.mktemp("compared"))
+    return compare_runs([*shelf.add("cnn", 0, 1, 2), *shelf.add("dbvae-0.01", 0, 1, 2, lift=4.0)])

@@ -1,4 +1,4 @@
-"""Summaries over seeds, paired comparison, the verdict, and who resampling draws."""
+"""Summaries over seeds, paired comparison, and the verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from audit_tables import predictions
-from facebias.audit import compare, group_report, measures, sampling_by_group, summarise, verdict
+from facebias.audit import compare, group_report, measures, summarise, verdict
 from facebias.audit.hits import Decisions
 from facebias.errors import FacebiasError
 
@@ -166,20 +166,6 @@ def test_arms_without_a_common_seed_are_not_compared(unchanged):
     apart = unchanged.assign(seed=unchanged["seed"] + 10 * (unchanged["model"] != "cnn"))
     assert compare(apart).empty
     assert Decisions(apart, "p=0.5").hits(("cnn", "dbvae-0.01"), "fairface") is None
-
-
-def test_sampling_shares_are_means_over_seeds_with_their_range():
-    log = pd.DataFrame([(seed, 1, 50.0, "gender", group, n, n / 100, share + 0.02 * seed) for seed in (0, 1)
-                        for group, n, share in (("Female", 60, 0.5), ("", 40, 0.5))],
-                       columns=["seed", "epoch", "ess", "grouping", "group", "n", "natural_share", "share"])
-    table = sampling_by_group(log, "gender").set_index("group")
-    assert table.loc["Female", ["share", "low", "high"]].tolist() == pytest.approx([0.51, 0.5, 0.52])
-    assert table.loc["unknown", "ratio"] == pytest.approx(0.51 / 0.4)
-    assert table["ess_share"].tolist() == pytest.approx([0.5, 0.5])
-    with pytest.raises(FacebiasError, match="missing share"):
-        sampling_by_group(log.drop(columns="share"), "gender")
-    with pytest.raises(FacebiasError, match="not in the log; found gender"):
-        sampling_by_group(log, "race")
 
 
 def test_the_audit_and_the_figures_import_no_torch():

@@ -71,7 +71,8 @@ def test_a_mean_over_seeds_has_the_t_interval():
     mean, low, high = mean_interval(np.array([1.0, 2.0, 3.0]))
     known = stats.t.interval(0.95, 2, loc=2, scale=1 / np.sqrt(3))
     assert (mean, low, high) == pytest.approx((2, *known))
-    assert np.isnan(mean_interval(np.array([5.0]))[1:]).all()
+    for few in ([5.0], [1.0, 2.0], [1.0, np.nan, 2.0]):
+        assert np.isnan(mean_interval(np.array(few))[1:]).all() and mean_interval(np.array(few))[0] == np.nanmean(few)
 
 
 # --- correlations --------------------------------------------------------------------------------------------
@@ -142,11 +143,26 @@ def test_one_seed_has_no_interval(faces):
 
 # --- groups and the shuffled control -------------------------------------------------------------------------
 def test_ratios_of_groups_are_geometric_means_over_seeds():
-    log = pd.DataFrame({"model": "dbvae-0.01", "seed": [0, 1], "epoch": 1, "ess": [40.0, 60.0], "grouping": "gender",
-                        "group": ["", ""], "n": 20, "natural_share": 0.2, "share": [0.1, 0.4]})
+    log = pd.DataFrame({"model": "dbvae-0.01", "seed": [0, 1, 2], "epoch": 1, "ess": [40.0, 50.0, 60.0],
+                        "grouping": "gender", "group": "", "n": 20, "natural_share": 0.2, "share": [0.1, 0.2, 0.4]})
     row = share_ratios(log).iloc[0]
     assert row["group"] == "unknown" and row["ratio"] == pytest.approx(1.0)
-    assert row["low"] < 0.5 and row["high"] > 2 and row["ess_share"] == pytest.approx(0.5)
+    half = stats.t.ppf(0.975, 2) * np.log(2) / np.sqrt(3)
+    assert (row["low"], row["high"]) == pytest.approx((np.exp(-half), np.exp(half)), abs=1e-6)
+    assert row["ess_share"] == pytest.approx(0.5)
+
+
+def test_ratios_of_two_seeds_or_of_one_run_have_no_interval_and_a_column_missing_is_named():
+    log = pd.DataFrame([(seed, 1, 50.0, "gender", group, n, n / 100, share + 0.02 * seed) for seed in (0, 1)
+                        for group, n, share in (("Female", 60, 0.5), ("", 40, 0.5))],
+                       columns=["seed", "epoch", "ess", "grouping", "group", "n", "natural_share", "share"])
+    table = share_ratios(log).set_index("group")
+    assert table["low"].isna().all() and table["high"].isna().all() and set(table["model"]) == {""}
+    assert table.loc["Female", "share"] == pytest.approx(0.51)
+    assert table.loc["unknown", "ratio"] == pytest.approx(np.sqrt(0.5 * 0.52) / 0.4, abs=1e-6)
+    assert table["ess_share"].tolist() == pytest.approx([0.5, 0.5])
+    with pytest.raises(FacebiasError, match="missing share"):
+        share_ratios(log.drop(columns="share"))
 
 
 def test_a_ladder_needs_the_shuffled_arm_and_its_partner():

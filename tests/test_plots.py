@@ -12,6 +12,7 @@ from PIL import Image
 from audit_tables import predictions
 from facebias import audit, plots
 from facebias.errors import FacebiasError
+from facebias.mechanism import share_ratios
 from facebias.plots.slope import apart
 from facebias.plots.style import COLOURS, MARKERS, SYNTHETIC, look
 
@@ -180,7 +181,7 @@ def test_sampling_figure_names_each_groups_natural_share():
     log = pd.DataFrame([("dbvae-0.01", seed, epoch, 80.0, "gender", group, n, n / 100, 0.5) for seed in (0, 1)
                         for epoch in (1, 2) for group, n in (("Female", 60), ("Male", 40))],
                        columns=["model", "seed", "epoch", "ess", "grouping", "group", "n", "natural_share", "share"])
-    shown = texts(plots.sampling_by_group(audit.sampling_by_group(log, "gender")))
+    shown = texts(plots.sampling_by_group(share_ratios(log)))
     assert "Female (60.0 % of faces)" in shown
     assert "DB-VAE alpha 0.01" in shown
 

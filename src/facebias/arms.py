@@ -58,8 +58,25 @@ def parse_arm(arm: str) -> dict[str, Any]:
 
 
 def debiased(arms: Iterable[str]) -> list[str]:
-    """The DB-VAE arms (``dbvae-ALPHA``) of these, the one that resamples most, with the smallest alpha, first."""
-    return sorted((arm for arm in arms if arm.startswith("dbvae-")), key=lambda arm: parse_arm(arm)["alpha"])
+    """The DB-VAE arms (``dbvae-ALPHA``) of these, the one that resamples most, with the smallest alpha, first.
+
+    Of two with one alpha the plain one is before the photometric one, whatever the order they came in.
+
+    Raises:
+        FacebiasError: a name begins like a DB-VAE's and stands for nothing.
+    """
+    settings = {arm: parse_arm(arm) for arm in arms if arm.startswith("dbvae-")}
+    return sorted(settings, key=lambda arm: (settings[arm]["alpha"], settings[arm]["photometric"]))
+
+
+def counterpart(arms: Iterable[str]) -> str:
+    """The one of these arms that is set against a baseline where one alone can be, in sentences as in figures.
+
+    It is the DB-VAE that resamples most (`debiased`): furthest from uniform draws, and chosen by no result. Without a
+    DB-VAE it is the first arm; "" of none.
+    """
+    arms = list(arms)
+    return next(iter([*debiased(arms), *arms]), "")
 
 
 def arm_of(model: str, resampling: str, remedy: str, alpha: float, photometric: bool) -> str:

@@ -18,18 +18,23 @@ from facebias.resampling import effective_sample_size
 
 FORMS = ("value", "rarity")
 OTHER_SEED, ALL = "probability in other seeds", "all together"
+_LOGGED = ("epoch", "ess", "grouping", "group", "n", "natural_share", "share")
 STEP_GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ())
+MIN_SEEDS = 3  # for an interval over seeds: the t quantile of two is 12.7
 RESAMPLES = 0.95  # effective share of the faces under which an arm is said to resample
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean over seeds and its 95 % t interval; NaN bounds with one seed. NaN values are left out."""
+    """Mean over seeds and its 95 % t interval; NaN bounds under three seeds, of which it would say nothing.
+
+    NaN values are left out and do not count as seeds.
+    """
     values = np.asarray(values, dtype=float)
     values = values[~np.isnan(values)]
     if not len(values):
         return np.nan, np.nan, np.nan
     mean = float(values.mean())
-    if len(values) == 1:
+    if len(values) < MIN_SEEDS:
         return mean, np.nan, np.nan
     half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     return mean, mean - half, mean + half
@@ -117,13 +122,22 @@ def share_ratios(log: pd.DataFrame) -> pd.DataFrame:
     """Share of the draws over share of the faces, of every group and epoch, with an interval over seeds.
 
     Args:
-        log: `Study.sampling`: model, seed, epoch, ess, grouping, group, n, natural_share, share.
+        log: `Study.sampling` or `Run.sampling`, one row a run, epoch and group: epoch, ess (images), grouping, group,
+            n, natural_share, share; optionally model and seed.
 
     Returns:
-        model, epoch, grouping, group, n, seeds, natural_share, share, ratio, low, high, ess_share. `ratio` is the
-        geometric mean over seeds, `low` and `high` its 95 % t interval on the log scale.
+        model ("" if the log has none), epoch, grouping, group, n, seeds, natural_share, share, ratio, low, high,
+        ess_share. `ratio` is the geometric mean over seeds (above 1 the group is drawn more often than it occurs),
+        `low` and `high` its 95 % t interval on the log scale, NaN under three seeds; `ess_share` is the mean
+        effective sample size over the number of faces.
+
+    Raises:
+        FacebiasError: a column is missing.
     """
-    log = log.assign(group=log["group"].astype(object).fillna("").replace("", UNKNOWN),
+    if missing := [name for name in _LOGGED if name not in log]:
+        raise FacebiasError("COLUMNS", "sampling log", f"missing {', '.join(missing)}; found {', '.join(log)}",
+                            "Train again with this version")
+    log = log.assign(model=log.get("model", ""), group=log["group"].astype(object).fillna("").replace("", UNKNOWN),
                      log_ratio=np.log(log["share"] / log["natural_share"]),
                      ess_share=log["ess"] * log["natural_share"] / log["n"])
     rows = []

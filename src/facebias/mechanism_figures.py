@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from facebias import audit, mechanism
@@ -68,7 +69,7 @@ class MechanismFigures(StudyFigures):
             mine = self.preferred[self.preferred["model"] == arm]
             single = mine[(mine["measure"] == "spearman") & (mine["covariate"] != mechanism.OTHER_SEED)]
             top = single.loc[single["value"].abs().sort_values(ascending=False).index[:3]]
-            named = ", ".join(f"{row.covariate} {row.value:+.2f} [{row.low:.2f}, {row.high:.2f}]"
+            named = ", ".join(f"{row.covariate} {row.value:+.2f}{_interval(row.low, row.high)}"
                               for row in top.itertuples())
             explained = mine[mine["measure"] == "r2"]["value"]
             lines.append(f"{arm}: {named}" + (f"; all together R2 {explained.iloc[0]:.2f}" if len(explained) else ""))
@@ -79,3 +80,7 @@ class MechanismFigures(StudyFigures):
         self.faces()
         self.groups()
         self.steps()
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]"

@@ -12,11 +12,13 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from facebias import audit, plots
+from facebias import plots
+from facebias.arms import debiased
 from facebias.audit_figures import AuditFigures
 from facebias.dataset import FaceDataset
 from facebias.findings import Findings
 from facebias.latents import reconstruct, traverse
+from facebias.mechanism import share_ratios
 from facebias.pack import pack_audit, pack_training
 from facebias.plots import Shown
 from facebias.plots.pictures import MEAN_OF
@@ -87,10 +89,9 @@ class StudyFigures(AuditFigures):
     def sampling(self) -> list[Shown]:
         """How much more often than it occurs each group is drawn, over epochs."""
         log = self.study.sampling
-        log = log[log["model"].isin([arm for arm in self.study.config.arm_names if arm.startswith("dbvae")])]
-        tables = {name: audit.sampling_by_group(log, name) for name in log["grouping"].unique()}
-        return [self._save(plots.sampling_by_group(table), table, f"sampling-{name.replace('_', '-')}")
-                for name, table in tables.items()]
+        table = share_ratios(log[log["model"].isin(debiased(self.study.config.arm_names))])
+        return [self._save(plots.sampling_by_group(mine), mine, f"sampling-{name.replace('_', '-')}")
+                for name, mine in table.groupby("grouping", sort=False)]
 
     def likely_faces(self) -> list[Shown]:
         """The training faces that the last epoch drew most and least often."""

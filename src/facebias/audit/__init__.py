@@ -26,7 +26,6 @@ from facebias.audit.tables import read_csv, write_csv
 from facebias.audit.thresholds import HEADLINE, RULES, FewNegatives, fix_thresholds, rule_text, threshold
 from facebias.audit.variance import corrected_variance, group_variance
 from facebias.audit.verdict import Finding, Verdict, verdict
-from facebias.audit.weights import sampling_by_group
 
 __all__ = [
     "COLUMNS",
@@ -52,7 +51,6 @@ __all__ = [
     "recall_by_fpr",
     "recall_by_ita",
     "rule_text",
-    "sampling_by_group",
     "sign_flip",
     "summarise",
     "threshold",

@@ -15,6 +15,7 @@ from facebias.audit.thresholds import HEADLINE
 from facebias.audit.variance import corrected_variance, group_variance
 
 METRICS = ("overall", "mean", "worst", "gap")
+_LARGEST = 50.0  # logarithm of a ratio of miss rates: where the best group misses next to nothing, draws have no bound
 
 
 def statistics(rates: np.ndarray, hits: Hits) -> dict[str, np.ndarray]:
@@ -134,7 +135,7 @@ def _between(rates: np.ndarray, errors: np.ndarray, n: np.ndarray) -> list[tuple
     misses = (n * (1 - rates) + 0.5) / (n + 1)  # half a miss more: a group without one has a logarithm too
     values = rates.mean(), rates.min(), np.ptp(rates), miss_ratio(rates)
     draws = (rates.mean() - errors.mean(axis=1), worst_draws(rates, errors), gap_draws(rates, errors),
-             np.exp(gap_draws(np.log(misses), -errors / misses)))
+             np.exp(np.minimum(gap_draws(np.log(misses), -errors / misses), _LARGEST)))
     rows = []
     for name, value, drawn in zip(names, values, draws, strict=True):
         rows.append((name, float(value), *np.clip(middle_interval(drawn), 0, np.inf if name == "miss_ratio" else 1)))

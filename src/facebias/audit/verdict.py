@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 import pandas as pd
 
+from facebias.arms import counterpart
 from facebias.audit.cells import GROUPINGS, SMALL, cells_of, matching, name_of
 from facebias.audit.compare import compare
 from facebias.audit.hits import Decisions
 from facebias.audit.measures import measures, summarise
 from facebias.audit.names import arm_name, dataset_name
+from facebias.audit.permutation import holm
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import HEADLINE, rule_text
 from facebias.errors import FacebiasError
 
 _WANTED_SEEDS = 6
+_JUDGED_BY = ("worst", "gap")
+LEVEL = 0.05  # of p-values after Holm
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,10 @@ class Finding:
         claim: "reduced", "increased", "mixed" or "none": whether the arm changed worst-group recall or the gap, by
             the intervals; the sentence says which of the two.
         sentence: all of it, with numbers.
+        judged: whether a claim could have been made: at the headline rule, with negatives enough to fix it, and two
+            shared seeds or more.
+        p_holm: the smaller p-value over seeds of the two changes (worst group, gap), after Holm over both changes of
+            all findings; NaN with one seed.
     """
 
     dataset: str
@@ -38,6 +47,8 @@ class Finding:
     worst: str
     claim: str
     sentence: str
+    judged: bool = False
+    p_holm: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class Verdict:
     def table(self) -> pd.DataFrame:
         """The findings as a table, one row each."""
         return pd.DataFrame([vars(finding) for finding in self.findings],
-                            columns=["dataset", "grouping", "arm", "worst", "claim", "sentence"])
+                            columns=[field.name for field in fields(Finding)])
 
 
 def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, rule: str = HEADLINE,
@@ -70,14 +81,18 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
             known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None) -> Verdict:
     """Conclude from predictions; every number in it is computed here.
 
-    A reduction is claimed only at the headline rule (matched FPR 1 %), with two seeds or more and negatives enough
-    to fix that rate, where the interval of the change in worst-group recall or in the gap excludes 0 and the other
-    of the two does not get worse beyond its interval.
+    A reduction is claimed only at the headline rule (matched FPR 1 %), with two shared seeds or more and negatives
+    enough to fix that rate, where the interval of the change in worst-group recall or in the gap excludes 0 and the
+    other of the two does not get worse beyond its interval.
+
+    One arm alone can be in the headline. It is the one that the figures show too, `facebias.arms.counterpart`: the
+    DB-VAE that resamples most, with the smallest alpha, whatever it shows. Every arm has its findings, in every audit
+    set and grouping, so none is hidden by that choice.
 
     Args:
         predictions: as `facebias.audit.predictions.COLUMNS`.
         baseline: the arm that the others are compared with.
-        arm: the arm of the headline; the first DB-VAE unless told. All arms have findings.
+        arm: the arm of the headline; `facebias.arms.counterpart` of all arms unless told.
         rule: threshold rule.
         source: the training source ("celeba", "synthetic", ...), for the words.
         groupings: what to compare by, the headline's first.
@@ -92,10 +107,10 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
     groupings = tuple(by for by in groupings if by)
     summary, level, change = known or (summarise(predictions, rule, ((),)), measures(predictions, rule, groupings),
                                        compare(predictions, baseline, rule, groupings))
-    may_claim = enough and rule == HEADLINE
     order = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
+    change = _over_all(change, order, groupings)
     arms, findings = list(change["model"].unique()) or [""], []
-    arm = arm or next((name for name in arms if name.startswith("dbvae")), arms[0])
+    arm = arm or counterpart(arms)
     if arm not in arms:
         raise FacebiasError("ARM", arm, f"no such arm beside {baseline}; found {', '.join(arms)}", "Name one of them")
     for dataset in order:
@@ -103,9 +118,8 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
             where = {"dataset": dataset, "grouping": name_of(by)}
             here = _at(level, model=baseline, **where)
             for name in arms if len(here) else ():
-                findings.append(_finding(here, _at(change, model=name, **where), name, rule, may_claim, source))
-    judged = sum(1 for finding in findings if finding.arm and finding.worst)
-    cautions = _cautions(predictions, baseline, rule, enough, groupings, source) + _multiplicity(judged)
+                findings.append(_finding(here, _at(change, model=name, **where), name, rule, enough, source))
+    cautions = _cautions(predictions, baseline, rule, enough, groupings, source) + _multiplicity(findings, change)
     shift = _shift(summary[summary["grouping"] == name_of(())], baseline, rule, source)
     headline = next((f.sentence for f in findings if f.worst and f.arm == arm), "No two groups can be compared.")
     return Verdict(shift, tuple(findings), cautions, headline)
@@ -115,7 +129,14 @@ def _at(table: pd.DataFrame, **values: str) -> pd.DataFrame:
     return matching(table, **values).set_index("metric")
 
 
-def _finding(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, may_claim: bool, source: str) -> Finding:
+def _over_all(change: pd.DataFrame, datasets: list[str], groupings: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
+    """The changes with `p_all`: `p` after Holm over all that the findings judge, all arms, sets and groupings."""
+    family = (change["metric"].isin(_JUDGED_BY) & change["dataset"].isin(datasets)
+              & change["grouping"].isin([name_of(by) for by in groupings]))
+    return change.assign(p_all=holm(change["p"].where(family)))
+
+
+def _finding(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, enough: bool, source: str) -> Finding:
     first = level.iloc[0]
     dataset, grouping, baseline = str(first["dataset"]), str(first["grouping"]), str(first["model"])
     place = f"On {dataset_name(dataset, source)}, by {grouping}"
@@ -128,20 +149,30 @@ def _finding(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, may
         f"{_percent(worst)}; the gap between best and worst of {first['groups']} groups is "
         f"{100 * gap['value']:.1f} points ({100 * gap['corrected']:.1f} {_points(gap)} when corrected for "
         f"the luck in picking extremes; groups that are all alike would show {100 * null['value']:.1f}).")
-    claim = "none"
-    if arm:
-        claim, words = _claim(change, may_claim)
-        sentence += f" {arm_name(arm)} {words}."
-    return Finding(dataset, grouping, arm, str(worst["group"]), claim, sentence)
+    if not arm:
+        return Finding(dataset, grouping, arm, str(worst["group"]), "none", sentence)
+    withheld = _withheld(rule, enough, int(change.loc["gap", "seeds"]))
+    claim, words = _claim(change, withheld)
+    return Finding(dataset, grouping, arm, str(worst["group"]), claim, f"{sentence} {arm_name(arm)} {words}.",
+                   not withheld, float(change.loc[list(_JUDGED_BY), "p_all"].min()))
 
 
-def _claim(change: pd.DataFrame, may_claim: bool) -> tuple[str, str]:
+def _withheld(rule: str, enough: bool, seeds: int) -> str:
+    """Why nothing may be claimed; "" where it may."""
+    if rule != HEADLINE:
+        return f"claims are made at {rule_text(HEADLINE)} alone"
+    if not enough:
+        return "too few held-out non-faces"
+    return "only one seed is shared" if seeds < 2 else ""
+
+
+def _claim(change: pd.DataFrame, withheld: str) -> tuple[str, str]:
     """Code and words of what the intervals allow to be said."""
     worst, gap = change.loc["worst"], change.loc["gap"]
     rise, narrowing = _sign(worst), -_sign(gap)
     numbers = f"worst group {_change(worst)}, gap {_change(gap)}"
-    if not may_claim:
-        return "none", f"is not judged here ({numbers})"
+    if withheld:
+        return "none", f"is not judged here, {withheld} ({numbers})"
     if rise == narrowing == 0:
         return "none", f"is not distinguishable from no change ({numbers})"
     if rise * narrowing < 0:
@@ -168,11 +199,22 @@ def _shift(table: pd.DataFrame, baseline: str, rule: str, source: str) -> str:
             f"{', '.join(faces)}.")
 
 
-def _multiplicity(judged: int) -> tuple[str, ...]:
-    if judged < 2:
+def too_coarse(tests: int, seeds: int) -> bool:
+    """Whether no sign flip over so few seeds, whose smallest p is 2 / 2^seeds, can stay under LEVEL after Holm."""
+    return tests * 2 / 2**seeds >= LEVEL
+
+
+def _multiplicity(findings: list[Finding], change: pd.DataFrame) -> tuple[str, ...]:
+    judged = [finding for finding in findings if finding.judged]
+    if len(judged) < 2:
         return ()
-    return (f"Each change is judged by its own 95 % interval: of {judged} comparisons, about one "
-            "in twenty would exclude 0 by chance alone.",)
+    clear, held = sum(f.claim != "none" for f in judged), sum(f.p_holm < LEVEL for f in judged)
+    tests, seeds = int(change["p_all"].notna().sum()), int(change["seeds"].max())
+    coarse = (f" None can: over {seeds} seeds no p is under {2 / 2**seeds:.2g}, too coarse for {tests} tests."
+              if too_coarse(tests, seeds) else "")
+    return (f"Each change is judged by its own 95 % interval, two a comparison (worst group, gap); of such intervals "
+            f"about one in twenty excludes 0 by chance alone. {clear} of {len(judged)} comparisons show a change; "
+            f"after Holm over all of them {held} {'stays' if held == 1 else 'stay'} under 5 %.{coarse}",)
 
 
 def _cautions(predictions: pd.DataFrame, baseline: str, rule: str, enough: bool,
@@ -184,15 +226,23 @@ def _cautions(predictions: pd.DataFrame, baseline: str, rule: str, enough: bool,
         found.append(f"Claims are made at {rule_text(HEADLINE)} alone; this is {rule_text(rule)}.")
     if not enough:
         found.append(f"Too few held-out non-faces to fix {rule_text(rule)}; nothing is claimed.")
-    seeds = int(predictions.groupby("model")["seed"].nunique().min())
-    if seeds < _WANTED_SEEDS:
-        one = ", so the spread between trainings is unknown and nothing is claimed" if seeds == 1 else ""
-        found.append(f"Training seeds an arm: {seeds} (the protocol asks for {_WANTED_SEEDS}){one}.")
+    found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
     faces = predictions[(predictions["label"] == 1) & (predictions["model"] == baseline)]
     images = faces.drop_duplicates(["dataset", "image_id"])
     for dataset in sorted(set(images["dataset"]) - {"validation", "test"}):
         found += _left_out(images[images["dataset"] == dataset], dataset_name(dataset, source), groupings)
     return tuple(found)
+
+
+def _few_seeds(seeds: pd.Series) -> list[str]:
+    few, alone = seeds[seeds < _WANTED_SEEDS], seeds[seeds == 1]
+    if few.empty:
+        return []
+    counts = str(few.iloc[0]) if seeds.nunique() == 1 else \
+        ", ".join(f"{n} of {arm_name(arm)}" for arm, n in few.items())
+    whose = "" if len(alone) == len(seeds) else f" of {' and '.join(map(arm_name, alone.index))}"
+    one = f", so the spread between trainings is unknown and nothing is claimed{whose}" if len(alone) else ""
+    return [f"Training seeds an arm: {counts} (the protocol asks for {_WANTED_SEEDS}){one}."]
 
 
 def _left_out(faces: pd.DataFrame, place: str, groupings: tuple[tuple[str, ...], ...]) -> list[str]:

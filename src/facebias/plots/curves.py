@@ -83,7 +83,7 @@ def sampling_by_group(table: pd.DataFrame) -> Figure:
     """How much more often than it occurs each group is drawn, over epochs, and the effective sample size.
 
     Args:
-        table: from `facebias.audit.sampling_by_group`.
+        table: of one grouping, from `facebias.mechanism.share_ratios`, whose interval over seeds is the band.
     """
     models, groups = list(table["model"].unique()), list(table["group"].unique())
     with styled():
@@ -101,18 +101,17 @@ def sampling_by_group(table: pd.DataFrame) -> Figure:
             axes[1, column].xaxis.set_major_locator(MaxNLocator(5, integer=True))
             for axis in axes[:, column]:
                 axis.grid(True, axis="y")
-        axes[0, 0].set_ylabel("share of draws / share of faces")
+        band = "\n(band: 95 % interval over seeds)" if table["low"].notna().any() else ""
+        axes[0, 0].set_ylabel(f"share of draws / share of faces{band}")
         axes[1, 0].set_ylabel("effective\nsample, %")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(groups)))
     return figure
 
 
 def _ratio(axis: Axes, rows: pd.DataFrame, number: int, group: str) -> None:
-    natural = rows["natural_share"]
     seen = look(number + 1)
-    name = f"{group} ({100 * natural.iloc[0]:.1f} % of faces)" if len(rows) else group
-    axis.fill_between(rows["epoch"], rows["low"] / natural, rows["high"] / natural, color=seen["color"], alpha=0.15,
-                      linewidth=0)
+    name = f"{group} ({100 * rows['natural_share'].iloc[0]:.1f} % of faces)" if len(rows) else group
+    axis.fill_between(rows["epoch"], rows["low"], rows["high"], color=seen["color"], alpha=0.15, linewidth=0)
     axis.plot(rows["epoch"], rows["ratio"], **seen, linestyle=LINES[number % len(LINES)], markersize=3.5, label=name)
     axis.axhline(1, color="#777777", linewidth=0.9, zorder=1)
     axis.set_yscale("log", base=2)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from facebias.arms import counterpart
 from facebias.audit import arm_name, dataset_name, rule_text
 from facebias.audit.cells import matching
 from facebias.audit.predictions import GROUP_COLUMNS, UNKNOWN
+from facebias.audit.verdict import LEVEL, too_coarse
 from facebias.plots.style import COLOURS, MARKERS
 from facebias.report.folder import AuditFolder
-from facebias.report.words import interval, percent, points
+from facebias.report.words import interval, percent, points, side
 
 _HEIGHT, _WIDTH = 470, 700  # the dots' space on the first screen, px
 _LEFT, _RIGHT, _TOP, _BOTTOM = 178, 590, 24, 36
@@ -47,8 +49,7 @@ def subject(audited: AuditFolder) -> Subject:
     arms = audited.arms
     mine = findings[findings["sentence"] == headline]
     if mine.empty:
-        arm = next((name for name in arms if name.startswith("dbvae")), "".join(arms[1:2]))
-        return Subject(audited.datasets[0], "all faces", arms[0], arm, headline, "")
+        return Subject(audited.datasets[0], "all faces", arms[0], counterpart(arms[1:]), headline, "")
     first = mine.iloc[0]
     before, middle, after = headline.rpartition(f" {arm_name(first['arm'])} ") if first["arm"] else (headline, "", "")
     return Subject(first["dataset"], first["grouping"], arms[0], first["arm"], before, f"{middle}{after}".strip())
@@ -60,7 +61,7 @@ class Figure:
 
     name: str
     note: str
-    values: list[tuple[str, str, str]]  # number, its interval, what to say under it
+    values: list[tuple[str, str, list[str]]]  # number, its interval, what to say under them, line by line
     change: tuple[str, str, str]
 
 
@@ -80,22 +81,25 @@ def four_numbers(audited: AuditFolder, about: Subject) -> list[Figure]:
     figures = []
     for name, note, table, where, moved in wanted:
         rows = [one(table, model=arm, **where) for arm in about.arms]
-        null = [one(measures, model=arm, **{**here, "metric": "null_gap"}) for arm in about.arms]
-        beneath = [_beneath(name, row, chance) for row, chance in zip(rows, null, strict=True)]
-        values = [(percent(row["value"]), interval(row["low"], row["high"]), text) if row is not None
-                  else (percent(np.nan), "", "") for row, text in zip(rows, beneath, strict=True)]
+        values = [(percent(row["value"]), interval(row["low"], row["high"]), _beneath(audited, about, row, **where))
+                  if row is not None else (percent(np.nan), "", []) for row in rows]
         row = one(changes, model=about.arm, **moved)
         change = ("", "", "") if row is None else (
-            points(row["change"]), interval(row["low"], row["high"], signed=True),
-            "excludes 0" if row["distinguishable"] else "includes 0")
+            points(row["change"]), interval(row["low"], row["high"], signed=True), side(row))
         figures.append(Figure(name, note, values, change))
     return figures
 
 
-def _beneath(name: str, row: pd.Series | None, null: pd.Series | None) -> str:
-    if name.startswith("Worst") and row is not None:
-        return str(row["group"])
-    return f"chance alone: {percent(null['value'])}" if name == "Gap" and null is not None else ""
+def _beneath(audited: AuditFolder, about: Subject, row: pd.Series, **where: str) -> list[str]:
+    if where["metric"] == "TPR":  # of all faces: the other audit sets, which the rest of the screen is not about
+        elsewhere = [(name, one(audited.tables["summary"], model=row["model"], **{**where, "dataset": name}))
+                     for name in audited.datasets if name not in ("test", about.dataset)]
+        return [f"on {dataset_name(name)}: {percent(found['value'])}" for name, found in elsewhere if found is not None]
+    if where["metric"] == "FPR":
+        return []
+    null = one(audited.tables["measures"], model=row["model"], **{**where, "metric": "null_gap"})
+    corrected = f"for corrected {percent(row['corrected'])}"
+    return [corrected, str(row["group"]) if where["metric"] == "worst" else f"chance alone: {percent(null['value'])}"]
 
 
 def one(table: pd.DataFrame, **values: str) -> pd.Series | None:
@@ -115,6 +119,7 @@ class Dots:
     rows: list[dict[str, object]]
     arms: list[dict[str, str]]
     axis: tuple[float, float, float, float]  # left, right, top, bottom
+    cut: str  # that the axis does not begin at 0, where it does not
     alt: str
 
 
@@ -162,7 +167,8 @@ def dots(audited: AuditFolder, about: Subject) -> Dots:
              for place, arm in enumerate(about.arms)]
     alt = " ".join(extremes(mine, arm) for arm in about.arms)
     return Dots(_WIDTH, round(bottom + _BOTTOM), min(12.5, pitch * 0.72), ticks, rows, shown,
-                (_LEFT, _RIGHT, _TOP, bottom), f"Recall of each group with 95 % intervals. {alt}")
+                (_LEFT, _RIGHT, _TOP, bottom), f"; the axis begins at {floor:.0f}" if floor else "",
+                f"Recall of each group with 95 % intervals. {alt}")
 
 
 def unknown(rows: pd.DataFrame) -> pd.Series:
@@ -184,20 +190,31 @@ def extremes(rows: pd.DataFrame, arm: str) -> str:
 def tally(audited: AuditFolder) -> str:
     """In words, how many of all comparisons show a change, and how many of those with DB-VAE: one is the headline's."""
     findings = audited.tables["findings"]
-    judged = findings[(findings["arm"] != "") & (findings["worst"] != "")]
-    if judged.empty:
+    compared = findings[(findings["arm"] != "") & (findings["worst"] != "")]
+    judged = compared[compared["judged"]]
+    if compared.empty:
         return ""
+    if judged.empty:
+        return f"Of all {len(compared)} comparisons none is judged; why is told with the verdict."
     ours = judged[judged["arm"].str.startswith("dbvae-")]
     more = f"; of the {len(ours)} with DB-VAE, {_claims(ours)}" if 0 < len(ours) < len(judged) else ""
+    seeds, held = int(audited.tables["changes"]["seeds"].max()), int((judged["p_holm"] < LEVEL).sum())
+    forbidden = f" (over {seeds} seeds none can)" if too_coarse(2 * len(judged), seeds) else ""
     return (f"Of all {len(judged)} comparisons (every detector with {arm_name(audited.arms[0])}, every audit set and "
-            f"grouping), {_claims(judged)}{more}. By chance alone about one in twenty would.")
+            f"grouping), {_claims(judged)}{more}. By chance alone about one interval in twenty would; after Holm over "
+            f"all of them, {held}{forbidden}.{_chosen(ours)}")
 
 
 def _claims(findings: pd.DataFrame) -> str:
-    counts = findings["claim"].value_counts()
-    words = {"reduced": "less bias", "increased": "more", "mixed": "both ways"}
+    counts, shown = findings["claim"].value_counts(), int((findings["claim"] != "none").sum())
+    words = {"reduced": "less bias", "increased": "more bias", "mixed": "both ways"}
     told = ", ".join(f"{words[name]} {counts[name]}" for name in words if name in counts)
-    return f"{int((findings['claim'] != 'none').sum())} show a change{f' ({told})' if told else ''}"
+    return f"{shown} {'shows' if shown == 1 else 'show'} a change{f' ({told})' if told else ''}"
+
+
+def _chosen(ours: pd.DataFrame) -> str:
+    several = ours["arm"].nunique() > 1
+    return " Shown is the DB-VAE with the smallest alpha, which resamples most, whatever it shows." if several else ""
 
 
 def provenance(audited: AuditFolder, about: Subject, date: str) -> list[str]:

@@ -19,7 +19,7 @@ from facebias.storage import read_json
 TABLES = ("summary", "measures", "changes", "findings", "group_report")
 # Pictures in the whole published set, a source each (data/README.md); packing leaves out a few
 PUBLISHED = {"celeba": 202_599, "fairface": 97_698, "utkface": 23_700, "ppb": 1_270}
-_FLAGS = ("small", "distinguishable")
+_FLAGS = ("small", "distinguishable", "judged")
 _WORDS = ("run_id", "model", "baseline", "arm", "dataset", "rule", "grouping", "metric", "group", "race", "skin_tone",
           "gender", "note", "worst", "claim", "sentence", "column", "level", "kind", "region")
 
@@ -56,8 +56,17 @@ class AuditFolder:
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The audit's tables by name (TABLES)."""
-        return {name: self.table(name) for name in TABLES} if self.verdict else {}
+        """The audit's tables by name (TABLES).
+
+        Raises:
+            FacebiasError: the folder holds no finished audit, or one that an older version wrote.
+        """
+        found = {name: self.table(name) for name in TABLES} if self.verdict else {}
+        if missing := {"judged", "p_holm"} - set(found["findings"]):
+            raise FacebiasError("REPORT", self.folder / "findings.csv", f"an older version wrote it, without "
+                                f"{' and '.join(sorted(missing))}",
+                                "Run facebias study with the same options, or facebias audit, again")
+        return found
 
     @property
     def rule(self) -> str:

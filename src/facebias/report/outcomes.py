@@ -10,7 +10,7 @@ from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.report.first import unknown
 from facebias.report.folder import AuditFolder
 from facebias.report.tables import Cell, Table, counted, rated, said, set_name
-from facebias.report.words import number, p_value, percent, points
+from facebias.report.words import number, p_value, percent, points, side
 
 
 def gaps(audited: AuditFolder) -> list[Table]:
@@ -23,14 +23,11 @@ def gaps(audited: AuditFolder) -> list[Table]:
         for (grouping, model), part in mine.groupby(["grouping", "model"], sort=False):
             found = {row["metric"]: row for _, row in part.iterrows()}
             worst, gap, null = found["worst"], found["gap"], found["null_gap"]["value"]
-            best = worst["value"] + gap["value"]
-            ratio = (1 - worst["value"]) / (1 - best) if best < 1 else np.inf
-            ratio_text = f"{ratio:.1f}" if np.isfinite(ratio) else "best misses none" if gap["value"] > 0 else "1.0"
             variance, corrected = (found[name]["value"] for name in ("variance", "variance_corrected"))
             rows.append([said(grouping), said(arm_name(model)), counted(gap["groups"]),
                          said(worst["group"] if gap["value"] > 0 else "none, all equal"), rated(worst),
                          _percent(gap["value"]),
-                         rated(gap, "corrected"), _percent(null), Cell(ratio_text, ratio),
+                         rated(gap, "corrected"), _percent(null), _ratio(found["miss_ratio"]),
                          Cell(f"{number(variance, 2)} ({number(corrected, 2)})", variance)])
         if rows:
             tables.append(Table(
@@ -38,20 +35,27 @@ def gaps(audited: AuditFolder) -> list[Table]:
                 ["groups by", "detector", "#groups", "worst group", "#its recall, %", "#gap, points",
                  "#corrected gap", "#gap by chance", "#misses, worst to best",
                  "#variance, %\N{SUPERSCRIPT TWO} (corrected)"], rows,
-                "The corrected gap takes off the luck in picking extremes; the interval is of it. Gap by chance: "
-                "expected if all groups were alike. Corrected variance: less what sampling of faces adds, so it can be "
-                "under 0.", dataset == audited.datasets[0]))
+                "Corrected gap, and the ratio of misses in brackets: the luck in picking extremes is taken off, and "
+                "the interval is of what is left. Gap by chance: expected if all groups were alike. Corrected "
+                "variance: less what sampling of faces adds, so it can be under 0.", dataset == audited.datasets[0]))
     return tables
 
 
+def _ratio(row: pd.Series) -> Cell:
+    """Misses of the worst group over those of the best, and, corrected, with its interval."""
+    value = float(row["value"])
+    text = f"{value:.1f}" if np.isfinite(value) else "best misses none" if value > 0 else "-"
+    interval = "" if np.isnan(row["low"]) else f" ({row['corrected']:.1f} [{row['low']:.1f}, {row['high']:.1f}])"
+    return Cell(text + interval, value)
+
+
 def changes(audited: AuditFolder) -> list[Table]:
-    """Paired changes from the baseline, with p-values where the audit has them; a table a data set."""
+    """Paired changes from the baseline, with p-values; a table a data set."""
     table = audited.tables["changes"]
-    tested = [name for name in ("p", "p_holm") if name in table]
-    note = f"Paired: same {audited.seeds} seeds, same images, same rule."
-    if tested:
-        note += (f" p: exact sign flips over seeds, so it speaks for other trainings on these images; with "
-                 f"{audited.seeds} seeds none is under {2 / 2 ** audited.seeds:.3g}. Holm: over detectors.")
+    seeds = int(table["seeds"].max()) if len(table) else 0
+    note = (f"Paired: same seeds ({seeds} at most), same images, same rule. p: exact sign flips over seeds, so it "
+            f"speaks for other trainings on these images; with {seeds} seeds none is under {2 / 2 ** seeds:.3g}. Holm: "
+            "over detectors, for each data set, grouping and measure by itself; over everything: see the verdict.")
     names = {"worst": "worst-group recall", "gap": "gap", "overall": "recall of all faces",
              "FPR": "false positive rate"}
     tables = []
@@ -60,14 +64,14 @@ def changes(audited: AuditFolder) -> list[Table]:
                      & ((table["metric"] != "overall") | (table["grouping"] == "all faces"))]
         rows = [[said(row["grouping"]), said(arm_name(row["model"])), said(names[row["metric"]]),
                  _percent(row["before"]), _percent(row["after"]),
-                 rated(row, "change", signed=True), *(Cell(p_value(row[name]), row[name]) for name in tested),
-                 said("excludes 0" if row["distinguishable"] else "includes 0", not row["distinguishable"])]
+                 rated(row, "change", signed=True), *(Cell(p_value(row[name]), row[name]) for name in ("p", "p_holm")),
+                 said(side(row), not row["distinguishable"])]
                 for _, row in mine.iterrows()]
         if rows:
             tables.append(Table(
                 f"{set_name(audited, dataset)}: change from {arm_name(audited.arms[0])}",
                 ["groups by", "detector", "of", "#before, %", "#after, %", "#change, points [95 % interval]",
-                 *({"p": "#p", "p_holm": "#p, Holm"}[name] for name in tested), "interval"], rows, note,
+                 "#p", "#p, Holm", "interval"], rows, note,
                 dataset == audited.datasets[0]))
     return tables
 

@@ -117,7 +117,7 @@ _KINDS = (
     Kind("shift", "Domain shift told apart from bias", "Recall as framing, light and blur of the same faces change."),
     Kind("tone", "Measured skin tone", "How well skin tone is measured, and beside the labels of race."),
     Kind("sampling", "What resampling draws", "How much more often than it occurs each group is drawn, over epochs; "
-         "1 is uniform sampling.", seen.sampling),
+         "1 is uniform sampling. Band: 95 % t interval over seeds, three or more.", seen.sampling),
     Kind("mechanism", "Whom resampling prefers", "Which training faces are drawn more, and whether that matters."),
     Kind("likely-faces", "Least and most drawn faces", "Means of training faces by probability in the last epoch."),
     Kind("training", "Training", "Losses and validation recall of every training.", seen.training),

@@ -12,7 +12,7 @@ from facebias.audit import arm_name, dataset_name
 from facebias.audit.cells import cells_of, name_of
 from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.report.folder import AuditFolder
-from facebias.report.words import interval, number, percent, points
+from facebias.report.words import interval, number, p_value, percent, points
 from facebias.storage import read_json
 
 _DETECTION = {"AUC": "#AUC, %", "d_prime": "#d'", "criterion": "#criterion"}
@@ -152,11 +152,13 @@ def _misses(row: pd.Series) -> Cell:
 def findings(audited: AuditFolder) -> list[Table]:
     """One sentence for each audit set, grouping and arm, with the claim that the intervals allow."""
     table = audited.tables["findings"]
-    rows = [[said(dataset_name(row["dataset"], audited.source)), said(row["grouping"]),
-             said(arm_name(row["arm"]) if row["arm"] else ""), said(row["claim"]), said(row["sentence"])]
-            for _, row in table.iterrows()]
-    return [Table("What each comparison allows to be said", ["data set", "groups by", "detector", "bias", "sentence"],
-                  rows, opened=False)]
+    claims = table["claim"].where(table["judged"], "not judged")
+    rows = [[said(dataset_name(row["dataset"], audited.source)), said(row["grouping"]), said(arm_name(row["arm"])),
+             said(claim), Cell(p_value(row["p_holm"]), row["p_holm"]), said(row["sentence"])]
+            for claim, (_, row) in zip(claims, table.iterrows(), strict=True)]
+    return [Table("What each comparison allows to be said",
+                  ["data set", "groups by", "detector", "bias", "#p, Holm over all", "sentence"], rows,
+                  "p: the smaller one of worst group and gap, after Holm over both in all rows.", False)]
 
 
 def trainings(audited: AuditFolder) -> list[Table]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
+
 NONE = "\N{EN DASH}"  # where a number is not defined
 
 
@@ -43,3 +45,10 @@ def p_value(p: float) -> str:
     if not math.isfinite(p):
         return NONE
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def side(change: pd.Series) -> str:
+    """Where 0 lies by the interval of a change; with one seed the interval is of images alone and judges nothing."""
+    if change["distinguishable"]:
+        return "excludes 0"
+    return "one seed, not judged" if change["seeds"] < 2 else "includes 0"

@@ -1,0 +1,74 @@
+"""An audited study of made predictions, its report, and how the tests read the page."""
+
+from __future__ import annotations
+
+import html
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from audit_tables import RACES, predictions
+from facebias.audit_figures import AuditFigures
+from facebias.config import Config
+from facebias.findings import Findings
+from facebias.report import AuditFolder
+from facebias.runs import PREDICTIONS_SCHEMA, Run
+from facebias.storage import write_json
+
+HOSTILE = ('<script>alert("1")</script>', "\"' onload=alert(2) x='", "</script></title><b>=1+1")
+DONE = {"device": "cpu", "seconds_of_this_process": 90.0, "torch": "2", "code_version": "0"}
+
+
+def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, **more) -> AuditFolder:
+    """An audited study of made predictions, races named at will, with one figure of the audit and one of FullGrad."""
+    config = Config.make(train_faces="celeba", negatives="folder", audit_sets="fairface", arms=arms, seeds=seeds,
+                         runs_dir=str(root / "runs"), figures_dir=str(root / "figures"))
+    table = predictions(models=config.arm_names, seeds=seeds, **more)
+    table["race"] = table["race"].replace(dict(zip(RACES, names, strict=True)))
+    for (arm, seed), rows in table.groupby(["model", "seed"]):
+        run = Run.of(config.for_arm(arm, seed))
+        table.loc[rows.index, "run_id"] = run.id
+        run.start(config.for_arm(arm, seed))
+        run.write_parquet("predictions.parquet", rows.assign(run_id=run.id), PREDICTIONS_SCHEMA, "made")
+        write_json(run.path / "DONE.json", DONE)
+    folder = config.path("figures") / config.figures_name
+    findings = Findings(table, 0.01, "celeba", config.arm_names[0])
+    AuditFigures(findings, folder, synthetic=False).source_recall()
+    findings.write(folder)
+    noise = np.random.default_rng(0).integers(0, 255, (300, 1600, 3), np.uint8)
+    for name in ("saliency-means-fairface-race-x-gender-raw", "something-new"):
+        Image.fromarray(noise).save(folder / f"{name}.png")
+    return AuditFolder(folder, config.path("runs"))
+
+
+class Outline(HTMLParser):
+    """Headings, ids, tables with and without caption, addresses and tags of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.headings, self.ids, self.addresses, self.tags, self.alts = [], [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.tags.append((tag, values))
+        self.ids += [values["id"]] if "id" in values else []
+        self.headings += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+        self.addresses += [values[name] for name in ("src", "href") if name in values]
+        self.alts += [values.get("alt")] if tag == "img" else []
+
+
+def words(text: str) -> str:
+    """The text of a page without its tags."""
+    text = re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.S)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", text)))
+
+
+def table_of(page: str, caption: str) -> list[list[str]]:
+    """Cells of the sortable table with this caption."""
+    part = page[page.index(f'<caption class="hidden">{html.escape(caption, quote=False)}'):]
+    rows = re.findall(r"<tr>(.*?)</tr>", part[: part.index("</table>")], flags=re.S)
+    return [[words(cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.S)] for row in rows]
