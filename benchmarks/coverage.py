@@ -5,8 +5,9 @@
 Studies of known truth are simulated: 6 paired seeds, and images that are hard for all seeds. A face is found where a
 group's level, a training's own level (overall and for the group), the image's difficulty and chance sum to more than 0;
 true rates are integrals over all of these. Sizes: groups of 80 and of 360, as FairFace's and UTKFace's cells have.
-Truths: groups all alike, spread evenly, one far behind. Sources of doubt: as the study of photographs shows them (a
-sixth of the variance of a cell's rate from seeds), images alone, and seeds foremost. Three tables:
+Truths: groups all alike, spread evenly, one far behind, and spread evenly near the ceiling, where a group misses no face
+to four. Sources of doubt: as the study of photographs shows them (a sixth of the variance of a cell's rate from seeds),
+images alone, and seeds foremost. Three tables:
 
 - coverage of 95 % intervals: a cell's rate, all faces, worst group, gap, ratio of miss rates, and the paired change of
   a cell, of the worst group and of the gap. Where groups are all alike the true gap is 0, which an interval that ends
@@ -26,8 +27,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from facebias.audit.extremes import gap_draws, worst_draws
+from facebias.audit.extremes import extreme_interval, gap_draws, worst_draws
 from facebias.audit.intervals import corrected_interval, middle_interval, rate_interval
+from facebias.audit.measures import miss_ratio
 from facebias.audit.noise import Noise
 from facebias.audit.paired import sign_flip
 from facebias.progress import bar
@@ -62,7 +64,8 @@ def truths(groups: int) -> dict[str, np.ndarray]:
     """True rates by name."""
     behind = np.full(groups, 0.95)
     behind[0] = 0.8
-    return {"alike": np.full(groups, 0.93), "spread": np.linspace(0.86, 0.97, groups), "one behind": behind}
+    return {"alike": np.full(groups, 0.93), "spread": np.linspace(0.86, 0.97, groups), "one behind": behind,
+            "near the ceiling": np.linspace(0.99, 0.9995, groups)}
 
 
 def held(setting: Setting, rates: np.ndarray, number: int) -> dict[str, float]:
@@ -76,11 +79,12 @@ def held(setting: Setting, rates: np.ndarray, number: int) -> dict[str, float]:
         low, high = rate_interval(part.rates[0], part.variance[0], part.freedom[0], part.n)
         found[name] = np.mean((low <= wanted) & (wanted <= high))
     misses = (setting.n * (1 - observed[0]) + 0.5) / (setting.n + 1)
-    ratio = np.exp(gap_draws(np.log(misses), -errors[:, 0] / misses))
-    for name, draws, wanted in (("worst group", worst_draws(observed[0], errors[:, 0]), true.min()),
-                                ("gap", gap_draws(observed[0], errors[:, 0]), np.ptp(true)),
-                                ("ratio of miss rates", ratio, (1 - true.min()) / (1 - true.max()))):
-        _, low, high = middle_interval(draws)
+    ratio = np.exp(np.minimum(gap_draws(np.log(misses), -errors[:, 0] / misses), 50))
+    for name, draws, seen, wanted in (
+            ("worst group", worst_draws(observed[0], errors[:, 0]), observed[0].min(), true.min()),
+            ("gap", gap_draws(observed[0], errors[:, 0]), np.ptp(observed[0]), np.ptp(true)),
+            ("ratio of miss rates", ratio, miss_ratio(observed[0]), (1 - true.min()) / (1 - true.max()))):
+        _, low, high = extreme_interval(draws, seen)
         found[name] = float(low - 1e-12 <= wanted <= high + 1e-12)
     _, low, high = middle_interval(np.diff(drawn, axis=1)[:, 0])
     change = rates[1] - rates[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facebias.audit.extremes import gap_draws, worst_draws
+from facebias.audit.extremes import extreme_interval, gap_draws, worst_draws
 from facebias.audit.intervals import corrected_interval, middle_interval, rate_interval
 from facebias.audit.noise import ALONE, APART, SHARED, Noise
 
@@ -79,6 +79,15 @@ def test_gap_and_worst_group_are_the_observed_ones_without_noise():
     assert gap_draws(rates, still) == pytest.approx(0.25)
     assert worst_draws(rates, still) == pytest.approx(0.7)
     assert gap_draws(np.full(3, 0.9), still) == pytest.approx(0)
+
+
+def test_an_interval_never_excludes_what_was_seen_even_where_hardly_a_face_is_missed():
+    rates = np.array([1.0, 0.999, 0.998, 1.0])  # of 300: the doubt of a count is larger than the spread
+    errors = np.random.default_rng(0).normal(0, 0.005, (4000, 4))
+    value, low, high = extreme_interval(gap_draws(rates, errors), np.ptp(rates))
+    assert (value, low, high) == (0, 0, pytest.approx(0.002))
+    assert extreme_interval(worst_draws(rates, errors), rates.min())[1] <= 0.998
+    assert extreme_interval(np.ones(10), np.inf)[2] == np.inf
 
 
 def test_a_gap_that_noise_alone_would_show_may_be_none():

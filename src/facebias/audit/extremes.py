@@ -11,6 +11,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from facebias.audit.intervals import middle_interval
+
+
+def extreme_interval(draws: np.ndarray, observed: float) -> tuple[float, float, float]:
+    """Median of a confidence distribution, and its 95 % interval, widened to hold what was observed.
+
+    The luck that is taken off is an estimate. Where hardly any face is missed the noise of a count is larger than the
+    spread of the rates, all of which would be taken off, and the interval would close on "no gap" for certain.
+
+    Args:
+        draws: (B,) of `gap_draws` or `worst_draws`.
+        observed: the extreme that was seen; it may be infinite.
+
+    Returns:
+        value, low, high.
+    """
+    value, low, high = (float(end) for end in middle_interval(draws))
+    return value, min(low, observed), max(high, observed)
+
 
 def gap_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """Confidence distribution of the true gap, best less worst rate.

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.cells import GROUPINGS, group_columns, name_of
-from facebias.audit.extremes import gap_draws, worst_draws
+from facebias.audit.extremes import extreme_interval, gap_draws, worst_draws
 from facebias.audit.hits import Decisions, Hits
-from facebias.audit.intervals import middle_interval, null_gap, rate_interval
+from facebias.audit.intervals import null_gap, rate_interval
 from facebias.audit.noise import Noise
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.thresholds import HEADLINE
@@ -138,7 +138,8 @@ def _between(rates: np.ndarray, errors: np.ndarray, n: np.ndarray) -> list[tuple
              np.exp(np.minimum(gap_draws(np.log(misses), -errors / misses), _LARGEST)))
     rows = []
     for name, value, drawn in zip(names, values, draws, strict=True):
-        rows.append((name, float(value), *np.clip(middle_interval(drawn), 0, np.inf if name == "miss_ratio" else 1)))
+        found = extreme_interval(drawn, float(value))
+        rows.append((name, float(value), *np.clip(found, 0, np.inf if name == "miss_ratio" else 1)))
     return rows
 
 
