@@ -6,7 +6,7 @@ Studies of known truth are simulated: 6 paired seeds, and images that are hard f
 group's level, a training's own level (overall and for the group), the image's difficulty and chance sum to more than 0;
 true rates are integrals over all of these. Sizes: groups of 80 and of 360, as FairFace's and UTKFace's cells have.
 Truths: groups all alike, spread evenly, one far behind, and spread evenly near the ceiling, where a group misses none
-to four faces. Sources of doubt: as the study of photographs shows them (a sixth of the variance of a cell's rate from seeds),
+to four. Sources of doubt: as the study of photographs shows them (a sixth of the variance of a cell's rate from seeds),
 images alone, and seeds foremost. Three tables:
 
 - coverage of 95 % intervals: a cell's rate, all faces, worst group, gap, ratio of miss rates, and the paired change of
