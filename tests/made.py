@@ -6,7 +6,18 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from facebias.errors import FacebiasError
+
+
+def refused(source, code: str) -> str:
+    """The message with which reading all of a source, or of a table's rows, is refused under this code."""
+    with pytest.raises(FacebiasError) as caught:
+        list(source)
+    assert caught.value.code == code, caught.value
+    return str(caught.value)
 
 
 def pixels(seed: int, width: int = 100, height: int = 100) -> np.ndarray:

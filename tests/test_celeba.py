@@ -5,18 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from facebias.errors import FacebiasError
 from facebias.images import box_of
 from facebias.sources.base import EYE_DISTANCE, EYE_HEIGHT, Box
 from facebias.sources.celeba import CelebA, Framing
-from made import celeba, write
-
-
-def refused(source, code):
-    with pytest.raises(FacebiasError) as caught:
-        list(source)
-    assert caught.value.code == code, caught.value
-    return str(caught.value)
+from made import celeba, refused, write
 
 
 def test_reads_gender_identity_and_line(tmp_path):

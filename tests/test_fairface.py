@@ -12,14 +12,7 @@ from facebias.decode import decode
 from facebias.errors import FacebiasError
 from facebias.sources import fairface_parquet
 from facebias.sources.fairface import FairFace
-from made import encoded, fairface, picture, pixels, write
-
-
-def refused(source, code):
-    with pytest.raises(FacebiasError) as caught:
-        list(source)
-    assert caught.value.code == code, caught.value
-    return str(caught.value)
+from made import encoded, fairface, picture, pixels, refused, write
 
 
 def test_reads_labels_of_train_and_val(tmp_path):
