@@ -56,8 +56,8 @@ def test_names_fault_and_line(tmp_path, data, code, say):
 
 def test_missing_and_broken_gzip(tmp_path):
     refused(opened(tmp_path / "none.csv"), "MISSING")
-    refused(write(tmp_path / "t.csv.gz", gzip.compress(GOOD.encode() * 99)[:-9]), "CSV_GZIP")
-    refused(write(tmp_path / "u.csv.gz", GOOD), "CSV_GZIP")
+    refused(opened(write(tmp_path / "t.csv.gz", gzip.compress(GOOD.encode() * 99)[:-9])), "CSV_GZIP")
+    refused(opened(write(tmp_path / "u.csv.gz", GOOD)), "CSV_GZIP")
 
 
 def test_words_have_a_fixed_count(tmp_path):
