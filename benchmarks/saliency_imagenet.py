@@ -23,13 +23,13 @@ from facebias import plots
 from facebias.audit.tables import write_csv
 from facebias.images import read_rgb, square
 from facebias.models import as_input
+from facebias.naming import gather, spell
 from facebias.plots.benchmarks import of_benchmark
 from facebias.progress import bar
 from facebias.saliency.benchmarks import SHARES, perturbation_changes, rows
 from facebias.saliency.benchmarks.perturbation import DIRECTIONS, method_maps
 from facebias.saliency.benchmarks.suite import SCHEMA, conventions
 from facebias.saliency.explain import scores
-from facebias.saliency.naming import gather, spell
 from facebias.saliency.subjects import Normalised, Subject, fit_weights, read_weights
 from facebias.sources.pictures import read_bytes
 from facebias.storage import fingerprint, sha256, write_manifest

@@ -46,12 +46,12 @@ class TestCascade:
         from facebias.adapters import cascade
 
         images = rendered[1][lbp_cascade(rendered[1]) < 0][:5]
-        network, stages = cascade._cascade()
+        _, stages = cascade._cascade()
         for image, score in zip(images, lbp_cascade(images), strict=True):
             from skimage.color import rgb2gray
 
-            grey = np.pad(rgb2gray(image), cascade.MARGIN, mode="edge")
-            passes = [cascade._windows(grey, network, k, cascade._APART) > 0 for k in range(1, stages + 1)]
+            grey = np.pad(rgb2gray(image), cascade.SEARCH.margin, mode="edge")
+            passes = [cascade._windows(grey, cascade.SEARCH, k, cascade._APART) > 0 for k in range(1, stages + 1)]
             assert passes == [k <= score + stages for k in range(1, stages + 1)]
 
     def test_no_images_have_no_scores(self):

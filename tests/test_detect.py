@@ -14,8 +14,8 @@ from facebias.detect import COLUMNS, detect, detect_pictures, score_windows, sco
 from facebias.detect_commands import register
 from facebias.errors import FacebiasError
 from facebias.models import build_model, logits
+from facebias.naming import gather
 from facebias.runs import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA
-from facebias.saliency.naming import gather
 from facebias.sources.synthetic import blocks, render_negatives
 from facebias.windows import Scan
 from made import encoded, picture, pixels, untrained_run, write

@@ -14,13 +14,12 @@ from torch import nn
 from typer.testing import CliRunner
 
 from facebias.errors import FacebiasError
+from facebias.naming import gather
 from facebias.runs import Run
 from facebias.saliency import FullGrad, method
 from facebias.saliency.explain import explain_pictures, maps_of, overlay, scores
-from facebias.saliency.naming import gather, printable, safe_names
 from facebias.saliency.subjects import Normalised, Subject, find_subject, read_weights
 from facebias.saliency_commands import register
-from facebias.sources.pictures import Place
 from facebias.storage import sha256
 from made import encoded, picture, pixels, untrained_run, write
 
@@ -97,29 +96,6 @@ def test_no_readable_picture_is_an_error_with_the_list_written(tmp_path, subject
     with pytest.raises(FacebiasError, match="none of 1 pictures can be read"):
         explain_pictures(gather([tmp_path]), subject, "fullgrad", tmp_path / "out")
     assert "HTML" in (tmp_path / "out" / "rejects.csv").read_text()
-
-
-def test_hostile_names_stay_in_the_folder_and_apart():
-    names = ["a.jpg", "A.png", "a-2.jpg", "..", "con\n\x1b[2J.jpg", "-rf.jpg", "\udcff.jpg", "Zoë.jpg", "x" * 300]
-    safe = safe_names([Place("folder.zip", name) for name in names])
-    assert safe[:3] == ["a", "A-2", "a-2-2"] and safe[-2] == "Zoë" and len(safe[-1]) == 40
-    assert len({name.casefold() for name in safe}) == len(names)
-    for name in safe:
-        assert name.encode() and all(c.isalnum() or c in "-_." for c in name) and name[0] not in ".-"
-
-
-def test_a_name_that_is_no_text_can_still_be_written_down():
-    assert printable("a\n\udcffb") == "a\\n\\udcffb"
-
-
-def test_a_picture_named_twice_is_explained_once_and_a_missing_one_refused(tmp_path):
-    one = picture(tmp_path / "a.jpg", 1)
-    assert gather([one, tmp_path, str(one)]) == [Place(one)]
-    with pytest.raises(FacebiasError, match="no such picture"):
-        gather([one, tmp_path / "b.jpg"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FacebiasError, match="no picture is there"):
-        gather([tmp_path / "empty"])
 
 
 def test_an_old_manifest_does_not_outlive_a_run_that_fails(tmp_path, subject):

@@ -95,10 +95,12 @@ class AuditFigures:
     def group_recall(self, *arms: str) -> list[Shown]:
         """Recall of every group of each audit set, `shown` arms on one axis, or those named."""
         name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
+        # a table that somebody brings may know one column alone
+        sets = self._each_set(*_CELLS) or self._each_set("race", "skin tone", "gender")
         return [self._save(plots.group_recall(table, dataset, grouping, arms or self.shown),
                            table[table["model"].isin(arms or self.findings.arms)],
                            f"{name}-{dataset}-{_slug(grouping)}")
-                for dataset, grouping, table in self._each_set(*_CELLS)]
+                for dataset, grouping, table in sets]
 
     def heatmaps(self) -> list[Shown]:
         """The same as colour and number in every cell."""
@@ -115,9 +117,10 @@ class AuditFigures:
         return found
 
     def tones(self) -> list[Shown]:
-        """Recall against the measured skin tone, without classes."""
-        found = []
-        for name in self.findings.audit_sets:
+        """Recall against the measured skin tone, without classes, of audit sets where it was measured."""
+        found, predictions = [], self.findings.predictions
+        measured = set(predictions.loc[predictions["ita"].notna(), "dataset"])
+        for name in filter(measured.__contains__, self.findings.audit_sets):
             table = audit.recall_by_ita(self._of(self.curves), name, self.findings.rule)
             found.append(self._save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
         return found

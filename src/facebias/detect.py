@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image, ImageDraw
-from torch import nn
 from torchvision.ops import nms
 
 from facebias.audit.tables import write_csv
 from facebias.decode import Reject
 from facebias.errors import FacebiasError
-from facebias.models import logits
+from facebias.folding import Folded
+from facebias.models import DBVAE, StandardCNN
+from facebias.naming import readable, spell
 from facebias.packing import write_rejects
 from facebias.progress import bar
-from facebias.saliency.naming import readable, spell
 from facebias.sources.pictures import Place
 from facebias.storage import atomic_write, code_version, sweep_stale, write_json
 from facebias.windows import BATCH, Scan, batches, boxes_of
@@ -41,10 +41,17 @@ class Detections(NamedTuple):
     scores: np.ndarray
 
 
-def scorer(model: nn.Module) -> Scorer:
-    """A network as a detector of crops: uint8 (N, 64, 64, 3) RGB to face logits float32 (N,)."""
+def scorer(model: StandardCNN | DBVAE) -> Scorer:
+    """A network as a detector of crops: uint8 (N, 64, 64, 3) RGB to face logits float32 (N,).
+
+    Its weights are those of now, in evaluation mode, with batch normalisation folded in: the logits are those of the
+    network but for float32 rounding.
+    """
+    network = Folded(model)
+
     def score(crops: np.ndarray) -> np.ndarray:
-        return logits(model, torch.from_numpy(np.require(crops, requirements="CW")).permute(0, 3, 1, 2), BATCH).numpy()
+        images = torch.from_numpy(np.require(crops, requirements="CW")).permute(0, 3, 1, 2)
+        return torch.cat([network(part) for part in images.split(BATCH)]).numpy()
 
     return score
 
@@ -93,7 +100,7 @@ def detect_pictures(places: Sequence[Place], score: Scorer, scan: Scan, threshol
     Files are written atomically, the manifest last; an old one is removed first.
 
     Args:
-        places: which pictures, see `saliency.naming.gather`.
+        places: which pictures, see `naming.gather`.
         score: the detector of crops.
         scan: sizes and stride of the windows.
         threshold: on the scale of the scores, which are taken for logits where a probability is written.

@@ -9,7 +9,7 @@ import typer
 
 from facebias.config import Config
 from facebias.options import with_config
-from facebias.windows import PROTOCOLS, Scan
+from facebias.windows import PROTOCOLS, SIDE, Scan
 
 _SCAN = f"One of {', '.join(PROTOCOLS)}, or SMALLEST:LARGEST:RATIO@STRIDE, sizes as shares or in pixels."
 
@@ -32,17 +32,20 @@ def detect(
     """
     from facebias.audit.thresholds import threshold
     from facebias.detect import detect_pictures, scorer
-    from facebias.saliency.naming import gather
-    from facebias.saliency.subjects import find_subject
+    from facebias.naming import gather
+    from facebias.runs import WEIGHTS_SCHEMA, Run
+    from facebias.storage import verify
     from facebias.threads import threads
 
-    scan, places, subject = Scan.parse(windows), gather(images), find_subject(run, config)
-    rows = subject.run.predictions
+    scan, places, found = Scan.parse(windows), gather(images), Run.find(run, config)
+    model, rows = found.model(config.device), found.predictions
     held_out = rows.loc[(rows["dataset"] == "validation") & (rows["label"] == 0), "score"]
     fixed = threshold(held_out.to_numpy(), rule)
-    about = {"model": subject.record, "rule": rule, "held_out_negatives": fixed.negatives, "rate": fixed.rate}
+    weights = verify(found.path / "weights.pt", WEIGHTS_SCHEMA)["sha256"]
+    about = {"model": {"name": found.id, "weights_sha256": weights, "side": SIDE}, "rule": rule,
+             "held_out_negatives": fixed.negatives, "rate": fixed.rate}
     with threads(config.threads):
-        made = detect_pictures(places, scorer(subject.model), scan, fixed.value, out.resolve(), about, overlap)
+        made = detect_pictures(places, scorer(model), scan, fixed.value, out.resolve(), about, overlap)
     for reject in made["rejects"]:
         typer.echo(f"[{reject.code}] {reject.where}: {reject.reason}", err=True)
     faces = sum(line["faces"] for line in made["pictures"])
@@ -56,8 +59,8 @@ def protocols(
     grid: Annotated[str, typer.Option(help="Protocols to compare, by name or as NAME=SMALLEST:LARGEST:RATIO@STRIDE, "
                                            "separated by commas.")] = ",".join(PROTOCOLS),
     top: Annotated[int, typer.Option(help="A picture's score is the mean of so many best windows.", min=1)] = 1,
-    image_fpr: Annotated[float, typer.Option(help="Share of pictures with a false alarm in their background, equal "
-                                                  "for all in the second comparison.")] = 0.1,
+    image_fpr: Annotated[float, typer.Option(help="Share of pictures with a false alarm in their background, at "
+                                                  "whose thresholds the second comparison is made.")] = 0.1,
 ) -> None:
     """Audit a finished study in whole pictures by several window protocols: how far the protocol moves the answer.
 

@@ -32,8 +32,8 @@ def explain(
     \b
     Example: facebias explain photographs --model cnn-s0 --out explained
     """
+    from facebias.naming import gather
     from facebias.saliency.explain import explain_pictures
-    from facebias.saliency.naming import gather
     from facebias.saliency.subjects import find_subject
     from facebias.threads import threads
 

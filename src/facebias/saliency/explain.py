@@ -18,12 +18,12 @@ from facebias.decode import Reject
 from facebias.errors import FacebiasError
 from facebias.images import square
 from facebias.models import as_input, inference
+from facebias.naming import readable, spell
 from facebias.packing import write_rejects
 from facebias.progress import bar
 from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
 from facebias.saliency.heads import Target, select
 from facebias.saliency.methods import Logits, method
-from facebias.saliency.naming import readable, spell
 from facebias.saliency.smooth import SmoothFullGrad
 from facebias.saliency.subjects import Subject
 from facebias.sources.pictures import Place

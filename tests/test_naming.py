@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from facebias.errors import FacebiasError
+from facebias.naming import gather, printable, safe_names
+from facebias.sources.pictures import Place
+from made import picture
+
+
+def test_hostile_names_stay_in_the_folder_and_apart():
+    names = ["a.jpg", "A.png", "a-2.jpg", "..", "con\n\x1b[2J.jpg", "-rf.jpg", "\udcff.jpg", "Zoë.jpg", "x" * 300]
+    safe = safe_names([Place("folder.zip", name) for name in names])
+    assert safe[:3] == ["a", "A-2", "a-2-2"] and safe[-2] == "Zoë" and len(safe[-1]) == 40
+    assert len({name.casefold() for name in safe}) == len(names)
+    for name in safe:
+        assert name.encode() and all(c.isalnum() or c in "-_." for c in name) and name[0] not in ".-"
+
+
+def test_a_name_that_is_no_text_can_still_be_written_down():
+    assert printable("a\n\udcffb") == "a\\n\\udcffb"
+
+
+def test_a_picture_named_twice_is_there_once_and_a_missing_one_refused(tmp_path):
+    one = picture(tmp_path / "a.jpg", 1)
+    assert gather([one, tmp_path, str(one)]) == [Place(one)]
+    with pytest.raises(FacebiasError, match="no such picture"):
+        gather([one, tmp_path / "b.jpg"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FacebiasError, match="no picture is there"):
+        gather([tmp_path / "empty"])
