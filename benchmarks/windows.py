@@ -6,7 +6,7 @@
   every image of the project), `to_tensor`, and the network as it was trained on this one crop, in evaluation mode
   without gradients.
 - *In batches*, what `facebias detect` does: the picture is resized once for each window size (torch's Lanczos), windows
-  are views of it, and batches of 256 go through the network with its batch normalisation folded in.
+  are views of it, and batches of 128 go through the network with its batch normalisation folded in.
 
 Same picture, windows, weights and threads, in turns; medians over the rounds. Wall time is what a user waits; processor
 time tells how it would be on a quiet machine. The network has initial weights and made-up statistics of normalisation,

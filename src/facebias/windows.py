@@ -20,7 +20,7 @@ from PIL import Image
 from facebias.errors import FacebiasError
 
 SIDE = 64  # pixels of a window as a detector of crops takes it
-BATCH = 256  # windows at a time
+BATCH = 128  # windows at a time
 _SUPPORT = 3  # pixels of the smaller picture that the Lanczos filter looks at to each side
 _SPELLING = "Use SMALLEST:LARGEST:RATIO@STRIDE, such as 0.25:1:1.2@0.25 (shares) or 64:300:1.2@0.25 (pixels)"
 
