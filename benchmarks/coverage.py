@@ -27,9 +27,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from facebias.audit.extremes import extreme_interval, gap_draws, worst_draws
-from facebias.audit.intervals import corrected_interval, middle_interval, rate_interval
-from facebias.audit.measures import miss_ratio
+from facebias.audit.extremes import between_groups, miss_ratio
+from facebias.audit.intervals import corrected_interval, middle_interval
 from facebias.audit.noise import Noise
 from facebias.audit.paired import sign_flip
 from facebias.progress import bar
@@ -76,15 +75,12 @@ def held(setting: Setting, rates: np.ndarray, number: int) -> dict[str, float]:
     whole, drawn, found = Noise.of(hits[:1], np.zeros_like(codes), 1), observed + errors, {}
     true = rates[0]
     for name, part, wanted in (("rate of a cell", noise, true), ("all faces", whole, [true @ setting.n / len(codes)])):
-        low, high = rate_interval(part.rates[0], part.variance[0], part.freedom[0], part.n)
+        low, high = (ends[0] for ends in part.interval)
         found[name] = np.mean((low <= wanted) & (wanted <= high))
-    misses = (setting.n * (1 - observed[0]) + 0.5) / (setting.n + 1)
-    ratio = np.exp(np.minimum(gap_draws(np.log(misses), -errors[:, 0] / misses), 50))
-    for name, draws, seen, wanted in (
-            ("worst group", worst_draws(observed[0], errors[:, 0]), observed[0].min(), true.min()),
-            ("gap", gap_draws(observed[0], errors[:, 0]), np.ptp(observed[0]), np.ptp(true)),
-            ("ratio of miss rates", ratio, miss_ratio(observed[0]), (1 - true.min()) / (1 - true.max()))):
-        _, low, high = extreme_interval(draws, seen)
+    several = between_groups(observed[0], errors[:, 0], setting.n)
+    for name, metric, wanted in (("worst group", "worst", true.min()), ("gap", "gap", np.ptp(true)),
+                                 ("ratio of miss rates", "miss_ratio", miss_ratio(true))):
+        *_, low, high = several[metric]
         found[name] = float(low - 1e-12 <= wanted <= high + 1e-12)
     _, low, high = middle_interval(np.diff(drawn, axis=1)[:, 0])
     change = rates[1] - rates[0]

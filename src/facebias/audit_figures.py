@@ -120,7 +120,7 @@ class AuditFigures:
         """Recall against the measured skin tone, without classes, of audit sets where it was measured."""
         found, predictions = [], self.findings.predictions
         measured = set(predictions.loc[predictions["ita"].notna(), "dataset"])
-        for name in filter(measured.__contains__, self.findings.audit_sets):
+        for name in [name for name in self.findings.audit_sets if name in measured]:
             table = audit.recall_by_ita(self._of(self.curves), name, self.findings.rule)
             found.append(self._save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
         return found

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias import plots
-from facebias.arms import debiased
+from facebias.arms import counterpart
 from facebias.audit.names import arm_name, dataset_name
 from facebias.audit.protocols import CROPS, GIVEN, PICTURES, ProtocolTables
 from facebias.config import Config
@@ -58,7 +58,7 @@ class ProtocolAudit:
         """Recall and false alarms of every group: baseline, and the DB-VAE that resamples most."""
         groups, found = self.tables.groups, []
         arms = list(groups["model"].unique())
-        shown = (arms[0], *(debiased(arms[1:]) or arms[1:])[:1])
+        shown = tuple(filter(None, (arms[0], counterpart(arms[1:]))))
         for grouping in self._groupings():
             for metric in _METRICS:
                 figure = protocol_groups(groups, metric, grouping, shown)

@@ -38,6 +38,11 @@ class Cells:
         """Rows that may be called worst or enter a gap: known, and not small."""
         return (self.table["known"] & ~self.table["small"]).to_numpy()
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of `table` that name groups: GROUP_COLUMNS, and any others that are grouped by."""
+        return _columns(self.by)
+
     def rates(self, hits: np.ndarray) -> np.ndarray:
         """Mean of `hits` (..., faces) in each cell: (..., cells); NaN for an empty cell."""
         n = self.table["n"].to_numpy()
@@ -82,7 +87,7 @@ def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
         values = _text(faces[column]).replace("", UNKNOWN)
         codes = codes * len(level) + pd.Categorical(values, categories=level).codes
     index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
-    table = index.reindex(columns=list(dict.fromkeys((*GROUP_COLUMNS, *by))), fill_value=ALL)
+    table = index.reindex(columns=_columns(by), fill_value=ALL)
     label = index.agg(" · ".join, axis=1) if len(by) > 1 else index[by[0]] if by else "all faces"
     n = np.bincount(codes, minlength=len(table))
     known = (index != UNKNOWN).all(axis=1) if by else True
@@ -90,11 +95,14 @@ def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
     return Cells(by, table.assign(n=n, label=label, small=n < SMALL, known=known), codes)
 
 
-def group_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-    """GROUP_COLUMNS and any others that are grouped by; a table of several groupings gets "all" where one is not."""
-    columns = tuple(dict.fromkeys((*GROUP_COLUMNS, *(name for by in groupings for name in by if name in table))))
-    table[list(columns)] = table[list(columns)].fillna(ALL)
-    return columns
+def further_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> list[str]:
+    """Columns beyond GROUP_COLUMNS that the rows of several groupings, one below the other, are grouped by."""
+    named = dict.fromkeys(name for by in groupings for name in by)
+    return [name for name in named if name in table and name not in GROUP_COLUMNS]
+
+
+def _columns(by: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys((*GROUP_COLUMNS, *by)))
 
 
 def _text(values: pd.Series) -> pd.Series:

@@ -58,11 +58,8 @@ def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLI
 
 
 def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:
-    observed, drawn = statistics(hits.rates, hits), statistics(hits.rates + hits.errors, hits)
     seeds, rows = _by_seed(hits), []
-    for metric in metrics:
-        before, after = observed[metric]
-        _, low, high = corrected_interval(drawn[metric][:, 1] - drawn[metric][:, 0], after - before)
+    for metric, (before, after, low, high) in paired_changes(hits.rates, hits.errors, hits, metrics).items():
         clear = bool((low > 0 or high < 0) and len(hits.seeds) > 1)
         rows.append((metric, before, after, after - before, low, high, clear, sign_flip(*seeds[metric])))
     table = pd.DataFrame(rows, columns=["metric", "before", "after", "change", "low", "high", "distinguishable", "p"])
@@ -71,6 +68,25 @@ def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:
         baseline=hits.models[0], model=hits.models[1], grouping=name_of(hits.cells.by), seeds=len(hits.seeds),
         groups=int(hits.cells.comparable.sum()), n=len(hits.cells.codes),
         group=np.where(table["metric"] == "worst", worst, ""))
+
+
+def paired_changes(rates: np.ndarray, errors: np.ndarray, hits: Hits, metrics: tuple[str, ...],
+                   ) -> dict[str, tuple[float, float, float, float]]:
+    """Before, after, and the 95 % interval of the change in each metric, corrected for the bias of extremes.
+
+    Args:
+        rates: (2, groups) of the baseline and the other arm.
+        errors: (B, 2, groups) draws of their noise.
+        hits: whose cells the groups are.
+        metrics: names of `facebias.audit.measures.METRICS`.
+    """
+    observed, drawn = statistics(rates, hits), statistics(rates + errors, hits)
+    found = {}
+    for metric in metrics:
+        before, after = observed[metric]
+        _, low, high = corrected_interval(drawn[metric][:, 1] - drawn[metric][:, 0], after - before)
+        found[metric] = (float(before), float(after), float(low), float(high))
+    return found
 
 
 def _by_seed(hits: Hits) -> dict[str, np.ndarray]:

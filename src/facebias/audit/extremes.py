@@ -13,6 +13,38 @@ import numpy as np
 
 from facebias.audit.intervals import middle_interval
 
+_LARGEST = 50.0  # logarithm of a ratio of miss rates: where the best group misses next to nothing, draws have no bound
+
+
+def between_groups(rates: np.ndarray, errors: np.ndarray, n: np.ndarray,
+                   ) -> dict[str, tuple[float, float, float, float]]:
+    """Value, corrected, low and high of what is said of several groups; NaN with fewer than two.
+
+    Args:
+        rates: (groups,) comparable ones.
+        errors: (B, groups) draws of their noise.
+        n: (groups,) images.
+
+    Returns:
+        "mean" over groups, "worst", "gap" (shares) and "miss_ratio" (worst over best), by name.
+    """
+    names = ("mean", "worst", "gap", "miss_ratio")
+    if len(rates) < 2:
+        return dict.fromkeys(names, (np.nan,) * 4)
+    misses = (n * (1 - rates) + 0.5) / (n + 1)  # half a miss more: a group without one has a logarithm too
+    values = rates.mean(), rates.min(), np.ptp(rates), miss_ratio(rates)
+    draws = (rates.mean() - errors.mean(axis=1), worst_draws(rates, errors), gap_draws(rates, errors),
+             np.exp(np.minimum(gap_draws(np.log(misses), -errors / misses), _LARGEST)))
+    limits = (1, 1, 1, np.inf)
+    return {name: (float(value), *np.clip(extreme_interval(drawn, float(value)), 0, limit))
+            for name, value, drawn, limit in zip(names, values, draws, limits, strict=True)}
+
+
+def miss_ratio(rates: np.ndarray) -> float:
+    """Miss rate of the worst group over that of the best; infinite where the best misses none, 1 where none does."""
+    worst, best = 1 - np.min(rates), 1 - np.max(rates)
+    return float(worst / best) if best > 0 else np.inf if worst > 0 else 1.0
+
 
 def extreme_interval(draws: np.ndarray, observed: float) -> tuple[float, float, float]:
     """Median of a confidence distribution, and its 95 % interval, widened to hold what was observed.

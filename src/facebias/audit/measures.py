@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.cells import GROUPINGS, group_columns, name_of
-from facebias.audit.extremes import extreme_interval, gap_draws, worst_draws
+from facebias.audit.cells import ALL, GROUPINGS, further_columns, name_of
+from facebias.audit.extremes import between_groups
 from facebias.audit.hits import Decisions, Hits
-from facebias.audit.intervals import null_gap, rate_interval
+from facebias.audit.intervals import null_gap
 from facebias.audit.noise import Noise
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.thresholds import HEADLINE
 from facebias.audit.variance import corrected_variance, group_variance
 
 METRICS = ("overall", "mean", "worst", "gap")
-_LARGEST = 50.0  # logarithm of a ratio of miss rates: where the best group misses next to nothing, draws have no bound
 
 
 def statistics(rates: np.ndarray, hits: Hits) -> dict[str, np.ndarray]:
@@ -62,14 +61,16 @@ def summarise(predictions: pd.DataFrame, rule: str = HEADLINE,
                 parts.append(_group_rows(hits).assign(metric=metric, dataset=dataset))
     table = pd.concat(parts, ignore_index=True).assign(rule=rule)
     table.loc[table["metric"] == "FPR", "group"] = "non-faces"
-    return table[["model", "dataset", "rule", "grouping", *group_columns(table, groupings), "group", "metric", "n",
-                  "seeds", "value", "low", "high", "small"]]
+    further = further_columns(table, groupings)
+    columns = ["model", "dataset", "rule", "grouping", *GROUP_COLUMNS, *further, "group", "metric", "n", "seeds",
+               "value", "low", "high", "small"]
+    return table.fillna(dict.fromkeys(further, ALL))[columns]
 
 
 def _group_rows(hits: Hits) -> pd.DataFrame:
     cells, value = hits.cells.table, hits.rates[0]
-    low, high = rate_interval(value, hits.noise.variance[0], hits.noise.freedom[0], hits.noise.n)
-    return cells[[*dict.fromkeys((*GROUP_COLUMNS, *hits.cells.by)), "n", "small"]].assign(
+    low, high = (ends[0] for ends in hits.noise.interval)
+    return cells[[*hits.cells.columns, "n", "small"]].assign(
         model=hits.models[0], grouping=name_of(hits.cells.by), group=cells["label"], seeds=len(hits.seeds),
         value=value, low=low, high=high)
 
@@ -105,7 +106,8 @@ def _measure_rows(hits: Hits) -> pd.DataFrame:
     kept = use[hits.cells.codes]
     plain = {"null_gap": null_gap(hits.array[0][:, kept], hits.cells.codes[kept], len(cells)),
              "variance": group_variance(rates[use]), "variance_corrected": corrected_variance(rates[use], n[use])}
-    rows = [("overall", *_overall(hits)), *_between(rates[use], hits.errors[:, 0, use], n[use]),
+    several = between_groups(rates[use], hits.errors[:, 0, use], n[use])
+    rows = [("overall", *_overall(hits)), *((metric, *found) for metric, found in several.items()),
             *((metric, value, np.nan, np.nan, np.nan) for metric, value in plain.items())]
     table = pd.DataFrame(rows, columns=["metric", "value", "corrected", "low", "high"])
     worst = worst_group(rates, hits)
@@ -116,34 +118,5 @@ def _measure_rows(hits: Hits) -> pd.DataFrame:
 def _overall(hits: Hits) -> tuple[float, float, float, float]:
     """Value, corrected (the same: a mean has no bias), low and high of all faces together."""
     noise = Noise.of(hits.array, np.zeros(hits.array.shape[-1], dtype=int), 1)
-    rate = noise.rates[0]
-    low, high = rate_interval(rate, noise.variance[0], noise.freedom[0], noise.n)
-    return float(rate[0]), float(rate[0]), float(low[0]), float(high[0])
-
-
-def _between(rates: np.ndarray, errors: np.ndarray, n: np.ndarray) -> list[tuple[str, float, float, float, float]]:
-    """Metric, value, corrected, low and high of what is said of several groups; NaN with fewer than two.
-
-    Args:
-        rates: (groups,) comparable ones.
-        errors: (B, groups) draws of their noise.
-        n: (groups,) images.
-    """
-    names = ("mean", "worst", "gap", "miss_ratio")
-    if len(rates) < 2:
-        return [(name, np.nan, np.nan, np.nan, np.nan) for name in names]
-    misses = (n * (1 - rates) + 0.5) / (n + 1)  # half a miss more: a group without one has a logarithm too
-    values = rates.mean(), rates.min(), np.ptp(rates), miss_ratio(rates)
-    draws = (rates.mean() - errors.mean(axis=1), worst_draws(rates, errors), gap_draws(rates, errors),
-             np.exp(np.minimum(gap_draws(np.log(misses), -errors / misses), _LARGEST)))
-    rows = []
-    for name, value, drawn in zip(names, values, draws, strict=True):
-        found = extreme_interval(drawn, float(value))
-        rows.append((name, float(value), *np.clip(found, 0, np.inf if name == "miss_ratio" else 1)))
-    return rows
-
-
-def miss_ratio(rates: np.ndarray) -> float:
-    """Miss rate of the worst group over that of the best; infinite where the best misses none, 1 where none does."""
-    worst, best = 1 - np.min(rates), 1 - np.max(rates)
-    return float(worst / best) if best > 0 else np.inf if worst > 0 else 1.0
+    (low,), (high,) = (ends[0] for ends in noise.interval)
+    return float(noise.rates[0, 0]), float(noise.rates[0, 0]), float(low), float(high)

@@ -15,6 +15,8 @@ from typing import Self
 
 import numpy as np
 
+from facebias.audit.intervals import rate_interval
+
 REPLICATES = 2000
 SHARED, APART, ALONE = "shared seeds and images", "seeds of each model and shared images", "images alone"
 
@@ -82,6 +84,11 @@ class Noise:
         many = np.broadcast_to(np.maximum(self.n - 1, 1), total.shape).astype(float)
         parts = seeds**2 / few + (total - seeds) ** 2 / many
         return np.divide(total**2, parts, out=many.copy(), where=parts > 0)
+
+    @property
+    def interval(self) -> tuple[np.ndarray, np.ndarray]:
+        """95 % interval of `rates`, low and high (arms, groups); see `facebias.audit.intervals.rate_interval`."""
+        return rate_interval(self.rates, self.variance, self.freedom, self.n)
 
     @property
     def _seeds(self) -> np.ndarray:

@@ -22,7 +22,6 @@ import pandas as pd
 
 from facebias.audit.cells import GROUPINGS, cells_of, matching, name_of
 from facebias.audit.compare import compare
-from facebias.audit.intervals import rate_interval
 from facebias.audit.measures import measures, summarise
 from facebias.audit.noise import Noise
 from facebias.audit.predictions import COLUMNS, GROUP_COLUMNS
@@ -168,6 +167,6 @@ def _window_fpr(scores: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) ->
 def _rows(values: np.ndarray, table: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
     """Mean and interval of each cell; `values` (seeds, pictures)."""
     noise = Noise.of([values], codes, len(table))
-    low, high = rate_interval(noise.rates[0], noise.variance[0], noise.freedom[0], noise.n)
+    low, high = (ends[0] for ends in noise.interval)
     rows = table[[*GROUP_COLUMNS, "n", "small"]].assign(group=table["label"])
     return rows.assign(value=noise.rates[0], low=low, high=high)

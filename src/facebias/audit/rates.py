@@ -69,7 +69,7 @@ def false_positive_rows(negatives: pd.DataFrame, thresholds: pd.DataFrame) -> pd
 
 
 def _rows(runs: pd.Index, cells: Cells, n: np.ndarray) -> pd.DataFrame:
-    groups = cells.table[list(dict.fromkeys((*GROUP_COLUMNS, *cells.by)))]
+    groups = cells.table[cells.columns]
     table = pd.concat([groups] * len(runs), ignore_index=True)
     return table.assign(run_id=np.repeat(runs, len(groups)), n=n, small=n < SMALL)
 

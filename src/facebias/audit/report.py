@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.audit.cells import ALL, GROUPINGS, cells_of, group_columns, matching
+from facebias.audit.cells import ALL, GROUPINGS, cells_of, further_columns, matching
 from facebias.audit.detection import detection_rows
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.rates import auc_rows, false_positive_rows, recall_rows
@@ -115,7 +115,8 @@ def group_report(predictions: pd.DataFrame, rules: tuple[str, ...] = RULES,
     table = pd.concat(parts, ignore_index=True)
     runs = predictions.drop_duplicates("run_id").set_index("run_id")[["model", "seed"]]
     table = table.join(runs, on="run_id").assign(note=_notes(table, thresholds))
-    at, further = REPORT_COLUMNS.index("n"), group_columns(table, groupings)[len(GROUP_COLUMNS):]
+    at, further = REPORT_COLUMNS.index("n"), further_columns(table, groupings)
+    table = table.fillna(dict.fromkeys(further, ALL))
     return GroupReport(table[[*REPORT_COLUMNS[:at], *further, *REPORT_COLUMNS[at:]]], predictions)
 
 

@@ -11,6 +11,7 @@ from facebias.arms import counterpart
 from facebias.audit.cells import GROUPINGS, SMALL, cells_of, matching, name_of
 from facebias.audit.compare import compare
 from facebias.audit.hits import Decisions
+from facebias.audit.maps import ALPHA
 from facebias.audit.measures import measures, summarise
 from facebias.audit.names import arm_name, dataset_name
 from facebias.audit.permutation import holm
@@ -20,7 +21,6 @@ from facebias.errors import FacebiasError
 
 _WANTED_SEEDS = 6
 _JUDGED_BY = ("worst", "gap")
-LEVEL = 0.05  # of p-values after Holm
 
 
 @dataclass(frozen=True)
@@ -200,15 +200,15 @@ def _shift(table: pd.DataFrame, baseline: str, rule: str, source: str) -> str:
 
 
 def too_coarse(tests: int, seeds: int) -> bool:
-    """Whether no sign flip over so few seeds, whose smallest p is 2 / 2^seeds, can stay under LEVEL after Holm."""
-    return tests * 2 / 2**seeds >= LEVEL
+    """Whether no sign flip over so few seeds, whose smallest p is 2 / 2^seeds, can stay under ALPHA after Holm."""
+    return tests * 2 / 2**seeds >= ALPHA
 
 
 def _multiplicity(findings: list[Finding], change: pd.DataFrame) -> tuple[str, ...]:
     judged = [finding for finding in findings if finding.judged]
     if len(judged) < 2:
         return ()
-    clear, held = sum(f.claim != "none" for f in judged), sum(f.p_holm < LEVEL for f in judged)
+    clear, held = sum(f.claim != "none" for f in judged), sum(f.p_holm < ALPHA for f in judged)
     tests, seeds = int(change["p_all"].notna().sum()), int(change["seeds"].max())
     coarse = (f" None can: over {seeds} seeds no p is under {2 / 2**seeds:.2g}, too coarse for {tests} tests."
               if too_coarse(tests, seeds) else "")

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.cells import GROUPINGS, name_of
+from facebias.audit.compare import paired_changes
 from facebias.audit.hits import Decisions, Hits
-from facebias.audit.intervals import corrected_interval, middle_interval
-from facebias.audit.measures import statistics, worst_group
+from facebias.audit.intervals import middle_interval
+from facebias.audit.measures import worst_group
 from facebias.audit.noise import ALONE, APART, SHARED, Noise
 
 CHANGE_COLUMNS = ("model", "baseline", "dataset", "rule", "grouping", "metric", "group", "n", "small", "seeds", "drawn",
@@ -76,22 +77,6 @@ def group_intervals(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(low, -1, 1), np.clip(high, -1, 1)
 
 
-def extreme_intervals(pair: Pair) -> dict[str, tuple[float, float, float, float]]:
-    """Before, after, and the 95 % interval of the change, of the worst group ("worst") and of the gap ("gap").
-
-    The interval is that of `facebias.audit.compare`, corrected for the bias of extremes.
-    """
-    cells = pair.hits.cells
-    noise = Noise.of((pair.before, pair.after), cells.codes, len(cells.table), pair.drawn)
-    observed, drawn = (statistics(rates, pair.hits) for rates in (noise.rates, noise.rates + noise.draws()))
-    found = {}
-    for metric in ("worst", "gap"):
-        before, after = observed[metric]
-        _, low, high = corrected_interval(drawn[metric][:, 1] - drawn[metric][:, 0], after - before)
-        found[metric] = (before, after, float(low), float(high))
-    return found
-
-
 def changes_table(decisions: Decisions, baseline: str, *, same_negatives: bool, may_flag: bool,
                   groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
     """Every group's change in recall, and that of the worst group and of the gap, from `baseline` to each model.
@@ -118,6 +103,12 @@ def changes_table(decisions: Decisions, baseline: str, *, same_negatives: bool, 
     return table[list(CHANGE_COLUMNS)]
 
 
+def _extremes(pair: Pair) -> dict[str, tuple[float, float, float, float]]:
+    cells = pair.hits.cells
+    noise = Noise.of((pair.before, pair.after), cells.codes, len(cells.table), pair.drawn)
+    return paired_changes(noise.rates, noise.draws(), pair.hits, ("worst", "gap"))
+
+
 def _rows(pair: Pair, label: int) -> pd.DataFrame:
     cells, rates = pair.hits.cells, pair.rates()
     low, high = group_intervals(pair)
@@ -129,5 +120,5 @@ def _rows(pair: Pair, label: int) -> pd.DataFrame:
     worst = " \N{RIGHTWARDS ARROW} ".join(dict.fromkeys(worst_group(side, pair.hits) for side in rates))
     extremes = [{"n": len(cells.codes), "small": False, "group": worst if metric == "worst" else "", "metric": metric,
                  "before": before, "after": after, "low": low, "high": high, "may": True}
-                for metric, (before, after, low, high) in extreme_intervals(pair).items()]
+                for metric, (before, after, low, high) in _extremes(pair).items()]
     return pd.concat([groups, pd.DataFrame(extremes)], ignore_index=True)

@@ -10,8 +10,9 @@ import pandas as pd
 from facebias.arms import counterpart
 from facebias.audit import arm_name, dataset_name, rule_text
 from facebias.audit.cells import matching
+from facebias.audit.maps import ALPHA
 from facebias.audit.predictions import GROUP_COLUMNS, UNKNOWN
-from facebias.audit.verdict import LEVEL, too_coarse
+from facebias.audit.verdict import too_coarse
 from facebias.plots.style import COLOURS, MARKERS
 from facebias.report.folder import AuditFolder
 from facebias.report.words import interval, percent, points, side
@@ -198,7 +199,7 @@ def tally(audited: AuditFolder) -> str:
         return f"Of all {len(compared)} comparisons none is judged; why is told with the verdict."
     ours = judged[judged["arm"].str.startswith("dbvae-")]
     more = f"; of the {len(ours)} with DB-VAE, {_claims(ours)}" if 0 < len(ours) < len(judged) else ""
-    seeds, held = int(audited.tables["changes"]["seeds"].max()), int((judged["p_holm"] < LEVEL).sum())
+    seeds, held = int(audited.tables["changes"]["seeds"].max()), int((judged["p_holm"] < ALPHA).sum())
     forbidden = f" (over {seeds} seeds none can)" if too_coarse(2 * len(judged), seeds) else ""
     return (f"Of all {len(judged)} comparisons (every detector with {arm_name(audited.arms[0])}, every audit set and "
             f"grouping), {_claims(judged)}{more}. By chance alone about one interval in twenty would; after Holm over "
