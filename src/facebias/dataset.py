@@ -120,6 +120,7 @@ def warn_on_framing(a: FaceDataset, b: FaceDataset) -> bool:
 def shared_images(a: FaceDataset, b: FaceDataset) -> int:
     """How many images of `b` are, pixel for pixel, in `a` too."""
     def hashes(dataset: FaceDataset) -> list[bytes]:
+        """A digest of the pixels of each image."""
         return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in dataset.images]
 
     known = set(hashes(a))

@@ -50,6 +50,7 @@ def scorer(model: StandardCNN | DBVAE) -> Scorer:
     network = Folded(model)
 
     def score(crops: np.ndarray) -> np.ndarray:
+        """Crops in batches through the folded network."""
         images = torch.from_numpy(np.require(crops, requirements="CW")).permute(0, 3, 1, 2)
         return torch.cat([network(part) for part in images.split(BATCH)]).numpy()
 

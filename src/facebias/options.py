@@ -25,8 +25,10 @@ def with_config(*stages: str, arm: bool = False) -> Callable[[Callable[..., Any]
              if spec.metadata["stage"] in stages and (arm or spec.name not in ARM_FIELDS)}
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the command its options."""
         @functools.wraps(command)
         def called(**given: Any) -> Any:
+            """Gather what was given into `config=`."""
             values = {name: given.pop(name) for name in names}
             chosen = {name: value for name, value in values.items() if value is not None}
             return command(config=profile(given.pop("profile"), **chosen), **given)

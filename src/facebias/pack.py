@@ -49,6 +49,7 @@ def pack_training(config: Config, reject_share: float = REJECT_SHARE) -> dict[st
     outputs = {split: folder / f"{key}-{split}.h5" for split in SPLITS}
 
     def route(identity: str) -> str:
+        """The split of a person, or of a negative picture."""
         return split_of(identity, config.data_seed, config.validation_share, config.test_share)
 
     sources = [(training_faces(config), config.train_size), (training_negatives(config), config.negative_size)]

@@ -88,6 +88,7 @@ def _densities(mu: np.ndarray, bins: int) -> Iterator[np.ndarray]:
 
 def _temperature(log_weight: np.ndarray, target_ess: float) -> float:
     def excess(tau: float) -> float:
+        """Effective sample size at this exponent, as a share, less the one that is asked for."""
         return float(np.exp(2 * logsumexp(tau * log_weight) - logsumexp(2 * tau * log_weight))
                      / len(log_weight) - target_ess)
 

@@ -84,6 +84,7 @@ def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
     line = 0
 
     def texts() -> Iterator[str]:
+        """The lines, whose number is kept for messages."""
         nonlocal line
         for number, text in lines(path):
             line = number

@@ -286,11 +286,11 @@ def _progress(config: Config, done: int, on_epoch: Callable[[dict[str, Any]], No
         with bar(total=config.epochs, desc=f"{config.arm} seed {config.seed}", unit="epoch") as progress:
             progress.update(done)
 
-            def show(row: dict[str, Any]) -> None:
+            def _show(row: dict[str, Any]) -> None:
                 progress.set_postfix_str(f"loss {row['loss']:.3f}")
                 progress.update(1)
 
-            yield show
+            yield _show
 
 
 def describe(row: dict[str, Any], config: Config) -> str:

@@ -71,7 +71,10 @@ def _log_odds() -> Any:
     from torch import nn
 
     class LogOdds(nn.Module):
+        """Stands where the softmax does."""
+
         def forward(self, logits: torch.Tensor) -> torch.Tensor:
+            """(N, 2) logits of non-face and face to (N, 2) log odds, negated and as they are."""
             odds = logits[:, 1] - logits[:, 0]
             return torch.stack([-odds, odds], dim=1)
 

@@ -66,6 +66,7 @@ class _Move:
 
     @classmethod
     def of(cls, own: str, other: str, held_out: dict[str, np.ndarray]) -> Self:
+        """Rates of two runs at p 0.5, and the own run's threshold moved to the other's rate."""
         before, after = (float(np.mean(held_out[run] >= 0)) for run in (own, other))
         limit = threshold(held_out[own], f"fpr={after}", warn=False).value if 0 < after < 1 else 0.0
         return cls(own, other, before, after, limit)

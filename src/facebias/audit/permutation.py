@@ -60,11 +60,13 @@ def group_tests(values: np.ndarray, codes: np.ndarray, tested: Sequence[int], *,
     weight = (1 / size + 1 / (len(codes) - size)).astype(np.float32)[:, None]
 
     def differences(labels: np.ndarray) -> np.ndarray:
+        """Mean of each tested group less the mean of the others, for each row of labels."""
         # the others' centred sum is the group's with the sign turned
         mine = (labels[:, None] == tested[:, None]).astype(np.float32)
         return (mine.reshape(-1, len(codes)) @ (values - mean)).reshape(len(labels), len(tested), -1) * weight
 
     def moved(difference: np.ndarray) -> np.ndarray:
+        """Share of saliency that lies elsewhere in the group than in the others."""
         inside = mean + difference * (1 - size / len(codes)).astype(np.float32)[:, None]
         outside = inside - difference
         shares = [part / np.maximum(part.sum(axis=-1, keepdims=True), 1e-12) for part in (inside, outside)]

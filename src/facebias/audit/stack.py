@@ -67,6 +67,7 @@ class MapStack:
                                 "seeds", "Give every arm with the same seeds: they are paired")
 
         def stacked(parts: dict) -> np.ndarray:
+            """(A, S, ...) of parts by arm and seed."""
             return np.stack([np.stack([parts[arm, seed] for seed in seeds]) for arm in models])
 
         return cls(dataset, kind, faces.reset_index(drop=True), models, seeds,

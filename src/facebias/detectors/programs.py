@@ -38,6 +38,7 @@ def load_program(path: Path, device: str = "auto") -> Score:
         raise FacebiasError(CODE, path, f"cannot be loaded: {first_line(error)}", _WRITE) from error
 
     def score(images: np.ndarray) -> np.ndarray:
+        """Crops through the program, and its answer checked."""
         with torch.inference_mode():
             found = program(as_input(torch.from_numpy(images).permute(0, 3, 1, 2), where))
         if not isinstance(found, torch.Tensor):

@@ -124,6 +124,7 @@ class _Grid:
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> _Grid:
+        """The grid that a table of maps fills."""
         names = [name for name in ("race", "skin_tone", "gender") if (table[name] != ALL).any()]
         first, second = (*names, "gender")[:2]
         arms = list(table["model"].unique())
@@ -134,10 +135,12 @@ class _Grid:
         return cls(first, second, across, [(arm, level) for arm in arms for level in rows])
 
     def place(self, row: pd.Series) -> tuple[int, int]:
+        """Row and column of a map's panel."""
         level = row[self.second] if self.second != self.first else ALL
         return self.down.index((row["model"], level)), self.across.index(row[self.first])
 
     def figure(self) -> tuple[Figure, np.ndarray]:
+        """An empty figure with a panel for each place."""
         width, height = _MARGIN + _PANEL * len(self.across) + 0.75, 1.05 + (_PANEL + 0.3) * len(self.down)
         figure = new_figure(max(width, 6.5), height)
         figure.get_layout_engine().set(w_pad=0.04, h_pad=0.02, wspace=0, hspace=0)

@@ -140,6 +140,7 @@ def dots(audited: AuditFolder, about: Subject) -> Dots:
     floor = max(0.0, 10 * ((100 * low - 2) // 10))
 
     def x(share: float) -> float:
+        """Where a share lies across, in pixels of the drawing."""
         return round(_LEFT + (100 * share - floor) / (100 - floor) * (_RIGHT - _LEFT), 1)
 
     worst = one(audited.tables["measures"], model=about.baseline, dataset=about.dataset, grouping=about.grouping,

@@ -56,6 +56,7 @@ def explain_faces(run: Run, data: FaceDataset, name: str, *, scope: str = "layer
 
 def _key(run: Run, data: FaceDataset, scope: str) -> str:
     def sha(path: Path) -> str:
+        """A packed file's SHA-256, from its manifest."""
         return read_json(manifest_path(path))["sha256"]
 
     return fingerprint({"weights": sha(run.path / "weights.pt"), "data": sha(data.path), "scope": scope})

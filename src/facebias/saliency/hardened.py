@@ -61,9 +61,11 @@ def harden(model: nn.Module, seed: int = 0) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
 
     def normal(tensor: Tensor, deviation: float) -> None:
+        """Fill with seeded normal numbers."""
         tensor.normal_(0, deviation, generator=generator)
 
     def uniform(tensor: Tensor, low: float, high: float) -> None:
+        """Fill with seeded uniform numbers."""
         tensor.uniform_(low, high, generator=generator)
 
     for name, parameter in model.named_parameters():

@@ -147,6 +147,7 @@ def _last_feature_map(model: nn.Module, images: Tensor) -> nn.Module:
     found: list[nn.Module] = []
 
     def remember(module: nn.Module, inputs: object, output: object) -> None:
+        """Keep the module if its output is a map that Grad-CAM can use."""
         pooling = "Pool" in type(module).__name__
         if isinstance(output, Tensor) and output.dim() == 4 and output.shape[2:].numel() > 1 and not pooling:
             found.append(module)

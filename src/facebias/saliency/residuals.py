@@ -109,6 +109,7 @@ def by_forward_mode(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list
         One tensor or None for each output leaf, in the order of `pytree.tree_leaves`.
     """
     def dual(value: object) -> object:
+        """A live value with itself as its tangent."""
         if not live(value):
             return value
         return forward_ad.make_dual(value.detach().clone(), value.detach().clone())
@@ -139,6 +140,7 @@ def _primal_less_tangent(leaf: object) -> Tensor | None:
 def at_zero(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Tensor | None]:
     """Residual of an operation that is affine in all live arguments together: its value where they are zero."""
     def blank(value: object) -> object:
+        """Zeros in place of a live value."""
         return torch.zeros_like(value) if live(value) else value.clone() if isinstance(value, Tensor) else value
 
     with torch.no_grad():
@@ -171,6 +173,7 @@ def normalised(eps: float) -> Callable[..., Tensor]:
     Along its own input the operation only feels eps: J u = xhat * w * eps / sigma^2.
     """
     def form(x: Tensor, mean: Tensor, rstd: Tensor, *affine: Tensor) -> Tensor:
+        """v - J u of the normalised input."""
         value = (x - mean) * (rstd * (1 - eps * rstd.square()))
         return torch.addcmul(affine[1], value, affine[0]) if affine else value
     return form
@@ -231,6 +234,7 @@ def softmax(x: Tensor, dim: int) -> Tensor:
 def clipped(low: float, high: float) -> Callable[[Tensor], Tensor]:
     """ReLU6, hardtanh: the bound where the input, or the output, is at the bound or beyond."""
     def form(x: Tensor) -> Tensor:
+        """The bound where the input is at it or beyond."""
         value = (x >= high).to(x.dtype).mul_(high)
         return value.add_(x <= low, alpha=low) if low else value
     return form

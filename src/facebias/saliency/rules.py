@@ -141,6 +141,7 @@ def _later(form: Callable[..., Tensor], args: tuple, *names: str) -> list[Residu
         return [fixed(form(*(value.detach() for value in inputs)))]
 
     def find(out: Tensor) -> Residual:
+        """The residual, from what the node has saved."""
         node = out.grad_fn
         if form is forms.gate and not all(hasattr(node, name) for name in names):
             return fixed(-out)
@@ -156,9 +157,11 @@ def _norm(args: tuple, kwargs: dict[str, Any], eps: float) -> Later:
     form = forms.normalised(eps)
 
     def find(out: Tensor) -> Residual:
+        """The residual, from what the node has saved."""
         node = out.grad_fn
 
         def operands() -> tuple[Tensor, ...]:
+            """Input, mean and deviation, as shapes that multiply, and the affine part."""
             x, mean, rstd = (saved.detach() for saved in
                              (node._saved_input, node._saved_result1, node._saved_result2))
             affine = () if weight is None and bias is None else (

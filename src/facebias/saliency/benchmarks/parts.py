@@ -158,6 +158,7 @@ def _comparison(images: Tensor, names: tuple[str, ...], model: torch.nn.Module, 
     signs = {name: sanity.signed_maps(name, model, images) for name in names if name in sanity.SIGNED}
 
     def compare(changed: torch.nn.Module) -> dict[str, np.ndarray]:
+        """Likeness of each method's maps to those of the trained network."""
         out = {}
         for name in names:
             after = perturbation.method_maps(name, changed, images)[:, 0].numpy()

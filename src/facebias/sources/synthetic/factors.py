@@ -75,6 +75,7 @@ def _shape(rng: np.random.Generator, woman: np.ndarray) -> dict[str, np.ndarray]
     n, man = len(woman), (~woman).astype(float)
 
     def about(mean: float, more_in_men: float, spread: float) -> np.ndarray:
+        """Normal numbers, cut at 2.2 deviations, whose mean is another for men."""
         return mean + more_in_men * man + np.clip(rng.standard_normal(n), -2.2, 2.2) * spread
 
     # Lengths in distances between the eyes; the last number of `about` is the spread within a gender
@@ -116,6 +117,7 @@ def _worn(rng: np.random.Generator, woman: np.ndarray, hard: Difficulty) -> dict
     n = len(woman)
 
     def some(share: float, kinds: np.ndarray) -> np.ndarray:
+        """The kinds for a share of people, "none" for the others."""
         return np.where(rng.random(n) < share, kinds, "none")
 
     covering = _by_gender(woman, _pick(rng, COVERINGS, _COVERINGS_WOMEN, n), _pick(rng, COVERINGS, _COVERINGS_MEN, n))
