@@ -61,19 +61,19 @@ class Decomposition:
 
     def allowed_error(self, tolerance: float | None = None) -> Tensor:
         """(N,) the largest error that the check accepts; `tolerance` relative to |f|, None by the precision."""
-        return self._allowed(tolerance, self.output.double(), self._terms())
+        return self._allowed(tolerance, self._terms())
 
-    def _allowed(self, tolerance: float | None, output: Tensor, terms: Tensor) -> Tensor:
+    def _allowed(self, tolerance: float | None, terms: Tensor) -> Tensor:
         precision = self.output.dtype
         tolerance = TOLERANCE[precision] if tolerance is None else tolerance
         size = terms.abs().sum(0)
-        return torch.maximum(output.abs().mul_(tolerance), size.mul_(ROUNDING * torch.finfo(precision).eps))
+        return torch.maximum(tolerance * self.output.double().abs(), ROUNDING * torch.finfo(precision).eps * size)
 
     def failing(self, tolerance: float | None = None) -> Tensor:
         """Indices of the images whose terms do not add up; not-a-number never does."""
-        terms, output = self._terms(), self.output.double()
-        error = (output - terms.sum(0)).abs_()
-        return (~(error <= self._allowed(tolerance, output, terms))).nonzero()[:, 0]
+        terms = self._terms()
+        error = (self.output.double() - terms.sum(0)).abs()
+        return (~(error <= self._allowed(tolerance, terms))).nonzero()[:, 0]
 
     def _terms(self) -> Tensor:
         return torch.stack([self.input_term, *self.bias_terms.values()])

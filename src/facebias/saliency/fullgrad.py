@@ -121,7 +121,7 @@ class FullGrad(AuthorsNames):
             raise FacebiasError("SALIENCY_IMAGES", "images", f"found {images.dtype}, expected floating point",
                                 "Convert them as the model expects, for example with facebias.models.as_input")
         tracer = Tracer(self.model, len(images), collector.settle, audit)
-        with quiet(self.model):
+        with quiet(self.model, tracer.path):
             # Tensors made in inference mode cannot take part in a backward pass.
             leaf = (images.clone() if images.is_inference() else images.detach()).requires_grad_()
             try:
@@ -140,10 +140,11 @@ class FullGrad(AuthorsNames):
             gradient = torch.empty_like(leaf).copy_(gradient)
         gradient = gradient.detach()
         names = [name for name in tracer.terms if name in collector.sums]
-        sums = torch.stack([collector.sums[name] for name in names]).double() if names else ()
-        input_term = collector.draw(gradient, lambda rows: images.detach()[rows]).double()
+        product = gradient * leaf.detach()
+        input_term = (product.flatten(2).sum((1, 2)) if product.dim() > 2 else product.sum(1)).double()
+        collector.draw(product)
         return Decomposition(score.detach(), gradient, input_term,
-                             dict(zip(names, sums, strict=True)), frozenset(collector.spatial), index,
+                             {name: collector.sums[name] for name in names}, frozenset(collector.spatial), index,
                              {name: collector.maps[name] for name in names} if collector.keep_maps else None)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -19,7 +18,6 @@ EPSILON = {"layer": 1e-6, "channel": 1e-7}
 # Elements worked on at a time, so that they stay in the processor's cache and copies stay small.
 BLOCK = 1 << 18
 _WHOLE = slice(None)
-_kept = threading.local()
 
 
 class Collector:
@@ -57,50 +55,26 @@ class Collector:
         if self.keep_maps:
             product = gradient * residual.full(gradient)
             self.maps[term.name] = product.movedim(layout.channel, 1) if spatial else product
-        if not (spatial and self.scope):
+        if spatial and self.scope:
+            self.sums[term.name] = self._sum_and_draw(gradient, residual, layout.channel)
+        else:
             self.sums[term.name] = self._sum(gradient, residual, layout)
-            return
-        self.sums[term.name] = self.draw(gradient, lambda rows: residual.full(gradient, rows), layout.channel,
-                                         self.weighted)
-        if not self.weighted and isinstance(residual, Channel):
-            self.draw(gradient, channel=layout.channel)
 
-    def draw(self, term: Tensor, factor: Callable[[slice], Tensor | float] = lambda rows: 1.0, channel: int = 1,
-             drawn: bool = True) -> Tensor:
-        """Adds psi of a term's full map, if maps are wanted; returns the sum (N,) of the term.
-
-        Args:
-            term: (N, C, *spatial), or with the channels at another place.
-            factor: what some rows of it are multiplied by first.
-            channel: the dimension of the channels.
-            drawn: False for the sum alone.
-        """
-        spatial, sums = term.shape[1:channel] + term.shape[channel + 1:], []
-        for rows in _blocks(term):
-            part = term if rows is _WHOLE else term[rows]
-            values, innermost = _product(part, factor(rows), channel)
-            sums.append(values.sum(1))
-            if drawn and self.scope:
-                self._add(rows, spatial, *_psi(values.abs_(), part.shape[channel], innermost, self.scope))
-        return sums[0] if len(sums) == 1 else torch.cat(sums)
+    def draw(self, term: Tensor) -> None:
+        """Adds psi of a term's full map (N, C, *spatial), if maps are wanted; overwrites the term."""
+        for rows in _blocks(term) if self.scope else ():
+            self._add(rows, _psi(term[rows].flatten(2).abs_(), self.scope), term.shape[2:])
 
     def map(self, align_corners: bool) -> Tensor:
         """The sum of all maps, (N, 1, *spatial), at the size of the images."""
-        size, parts, sides = self.images.shape[2:], [], []
-        total = self._planes[size].view(-1, *size)
+        size = self.images.shape[2:]
+        total = self.images.new_zeros((len(self.images), *size))
         for spatial, plane in self._planes.items():
-            if spatial == size:
-                continue
-            plane = plane.view(-1, *spatial)
-            for dim in range(len(size), 1, -1):
+            plane = plane.view(len(plane), *spatial)
+            for dim in range(len(size), 0, -1):
                 plane = _resized(plane, dim, size[dim - 1], align_corners)
-            parts.append(plane.reshape(*plane.shape[:2], -1) if len(size) != 2 else plane)
-            sides.append(spatial[0])
-        if parts:  # along their first dimension all resolutions in one product
-            weights = _interpolation(tuple(sides), size[0], align_corners, total.dtype, total.device)
-            total = torch.baddbmm(total.view(*total.shape[:2], -1), weights.T.expand(len(total), -1, -1),
-                                  torch.cat(parts, 1))
-        return total.view(-1, 1, *size)
+            total += plane
+        return total.unsqueeze(1)
 
     def _sum(self, gradient: Tensor, residual: Residual, layout: Layout) -> Tensor:
         by_channel = isinstance(residual, Channel) and residual.axis == 1 and layout.batch == 0 and layout.inner == 1
@@ -109,56 +83,49 @@ class Collector:
                 else gradient.double() @ residual.vector.double()
         return per_image(gradient * residual.full(gradient), layout, len(self.images))
 
-    def _add(self, rows: slice, spatial: torch.Size, plane: Tensor, span: Tensor) -> None:
-        if spatial not in self._planes:
-            self._planes[spatial] = self.images.new_zeros((len(self.images), spatial.numel()))
-        total = self._planes[spatial]
-        (total if rows is _WHOLE else total[rows]).addcdiv_(plane, span)
+    def _sum_and_draw(self, gradient: Tensor, residual: Residual, channel: int) -> Tensor:
+        explicit, sums = isinstance(residual, Channel), []
+        spatial = gradient.shape[2:] if channel == 1 else gradient.movedim(channel, 1).shape[2:]
+        for rows in _blocks(gradient):
+            part = gradient if rows == _WHOLE else gradient[rows]
+            values = _planes_of(part * residual.full(gradient, rows), channel)
+            sums.append(values.sum((1, 2)))
+            if explicit and not self.weighted:
+                self._add(rows, _psi(_planes_of(part, channel).abs(), self.scope), spatial)
+            elif self.weighted:
+                self._add(rows, _psi(values.abs_(), self.scope), spatial)
+        return (sums[0] if len(sums) == 1 else torch.cat(sums)).double()
+
+    def _add(self, rows: slice, plane: Tensor, spatial: torch.Size) -> None:
+        if spatial in self._planes:
+            self._planes[spatial][rows].add_(plane)
+        elif plane.shape[0] == self.images.shape[0]:
+            self._planes[spatial] = plane
+        else:
+            self._planes[spatial] = plane.new_zeros((len(self.images), plane.shape[1]))
+            self._planes[spatial][rows] = plane
 
 
-def _product(part: Tensor, factor: Tensor | float, channel: int) -> tuple[Tensor, bool]:
-    """A row (n, C * S) for each image, in the order that the part has in memory; whether its channels are innermost."""
-    innermost = channel == part.dim() - 1
-    if innermost != part.is_contiguous():
-        innermost = channel == 1 and part.dim() == 4 and part.is_contiguous(memory_format=torch.channels_last)
-    dtype = part.dtype if isinstance(factor, float) else torch.promote_types(part.dtype, factor.dtype)
-    values = _scratch(part.numel(), dtype, part.device)
-    if innermost or (channel == 1 and part.is_contiguous()):
-        out = values.as_strided(part.shape, part.stride())
-    else:
-        out = values[:part.numel()].view(part.movedim(channel, 1).shape).movedim(1, channel)
-    torch.mul(part, factor, out=out)
-    rows = len(part)
-    return values.as_strided((rows, part.numel() // rows), (part.numel() // rows, 1)), innermost
-
-
-def _scratch(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    # Fresh memory costs more than what is done in it, so that each thread makes its products in the same one.
-    if size > BLOCK or device.type != "cpu":
-        return torch.empty(size, dtype=dtype, device=device)
-    if dtype not in _kept.__dict__:
-        with torch.inference_mode(False):  # what is made in inference mode may not be written to outside of it
-            _kept.__dict__[dtype] = torch.empty(BLOCK, dtype=dtype)
-    return _kept.__dict__[dtype]
+def _planes_of(term: Tensor, channel: int) -> Tensor:
+    return (term if channel == 1 else term.movedim(channel, 1)).flatten(2)
 
 
 def _resized(plane: Tensor, dim: int, size: int, align_corners: bool) -> Tensor:
     # Linear interpolation is separable, and as a matrix product several times faster than `interpolate` on one channel.
     if plane.shape[dim] == size:
         return plane
-    weights = _interpolation((plane.shape[dim],), size, align_corners, plane.dtype, plane.device)
+    weights = _interpolation(plane.shape[dim], size, align_corners, plane.dtype, plane.device)
     if dim == plane.dim() - 1:
-        return torch.mm(plane.view(-1, len(weights)), weights).view(*plane.shape[:-1], size)
-    return torch.matmul(weights.T, plane.flatten(dim + 1)).unflatten(-1, plane.shape[dim + 1:])
+        return torch.matmul(plane, weights)
+    rest = plane.shape[dim + 1:]
+    return torch.matmul(weights.T, plane.flatten(dim + 1)).unflatten(-1, rest)
 
 
 @lru_cache(maxsize=64)
-def _interpolation(before: tuple[int, ...], after: int, align_corners: bool, dtype: torch.dtype, device: torch.device,
-                   ) -> Tensor:
-    units = [torch.eye(side, dtype=torch.float64)[None] for side in before]
-    weights = [functional.interpolate(unit, size=after, mode="linear", align_corners=align_corners)[0]
-               for unit in units]
-    return torch.cat(weights).to(device, dtype)
+def _interpolation(before: int, after: int, align_corners: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+    unit = torch.eye(before, dtype=torch.float64)
+    weights = functional.interpolate(unit[None], size=after, mode="linear", align_corners=align_corners)[0]
+    return weights.to(device, dtype)
 
 
 def _blocks(gradient: Tensor) -> Iterator[slice]:
@@ -171,27 +138,14 @@ def _blocks(gradient: Tensor) -> Iterator[slice]:
         yield slice(start, start + images)
 
 
-def _psi(values: Tensor, channels: int, innermost: bool, scope: str) -> tuple[Tensor, Tensor]:
-    """Rescales absolute values (n, C * S) to 0..1, a channel or an image at a time, and sums them over channels.
-
-    Returns:
-        The sum (n, S), and what it is still to be divided by.
-    """
-    shape = (len(values), -1, channels) if innermost else (len(values), channels, -1)
+def _psi(values: Tensor, scope: str) -> Tensor:
+    """Rescales absolute values (n, C, S) to 0..1, a channel or an image at a time, and sums them over channels."""
     if scope == "channel":
-        values = values.view(shape)
-        values = values.mT.contiguous() if innermost else values  # maxima along a strided dimension are slow
+        values = values.contiguous()  # maxima along a strided dimension are some forty times slower
         low, high = values.amin(2), values.amax(2)
         scale = 1 / (high - low + EPSILON[scope])
-        summed = torch.bmm(scale[:, None], values)[:, 0] - (low * scale).sum(1, keepdim=True)
-        return summed, _ones(1, values.dtype, values.device)
-    low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
-    # A product with ones sums what is innermost twice as fast.
-    summed = (torch.mv(values.view(-1, channels), _ones(channels, values.dtype, values.device)).view(len(values), -1)
-              if innermost else values.view(shape).sum(1))
-    return summed.sub_(low, alpha=channels), high.sub_(low).add_(EPSILON[scope])
-
-
-@lru_cache(maxsize=256)
-def _ones(count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.ones(count, dtype=dtype, device=device)
+        return torch.bmm(scale[:, None], values)[:, 0] - (low * scale).sum(1, keepdim=True)
+    low, high = values.amin((1, 2))[:, None], values.amax((1, 2))[:, None]
+    # With channels last, a product with ones sums them twice as fast.
+    summed = values.sum(1) if values.stride(2) == 1 else torch.matmul(values.new_ones(values.shape[1]), values)
+    return torch.sub(summed, low, alpha=values.shape[1]).div_(high.sub_(low).add_(EPSILON[scope]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +32,7 @@ class Term:
     def __call__(self, gradient: Tensor) -> None:
         """Called by autograd with df/dv, before autograd lets go of the tensors that the residual needs."""
         if self.residual is not None or self.expected is not None:
-            self.settle(self, gradient.detach() if gradient.requires_grad else gradient)
+            self.settle(self, gradient.detach())
         self.release()
 
     def release(self) -> None:
@@ -56,6 +55,7 @@ class Tracer(HeadTracer):
         super().__init__()
         self.images, self.settle, self.audit = images, settle, audit
         self.names = {module: name for name, module in model.named_modules()}
+        self.path: list[nn.Module] = []
         self.terms: dict[str, Term] = {}
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -126,15 +126,8 @@ class Tracer(HeadTracer):
         leaf.register_hook(term)
 
     def _place(self, name: str) -> str:
-        # The innermost module that is running, from the stack: hooks would be called for every module.
-        own = globals()
-        frame = sys._getframe(1)
-        while frame is not None:
-            owner = None if frame.f_globals is own else frame.f_locals.get("self")
-            if isinstance(owner, nn.Module) and owner in self.names:
-                return ".".join(filter(None, (self.names[owner], name.strip("_"))))
-            frame = frame.f_back
-        return name.strip("_")
+        module = self.names.get(self.path[-1], "") if self.path else ""
+        return f"{module}.{name.strip('_')}" if module else name.strip("_")
 
     def _underivable(self, name: str) -> FacebiasError:
         return FacebiasError("SALIENCY_OPERATION", self._place(name), "it has no forward-mode derivative in PyTorch",
