@@ -12,9 +12,9 @@ import sys
 
 import torch
 
-from facebias.models import IMAGE_SIZE
+from facebias.detectors.networks import IMAGE_SIZE
 from facebias.saliency import FullGrad
-from facebias.saliency.hardened import NETWORKS, network, smallest_side
+from facebias.saliency.benchmarks.networks import NETWORKS, network, smallest_side
 
 LIMITS = {torch.float32: 1e-5, torch.float64: 1e-12}
 

@@ -27,11 +27,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from facebias.audit.extremes import between_groups, miss_ratio
-from facebias.audit.intervals import corrected_interval, middle_interval
-from facebias.audit.noise import Noise
-from facebias.audit.paired import sign_flip
-from facebias.progress import bar
+from facebias.audit.stats.extremes import between_groups, miss_ratio
+from facebias.audit.stats.intervals import corrected_interval, middle_interval
+from facebias.audit.stats.noise import Noise
+from facebias.audit.stats.tests import sign_flip
+from facebias.core.progress import bar
 
 SEEDS, REPLICATES = 6, 1000
 SIZES = {"4 of 80": [80] * 4, "4 of 360": [360] * 4, "14 of 80": [80] * 14, "10 of 360": [360] * 10,

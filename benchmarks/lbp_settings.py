@@ -5,7 +5,7 @@
 The file is a packed validation set (`facebias data pack`); a seeded part of its faces and negatives is scored under
 every setting. No test image and none of an audit set is looked at. Settings are ordered by AUC, in which ties count
 half, since recall at a false positive rate of 1 % hangs on the few negatives that it leaves; that recall and the false
-positive rate reached (whole numbers tie) stand beside it. `facebias.adapters.cascade.SEARCH` is the first line.
+positive rate reached (whole numbers tie) stand beside it. `facebias.detectors.adapters.cascade.SEARCH` is the first line.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
-from facebias.adapters.cascade import Search, lbp_cascade
+from facebias.detectors.adapters.cascade import Search, lbp_cascade
 from facebias.audit.thresholds import threshold
-from facebias.dataset import FaceDataset
+from facebias.data.dataset import FaceDataset
 
 MARGINS, SMALLEST, FACTORS, STEPS = (0, 8, 16), (32, 40, 48, 56), (1.1, 1.2), (1.0, 2.0)
 SEED = 0

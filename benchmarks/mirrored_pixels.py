@@ -17,15 +17,15 @@ import torch
 from PIL import Image
 
 from facebias.audit import fix_thresholds
-from facebias.audit.shifts import FACTORS
-from facebias.config import profile
-from facebias.images import box_of, read_rgb, square
-from facebias.models import IMAGE_SIZE, logits
-from facebias.progress import bar
-from facebias.runs import Run
-from facebias.shift import change
-from facebias.sources.base import Box
-from facebias.sources.fairface import FairFace
+from facebias.analyses.shift.tables import FACTORS
+from facebias.core.config import profile
+from facebias.data.pixels import box_of, read_rgb, square
+from facebias.detectors.networks import IMAGE_SIZE, logits
+from facebias.core.progress import bar
+from facebias.training.run import Run
+from facebias.analyses.shift.pictures import change
+from facebias.data.sources.base import Box
+from facebias.data.sources.fairface import FairFace
 
 
 def pictures(folder: Path) -> Iterator[tuple[Image.Image, Box]]:

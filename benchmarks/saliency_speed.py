@@ -24,7 +24,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from facebias.models import IMAGE_SIZE, StandardCNN
+from facebias.detectors.networks import IMAGE_SIZE, StandardCNN
 from facebias.saliency import FullGrad
 
 LIMITS = {"face": 1.4, "resnet18": 1.4, "resnet50": 1.4, "vgg16": 1.4, "efficientnet_b0": 2.0}

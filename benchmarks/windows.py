@@ -26,10 +26,10 @@ from PIL import Image
 from torch import nn
 from torchvision.transforms.functional import to_tensor
 
-from facebias.config import Config
-from facebias.detect import Scorer, score_windows, scorer
-from facebias.models import build_model
-from facebias.windows import SIDE, Scan, batches, boxes_of
+from facebias.core.config import Config
+from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
+from facebias.detectors.networks import build_model
+from facebias.detectors.windows import SIDE, Scan, batches, boxes_of
 
 SIZES = ((448, 448), (1024, 768), (2048, 1536))  # a FairFace chip, a small and a large photograph
 SHOWN = 60  # windows of the loop, drawn from all

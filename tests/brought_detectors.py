@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
 

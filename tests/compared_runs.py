@@ -6,8 +6,8 @@ import json
 from functools import cache
 
 from audit_tables import predictions
-from facebias.config import Config
-from facebias.runs import PREDICTIONS_SCHEMA, Run
+from facebias.core.config import Config
+from facebias.training.run import PREDICTIONS_SCHEMA, Run
 
 BASE = Config(audit_sets="fairface", train_faces="celeba", negatives="folder")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facebias.config import Config, profile
+from facebias.core.config import Config, profile
 
 # Helpers are imported inside the fixtures: most tests need neither tables nor figures
 
@@ -41,7 +41,7 @@ def audited(tmp_path_factory):
 @pytest.fixture(scope="session")
 def report_page(audited, tmp_path_factory) -> str:
     """The report of `audited`, as text."""
-    from facebias.report import write_report
+    from facebias.report.page import write_report
 
     return write_report(audited, tmp_path_factory.mktemp("page") / "report.html", "2026-01-02").read_text()
 
@@ -58,7 +58,7 @@ def shelf(tmp_path):
 def compared(tmp_path_factory):
     """Two models of three seeds compared, the second better with the faces of Black people."""
     from compared_runs import Shelf
-    from facebias.comparison import compare_runs
+    from facebias.report.comparison import compare_runs
 
     shelf = Shelf(tmp_path_factory.mktemp("compared"))
     return compare_runs([*shelf.add("cnn", 0, 1, 2), *shelf.add("dbvae-0.01", 0, 1, 2, lift=4.0)])

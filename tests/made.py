@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 
 def refused(source, code: str) -> str:
@@ -83,9 +83,9 @@ def untrained_run(config, seed=0, model="standard_cnn"):
     # here: most tests that make pictures need no torch
     import torch
 
-    from facebias.models import build_model
-    from facebias.runs import WEIGHTS_SCHEMA, Run, architecture_of
-    from facebias.storage import write_json, write_manifest
+    from facebias.detectors.networks import build_model
+    from facebias.training.run import WEIGHTS_SCHEMA, Run, architecture_of
+    from facebias.core.files import write_json, write_manifest
 
     config = config.with_(model=model, seed=seed)
     run = Run.of(config)

@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from audit_tables import RACES, predictions
-from facebias.audit_figures import AuditFigures
-from facebias.config import Config
-from facebias.findings import Findings
-from facebias.report import AuditFolder
-from facebias.runs import PREDICTIONS_SCHEMA, Run
-from facebias.storage import write_json
+from facebias.report.audit_figures import AuditFigures
+from facebias.core.config import Config
+from facebias.report.findings import Findings
+from facebias.report.page import AuditFolder
+from facebias.training.run import PREDICTIONS_SCHEMA, Run
+from facebias.core.files import write_json
 
 HOSTILE = ('<script>alert("1")</script>', "\"' onload=alert(2) x='", "</script></title><b>=1+1")
 DONE = {"device": "cpu", "seconds_of_this_process": 90.0, "torch": "2", "code_version": "0"}

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from facebias.adapters import facenet, lbp_cascade, mtcnn
-from facebias.config import Config
-from facebias.dataset import FaceDataset
-from facebias.errors import FacebiasError
-from facebias.pack import pack_audit, pack_training
+from facebias.detectors.adapters import mtcnn as facenet, lbp_cascade, mtcnn
+from facebias.core.config import Config
+from facebias.data.dataset import FaceDataset
+from facebias.core.errors import FacebiasError
+from facebias.data.pack import pack_audit, pack_training
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ class TestCascade:
         assert lbp_cascade(np.concatenate([blank, faces]))[1:].tolist() == [lbp_cascade(f[None])[0] for f in faces]
 
     def test_stages_passed_agree_with_a_search_from_the_first(self, rendered):
-        from facebias.adapters import cascade
+        from facebias.detectors.adapters import cascade
 
         images = rendered[1][lbp_cascade(rendered[1]) < 0][:5]
         _, stages = cascade._cascade()

@@ -11,8 +11,8 @@ import pytest
 
 from audit_tables import predictions
 from facebias.audit import compare, group_report, measures, summarise, verdict
-from facebias.audit.hits import Decisions
-from facebias.errors import FacebiasError
+from facebias.audit.decisions import Decisions
+from facebias.core.errors import FacebiasError
 
 RACE = (("race", "gender"), ("race",), ())
 
@@ -169,5 +169,5 @@ def test_arms_without_a_common_seed_are_not_compared(unchanged):
 
 
 def test_the_audit_and_the_figures_import_no_torch():
-    code = "import sys, facebias.audit, facebias.plots, facebias.skin_tone; sys.exit('torch' in sys.modules)"
+    code = "import sys, facebias.audit, facebias.plots, facebias.data.skin_tone; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from facebias.audit.intervals import (
-    auc_interval,
-    binomial_null_gap,
-    corrected_interval,
-    null_gap,
-    rate_interval,
-    wilson,
-)
-from facebias.audit.noise import Noise
+from facebias.audit.stats.intervals import auc_interval, binomial_null_gap, corrected_interval, null_gap, rate_interval, wilson
+from facebias.audit.stats.noise import Noise
 
 
 def test_wilson_is_that_of_statsmodels_inside_zero_and_one_and_undefined_for_no_images():

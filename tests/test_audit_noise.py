@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facebias.audit.extremes import extreme_interval, gap_draws, worst_draws
-from facebias.audit.intervals import corrected_interval, middle_interval, rate_interval
-from facebias.audit.noise import ALONE, APART, SHARED, Noise
+from facebias.audit.stats.extremes import extreme_interval, gap_draws, worst_draws
+from facebias.audit.stats.intervals import corrected_interval, middle_interval, rate_interval
+from facebias.audit.stats.noise import ALONE, APART, SHARED, Noise
 
 SEEDS, IMAGES = 6, 90
 

@@ -13,9 +13,9 @@ from statsmodels.stats.multitest import multipletests
 from audit_tables import predictions
 from facebias import audit
 from facebias.audit.detection import detection_rows
-from facebias.audit.paired import sign_flip
-from facebias.audit.permutation import holm
-from facebias.errors import FacebiasError
+from facebias.audit.stats.tests import sign_flip
+from facebias.audit.stats.permutation import holm
+from facebias.core.errors import FacebiasError
 
 
 @pytest.fixture(scope="module")

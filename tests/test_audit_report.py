@@ -12,10 +12,10 @@ from sklearn.metrics import roc_auc_score
 
 from audit_tables import predictions
 from facebias.audit import group_report, summarise
-from facebias.audit.cells import cells_of
+from facebias.audit.groups import cells_of
 from facebias.audit.predictions import COLUMNS, read_predictions, validate
-from facebias.audit.report import REPORT_COLUMNS
-from facebias.errors import FacebiasError
+from facebias.audit.group_report import REPORT_COLUMNS
+from facebias.core.errors import FacebiasError
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from audit_tables import predictions
 from facebias.audit import group_report, read_csv, write_csv
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 HOSTILE = ["=HYPERLINK(\"http://x\")", "+1", "-2", "@SUM(A1)", "\tx", "\rx", "'=1", "a,b\n\"c\"", "<script>", ""]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from audit_tables import predictions
 from facebias.audit.thresholds import FewNegatives, fix_thresholds, parse_rule, rule_text, threshold
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 
 @given(st.lists(st.integers(-20, 20), min_size=1, max_size=60), st.floats(0.02, 0.98))

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from compared_runs import Shelf, change_of
-from facebias.comparison import compare_runs, find_runs, models_of, settings_table
-from facebias.errors import FacebiasError
+from facebias.report.comparison import compare_runs, find_runs, models_of, settings_table
+from facebias.core.errors import FacebiasError
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_model_with_seeds(shelf):

@@ -8,10 +8,10 @@ import pytest
 
 from compared_runs import change_of
 from facebias import audit
-from facebias.audit.hits import Decisions
-from facebias.audit.noise import ALONE, APART, SHARED
-from facebias.comparison import compare_runs
-from facebias.comparison.changes import pair_of
+from facebias.audit.decisions import Decisions
+from facebias.audit.stats.noise import ALONE, APART, SHARED
+from facebias.report.comparison import compare_runs
+from facebias.report.comparison.changes import pair_of
 
 
 def test_a_true_change_is_flagged_in_the_group_that_has_it_and_nowhere_else(compared):
@@ -86,9 +86,9 @@ def test_small_and_unknown_groups_are_never_flagged(shelf):
 
 def test_flags_of_equal_models_are_rare():
     """Type I error of a group's flag, three seeds, 60 faces a group, where seeds vary as much as images do."""
-    from facebias.audit.cells import cells_of
-    from facebias.audit.hits import Hits
-    from facebias.comparison.changes import Pair, group_intervals
+    from facebias.audit.groups import cells_of
+    from facebias.audit.decisions import Hits
+    from facebias.report.comparison.changes import Pair, group_intervals
 
     rng = np.random.default_rng(5)
     faces = pd.DataFrame({"race": np.repeat([f"{k:02d}" for k in range(60)], 60)})

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from facebias import audit
-from facebias.comparison import compare_runs, published_table
-from facebias.comparison.text import WIDTH, aligned, heads
-from facebias.errors import FacebiasError
-from facebias.plots.comparison import group_changes, recall_beside_published
+from facebias.report.comparison import compare_runs, published_table
+from facebias.report.comparison.terminal import WIDTH, aligned, heads
+from facebias.core.errors import FacebiasError
+from facebias.report.comparison.plots import group_changes, recall_beside_published
 
 
 def test_levels_have_three_columns_a_model_and_raw_and_corrected_measures(compared):
@@ -107,7 +107,7 @@ def test_every_table_is_written_and_the_text_last(compared, tmp_path):
 
 
 def test_the_command_writes_figures_and_tables_and_leaves_with_status_0(shelf, tmp_path):
-    from facebias.__main__ import _mount, app
+    from facebias.cli.main import _mount, app
 
     _mount()
     runs = [*shelf.add("cnn", 0, 1), *shelf.add("dbvae-0.01", 0, 1, lift=4.0)]

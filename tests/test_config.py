@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from facebias.arms import ARM_FIELDS, parse_arm
-from facebias.config import Config, profile
-from facebias.errors import FacebiasError
+from facebias.core.arms import ARM_FIELDS, parse_arm
+from facebias.core.config import Config, profile
+from facebias.core.errors import FacebiasError
 
 
 @pytest.mark.parametrize(("name", "value", "says"), [

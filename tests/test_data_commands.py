@@ -6,8 +6,8 @@ import shlex
 import pytest
 from typer.testing import CliRunner
 
-from facebias.data_commands import app
-from facebias.errors import FacebiasError
+from facebias.cli.data import app
+from facebias.core.errors import FacebiasError
 from made import raw
 
 runner = CliRunner()

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facebias.dataset import FaceDataset, shared_images, warn_on_framing
-from facebias.errors import FacebiasError
-from facebias.packed import SCHEMA, Writer
-from facebias.sources.base import TABLE_COLUMNS
-from facebias.storage import manifest_path, read_json, write_json, write_manifest
+from facebias.data.dataset import FaceDataset, shared_images, warn_on_framing
+from facebias.core.errors import FacebiasError
+from facebias.data.pack.file import SCHEMA, Writer
+from facebias.data.sources.base import TABLE_COLUMNS
+from facebias.core.files import manifest_path, read_json, write_json, write_manifest
 from made import write
 
 
@@ -75,7 +75,7 @@ def test_tensor_is_a_channels_last_view(tmp_path):
 def test_reading_needs_no_torch(tmp_path):
     import subprocess
     import sys
-    load = f"from facebias.dataset import FaceDataset; FaceDataset.load({str(packed(tmp_path / 'a.h5'))!r})"
+    load = f"from facebias.data.dataset import FaceDataset; FaceDataset.load({str(packed(tmp_path / 'a.h5'))!r})"
     code = f"import sys; {load}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -115,8 +115,8 @@ def test_unfinished_files_are_refused(tmp_path):
 
 def test_another_schema_names_both(tmp_path):
     path = packed(tmp_path / "a.h5")
-    write_json(manifest_path(path), {**read_json(manifest_path(path)), "schema": "facebias.images/0"})
-    assert f"expected {SCHEMA}, found facebias.images/0" in refused(path, "SCHEMA")
+    write_json(manifest_path(path), {**read_json(manifest_path(path)), "schema": "facebias.data.pixels/0"})
+    assert f"expected {SCHEMA}, found facebias.data.pixels/0" in refused(path, "SCHEMA")
 
 
 def test_missing_and_false_files_are_named(tmp_path):

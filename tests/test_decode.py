@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from facebias.decode import batches, decode, in_order
-from facebias.errors import FacebiasError
-from facebias.sources.base import Block, Box, Sample
-from facebias.sources.rendered import Render
+from facebias.data.pack.workers import batches, decode, in_order
+from facebias.core.errors import FacebiasError
+from facebias.data.sources.base import Block, Box, Sample
+from facebias.data.sources.rendered import Render
 from made import encoded, picture, pixels, write
 
 MEASURED = ["skin_tone", "ita", "l_star", "hue"]

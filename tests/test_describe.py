@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facebias.dataset import FaceDataset
-from facebias.describe import composition_tables, report
-from facebias.sources.base import TABLE_COLUMNS
+from facebias.data.dataset import FaceDataset
+from facebias.data.describe import composition_tables, report
+from facebias.data.sources.base import TABLE_COLUMNS
 
 
 def dataset(**columns) -> FaceDataset:

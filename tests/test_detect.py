@@ -10,14 +10,14 @@ import typer
 from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
-from facebias.detect import COLUMNS, detect, detect_pictures, score_windows, scorer, table_of
-from facebias.detect_commands import register
-from facebias.errors import FacebiasError
-from facebias.models import build_model, logits
-from facebias.naming import gather
-from facebias.runs import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA
-from facebias.sources.synthetic import blocks, render_negatives
-from facebias.windows import Scan
+from facebias.analyses.pictures.detect import COLUMNS, detect, detect_pictures, score_windows, scorer, table_of
+from facebias.cli.detect import register
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import build_model, logits
+from facebias.data.user_pictures import gather
+from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA
+from facebias.data.rendering import blocks, render_negatives
+from facebias.detectors.windows import Scan
 from made import encoded, picture, pixels, untrained_run, write
 
 FACE = (68, 44, 90)  # left, top and side of the pasted face

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facebias import protocols
-from facebias.audit.protocols import ProtocolTables, halves
-from facebias.detect_commands import parse_grid
-from facebias.errors import FacebiasError
-from facebias.plots.protocols import protocol_answer, protocol_groups
-from facebias.protocol_study import audit_protocols
-from facebias.protocols import NEVER, VIEW, highest, overlaps, reduce, scan_runs, union, view, whole_pictures
-from facebias.sources.base import Box, Sample
-from facebias.windows import Scan, boxes_of
+from facebias.analyses.pictures import scan as protocols
+from facebias.analyses.pictures.tables import ProtocolTables, halves
+from facebias.cli.detect import parse_grid
+from facebias.core.errors import FacebiasError
+from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
+from facebias.analyses.pictures.figures import audit_protocols
+from facebias.analyses.pictures.scan import NEVER, VIEW, highest, overlaps, reduce, scan_runs, union, view, whole_pictures
+from facebias.data.sources.base import Box, Sample
+from facebias.detectors.windows import Scan, boxes_of
 from made import fairface, picture
 from test_detect import command, scored
 from test_ppb import layout

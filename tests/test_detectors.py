@@ -12,8 +12,8 @@ import torch
 from brought_detectors import IMAGES, brightness, one_line
 from facebias import detectors
 from facebias.detectors import find_detector
-from facebias.detectors.calling import BATCH, FIRST, Detector, as_logits
-from facebias.errors import FacebiasError
+from facebias.detectors.detector import BATCH, FIRST, Detector, as_logits
+from facebias.core.errors import FacebiasError
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from brought_detectors import exported, one_line, rows, table
-from facebias.config import Config, profile
+from facebias.core.config import Config, profile
 from facebias.detectors import DetectorFigures, find_detector, gather
-from facebias.detectors.scoring import score_detector
-from facebias.errors import FacebiasError
-from facebias.scoring import score
-from facebias.training import fit
+from facebias.training.score_detector import score_detector
+from facebias.core.errors import FacebiasError
+from facebias.training.score import score
+from facebias.training.fit import fit
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from brought_detectors import IMAGES, brightness, exported, one_line, scripted
-from facebias.config import Config
+from facebias.core.config import Config
 from facebias.detectors import find_detector
-from facebias.errors import FacebiasError
-from facebias.models import build_model, logits
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import build_model, logits
 
 
 class Column(nn.Module):

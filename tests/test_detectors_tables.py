@@ -8,8 +8,8 @@ import pytest
 from audit_tables import predictions
 from brought_detectors import one_line, rows, table
 from facebias.detectors import read_table
-from facebias.errors import FacebiasError
-from facebias.runs import PREDICTION_COLUMNS
+from facebias.core.errors import FacebiasError
+from facebias.training.run import PREDICTION_COLUMNS
 
 
 class TestTables:

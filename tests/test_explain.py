@@ -13,14 +13,14 @@ from PIL import Image
 from torch import nn
 from typer.testing import CliRunner
 
-from facebias.errors import FacebiasError
-from facebias.naming import gather
-from facebias.runs import Run
+from facebias.core.errors import FacebiasError
+from facebias.data.user_pictures import gather
+from facebias.training.run import Run
 from facebias.saliency import FullGrad, method
 from facebias.saliency.explain import explain_pictures, maps_of, overlay, scores
 from facebias.saliency.subjects import Normalised, Subject, find_subject, read_weights
-from facebias.saliency_commands import register
-from facebias.storage import sha256
+from facebias.cli.explain import register
+from facebias.core.files import sha256
 from made import encoded, picture, pixels, untrained_run, write
 
 runner = CliRunner()
@@ -175,8 +175,8 @@ def test_explain_groups_draws_the_study_with_the_settings_it_is_given(tmp_path, 
         return SimpleNamespace(all=lambda: seen.update(drawn=True), saliency_arms=["cnn", "dbvae-0.01"],
                                folder=tmp_path / "figures")
 
-    monkeypatch.setattr("facebias.study.run_study", lambda config: config)
-    monkeypatch.setattr("facebias.saliency_figures.SaliencyFigures.of", figures)
+    monkeypatch.setattr("facebias.training.study.run_study", lambda config: config)
+    monkeypatch.setattr("facebias.analyses.saliency.figures.SaliencyFigures.of", figures)
     result = command("explain-groups", "--profile", "tiny", "--seeds", "2")
     assert result.exit_code == 0, result.output
     assert seen["drawn"] and (seen["study"].seeds, seen["study"].train_size) == (2, 96)

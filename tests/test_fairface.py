@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from facebias.decode import decode
-from facebias.errors import FacebiasError
-from facebias.sources import fairface_parquet
-from facebias.sources.fairface import FairFace
+from facebias.data.pack.workers import decode
+from facebias.core.errors import FacebiasError
+from facebias.data.sources import fairface_parquet
+from facebias.data.sources.fairface import FairFace
 from made import encoded, fairface, picture, pixels, refused, write
 
 

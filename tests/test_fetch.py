@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-import facebias.fetch
-from facebias.errors import FacebiasError
-from facebias.fetch import BY_HAND, PINS, SETS, Remote, download, fetch
+import facebias.data.fetch
+from facebias.core.errors import FacebiasError
+from facebias.data.fetch import BY_HAND, PINS, SETS, Remote, download, fetch
 
 DATA = bytes(range(256)) * 4000
 HUB = "/api/datasets/HuggingFaceM4/FairFace/tree/main/0.25"
@@ -180,7 +180,7 @@ def test_an_unknown_set_lists_the_known(tmp_path):
 
 
 def test_a_full_disk_is_found_before_the_transfer(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(facebias.fetch.shutil, "disk_usage", lambda _: type("U", (), {"free": 10}))
+    monkeypatch.setattr(facebias.data.fetch.shutil, "disk_usage", lambda _: type("U", (), {"free": 10}))
     assert "10 free" in refused("DISK", remote(server), tmp_path)
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from facebias.errors import FacebiasError
-from facebias.sources.folder import Folder, RandomSquare
+from facebias.core.errors import FacebiasError
+from facebias.data.sources.negatives import Folder, RandomSquare
 from made import nonfaces
 
 

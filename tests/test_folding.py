@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from facebias.config import Config
-from facebias.folding import Folded
-from facebias.models import build_model, logits
+from facebias.core.config import Config
+from facebias.detectors.fast import Folded
+from facebias.detectors.networks import build_model, logits
 
 GENERATOR = torch.Generator().manual_seed(1)
 # from dark to bright, so that logits differ: all noise looks alike

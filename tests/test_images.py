@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from facebias.errors import FacebiasError
-from facebias.images import box_of, read_rgb, square
-from facebias.sources.base import Box
+from facebias.core.errors import FacebiasError
+from facebias.data.pixels import box_of, read_rgb, square
+from facebias.data.sources.base import Box
 from made import encoded, pixels
 
 

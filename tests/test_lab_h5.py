@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from facebias.errors import FacebiasError
-from facebias.sources.lab_h5 import LabFile
+from facebias.core.errors import FacebiasError
+from facebias.data.sources.lab_h5 import LabFile
 from made import write
 
 

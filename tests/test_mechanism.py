@@ -8,24 +8,15 @@ import pytest
 from scipy import stats
 
 from audit_tables import predictions
-from facebias.config import profile
-from facebias.covariates import MEASURED, TRUE, covariates
-from facebias.errors import FacebiasError
-from facebias.mechanism import (
-    ALL,
-    OTHER_SEED,
-    ladders,
-    mean_interval,
-    preferred_faces,
-    resampling_arms,
-    share_ratios,
-    step_changes,
-)
-from facebias.mechanism_figures import MechanismFigures
-from facebias.plots.mechanism import preferred_faces as faces_figure
-from facebias.plots.mechanism import step_changes as steps_figure
-from facebias.sources.synthetic import render_faces
-from facebias.study import run_study
+from facebias.core.config import profile
+from facebias.analyses.mechanism.covariates import MEASURED, TRUE, covariates
+from facebias.core.errors import FacebiasError
+from facebias.analyses.mechanism.tables import ALL, OTHER_SEED, ladders, mean_interval, preferred_faces, resampling_arms, share_ratios, step_changes
+from facebias.analyses.mechanism.figures import MechanismFigures
+from facebias.analyses.mechanism.plots import preferred_faces as faces_figure
+from facebias.analyses.mechanism.plots import step_changes as steps_figure
+from facebias.data.rendering import render_faces
+from facebias.training.study import run_study
 
 N = 600
 

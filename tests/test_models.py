@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facebias.config import Config
-from facebias.models import DBVAE, StandardCNN, as_input, build_model, inference, latent_means, logits
+from facebias.core.config import Config
+from facebias.detectors.networks import DBVAE, StandardCNN, as_input, build_model, inference, latent_means, logits
 
 CONFIG = Config()
 

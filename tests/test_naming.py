@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from facebias.errors import FacebiasError
-from facebias.naming import gather, printable, safe_names
-from facebias.sources.pictures import Place
+from facebias.core.errors import FacebiasError
+from facebias.data.user_pictures import gather, printable, safe_names
+from facebias.data.archive import Place
 from made import picture
 
 

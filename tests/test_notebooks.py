@@ -10,10 +10,10 @@ from pathlib import Path
 import papermill
 import pytest
 
-from facebias.arms import ARM_FIELDS
-from facebias.config import Config, profile
-from facebias.errors import FacebiasError
-from facebias.notebooks import execute, parameters
+from facebias.core.arms import ARM_FIELDS
+from facebias.core.config import Config, profile
+from facebias.core.errors import FacebiasError
+from facebias.report.notebook import execute, parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = ROOT / "Bias_in_face_detection.ipynb"

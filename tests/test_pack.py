@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import facebias.pack
-from facebias.config import Config, profile
-from facebias.dataset import FaceDataset, warn_on_framing
-from facebias.errors import FacebiasError
-from facebias.pack import pack_audit, pack_training
-from facebias.sources.base import TABLE_COLUMNS
-from facebias.storage import manifest_path, read_json
+import facebias.data.pack
+from facebias.core.config import Config, profile
+from facebias.data.dataset import FaceDataset, warn_on_framing
+from facebias.core.errors import FacebiasError
+from facebias.data.pack import pack_audit, pack_training
+from facebias.data.sources.base import TABLE_COLUMNS
+from facebias.core.files import manifest_path, read_json
 from made import encoded, pixels, raw, write
 
 
@@ -73,7 +73,7 @@ def test_manifest_counts_what_happened(config):
 
 def test_a_finished_file_is_found_again(config, monkeypatch):
     first = pack_training(config)
-    monkeypatch.setattr(facebias.pack, "_pack", lambda *_: pytest.fail("packed twice"))
+    monkeypatch.setattr(facebias.data.pack, "_pack", lambda *_: pytest.fail("packed twice"))
     assert pack_training(config) == first
 
 
@@ -156,7 +156,7 @@ def test_the_training_photographs_cannot_audit(config):
 
 
 def test_an_unwritable_folder_fails_before_any_work(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(facebias.pack, "select", lambda *_: pytest.fail("worked first"))
+    monkeypatch.setattr(facebias.data.pack, "select", lambda *_: pytest.fail("worked first"))
     write(tmp_path / "file", "x")
     with pytest.raises(FacebiasError, match="WRITE"):
         pack_training(config.with_(data_dir=str(tmp_path / "file")))
@@ -176,17 +176,17 @@ def test_the_raw_folder_is_never_written_to(config):
 
 SLOW = """
 import sys, time
-import facebias.packing, facebias.pack
-from facebias.config import Config
-real = facebias.pack.in_order
+import facebias.data.pack.selection, facebias.data.pack
+from facebias.core.config import Config
+real = facebias.data.pack.in_order
 def slow(*a):
     for d in real(*a):
         yield d
         print("decoded", flush=True)
         time.sleep(60)
-facebias.pack.in_order = slow
+facebias.data.pack.in_order = slow
 import json
-facebias.pack.pack_training(Config.make(**json.loads(sys.argv[1])))
+facebias.data.pack.pack_training(Config.make(**json.loads(sys.argv[1])))
 """
 
 
@@ -213,7 +213,7 @@ def test_killed_between_file_and_manifest_is_packed_again(config):
 
 def test_another_framing_rule_is_not_taken_for_finished(config, monkeypatch):
     pack_training(config)
-    monkeypatch.setattr("facebias.sources.celeba.RULE", "another rule")
+    monkeypatch.setattr("facebias.data.sources.celeba.RULE", "another rule")
     with pytest.raises(FacebiasError, match=r"STALE.*another rule"):
         pack_training(config)
     shutil.rmtree(config.data_root)  # packed files travel without the raw ones

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from facebias.errors import FacebiasError
-from facebias.sources.pictures import Place, pictures, read_bytes
+from facebias.core.errors import FacebiasError
+from facebias.data.archive import Place, pictures, read_bytes
 from made import encoded, picture, pixels, write
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from audit_tables import predictions
 from facebias import audit, plots
-from facebias.errors import FacebiasError
-from facebias.mechanism import share_ratios
+from facebias.core.errors import FacebiasError
+from facebias.analyses.mechanism.tables import share_ratios
 from facebias.plots.slope import apart
 from facebias.plots.style import COLOURS, MARKERS, SYNTHETIC, look
 

@@ -9,13 +9,14 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from facebias import plots, saliency_figures
-from facebias.audit.maps import group_differences, group_means
-from facebias.audit.shares import share_table
-from facebias.errors import FacebiasError
+from facebias import plots
+from facebias.analyses.saliency import figures as saliency_figures
+from facebias.analyses.saliency.maps import group_differences, group_means
+from facebias.analyses.saliency.shares import share_table
+from facebias.core.errors import FacebiasError
 from facebias.plots.style import FAINT
-from facebias.saliency_figures import SaliencyFigures
-from facebias.study import run_study
+from facebias.analyses.saliency.figures import SaliencyFigures
+from facebias.training.study import run_study
 from test_plots import fits, texts
 from test_saliency_groups import BY, stack
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from facebias.errors import FacebiasError
-from facebias.images import square
-from facebias.sources.base import EYE_DISTANCE, EYE_HEIGHT, Box
-from facebias.sources.ppb import PPB, find_face
+from facebias.core.errors import FacebiasError
+from facebias.data.pixels import square
+from facebias.data.sources.base import EYE_DISTANCE, EYE_HEIGHT, Box
+from facebias.data.sources.ppb import PPB, find_face
 from made import encoded, picture, pixels, write
 
 HEADER = "id,filename,gender,numeric,bi.fitz,country\n"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from facebias.remedies import MOST, GroupDRO, balanced_probabilities, face_cells, twice_probabilities
+from facebias.training.remedies import MOST, GroupDRO, balanced_probabilities, face_cells, twice_probabilities
 
 
 def test_every_cell_is_drawn_alike_where_no_cap_is_reached():

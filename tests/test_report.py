@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from facebias.audit import write_csv
-from facebias.errors import FacebiasError
-from facebias.report import AuditFolder, write_report
+from facebias.core.errors import FacebiasError
+from facebias.report.page import AuditFolder, write_report
 from report_pages import study, table_of, words
 
 

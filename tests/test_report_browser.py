@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from facebias.report.words import NONE
+from facebias.core.numbers import NONE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MEASURE = """

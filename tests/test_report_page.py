@@ -8,8 +8,8 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from facebias.errors import FacebiasError
-from facebias.report import page, pictures, write_report
+from facebias.core.errors import FacebiasError
+from facebias.report.page import render as page, figures as pictures, write_report
 from report_pages import HOSTILE, Outline, words
 
 
@@ -74,7 +74,7 @@ def test_the_same_audit_gives_the_same_bytes_and_no_path_of_this_machine(audited
 def run_command(*more: str):
     import typer
 
-    from facebias.report_commands import register
+    from facebias.cli.report import register
 
     app = typer.Typer()
     register(app)

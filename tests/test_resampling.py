@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facebias.errors import FacebiasError
-from facebias.resampling import effective_sample_size, sampling_probabilities, share_by_group
+from facebias.core.errors import FacebiasError
+from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
 
 
 def reference(mu: np.ndarray, alpha: float, bins: int) -> np.ndarray:

@@ -13,11 +13,11 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from facebias.errors import FacebiasError
-from facebias.models import StandardCNN
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import StandardCNN
 from facebias.saliency import CompletenessError, FullGrad, SimpleFullGrad, SmoothFullGrad
-from facebias.saliency import rules as rules_module
-from facebias.saliency.hardened import harden, network
+from facebias.saliency.fullgrad import rules as rules_module
+from facebias.saliency.benchmarks.networks import harden, network
 
 
 def noise(count: int = 2, side: int = 64, dtype: torch.dtype = torch.float64, channels: int = 3) -> torch.Tensor:
@@ -49,7 +49,7 @@ def test_swapping_two_equal_shaped_biases_fails_the_check_and_is_named(monkeypat
         return genuine(name, func, args, kwargs)
 
     FullGrad(model).saliency(noise(1))
-    monkeypatch.setattr("facebias.saliency.tracer.rule", swapped)
+    monkeypatch.setattr("facebias.saliency.fullgrad.tracer.rule", swapped)
     with pytest.raises(CompletenessError, match=r"features\.3\.squeeze\.conv2d"):
         FullGrad(model).saliency(noise(1))
     assert FullGrad(model).saliency(noise(1), check=False).shape == (1, 1, 64, 64)

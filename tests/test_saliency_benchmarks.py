@@ -12,17 +12,17 @@ import typer
 from torch import nn
 from typer.testing import CliRunner
 
-from facebias.audit.tables import write_csv
-from facebias.dataset import FaceDataset
-from facebias.errors import FacebiasError
-from facebias.models import StandardCNN, build_model
-from facebias.plots.benchmarks import of_benchmark, perturbation_curves
+from facebias.core.csv import write_csv
+from facebias.data.dataset import FaceDataset
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import StandardCNN, build_model
+from facebias.saliency.benchmarks.plots import of_benchmark, perturbation_curves
 from facebias.saliency.benchmarks import Settings, perturbation_changes, removal_order, remove, retrain, rows, sanity
 from facebias.saliency.benchmarks.perturbation import method_maps, pixel_count
 from facebias.saliency.benchmarks.smoothness import blurred_random, matching_width, smoothness
-from facebias.saliency.benchmarks.training import balanced, train_briefly
+from facebias.saliency.benchmarks.short_training import balanced, train_briefly
 from facebias.saliency.subjects import Subject
-from facebias.saliency_commands import register
+from facebias.cli.explain import register
 from made import untrained_run
 
 
@@ -233,7 +233,7 @@ def test_a_mean_over_draws_leaves_out_constant_maps():
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     """Two runs, benchmarked twice by the command with the same words."""
-    from facebias.config import profile
+    from facebias.core.config import profile
 
     home = tmp_path_factory.mktemp("suite")
     config = profile("tiny", runs_dir=str(home / "runs"), data_dir=str(home / "data"), audit_size=16)

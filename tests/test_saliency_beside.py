@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import binom
 
 from facebias import plots
-from facebias.audit.beside import group_changes, sign_flips
-from facebias.audit.stack import GRID, MapStack
-from facebias.audit.terms import TermStack, term_table
-from facebias.errors import FacebiasError
+from facebias.analyses.saliency.changes import group_changes, sign_flips
+from facebias.analyses.saliency.stack import GRID, MapStack
+from facebias.analyses.saliency.terms import TermStack, term_table
+from facebias.core.errors import FacebiasError
 from test_plots import fits, texts
 from test_saliency_groups import BY, faces, fields, stack
 

@@ -7,10 +7,10 @@ import torch
 import torchvision
 from torch import nn
 
-from facebias.errors import FacebiasError
-from facebias.models import DBVAE, StandardCNN
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import DBVAE, StandardCNN
 from facebias.saliency import METHODS, FullGrad, SimpleFullGrad, method
-from facebias.saliency.hardened import network
+from facebias.saliency.benchmarks.networks import network
 
 
 def images(count: int = 3, side: int = 64) -> torch.Tensor:

@@ -9,21 +9,21 @@ import torch
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
-from facebias.audit.maps import bootstrap_means, group_differences, group_means, interval
-from facebias.audit.permutation import group_tests, holm
-from facebias.audit.regions import REGIONS, region_areas, region_map, region_shares
-from facebias.audit.shares import share_table
-from facebias.audit.stack import GRID, MapStack, pool
-from facebias.config import profile
-from facebias.dataset import FaceDataset
-from facebias.errors import FacebiasError
-from facebias.models import as_input
-from facebias.pack import pack_audit
+from facebias.analyses.saliency.maps import bootstrap_means, group_differences, group_means, interval
+from facebias.audit.stats.permutation import group_tests, holm
+from facebias.analyses.saliency.regions import REGIONS, region_areas, region_map, region_shares
+from facebias.analyses.saliency.shares import share_table
+from facebias.analyses.saliency.stack import GRID, MapStack, pool
+from facebias.core.config import profile
+from facebias.data.dataset import FaceDataset
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import as_input
+from facebias.data.pack import pack_audit
 from facebias.saliency import FullGrad
-from facebias.saliency import groups as computing
-from facebias.saliency.groups import explain_faces, raw_map
-from facebias.saliency_maps import SaliencyMaps
-from facebias.training import fit
+from facebias.saliency import of_faces as computing
+from facebias.saliency.of_faces import explain_faces, raw_map
+from facebias.saliency.maps_file import SaliencyMaps
+from facebias.training.fit import fit
 
 BY = ("race", "gender")
 

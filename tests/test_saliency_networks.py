@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from facebias.saliency import FullGrad
-from facebias.saliency.hardened import NETWORKS, network, smallest_side
+from facebias.saliency.benchmarks.networks import NETWORKS, network, smallest_side
 
 
 def noise(count: int = 2, side: int = 64, dtype: torch.dtype = torch.float64, channels: int = 3) -> torch.Tensor:

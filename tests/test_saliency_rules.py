@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 from facebias.saliency import CompletenessError, FullGrad
-from facebias.saliency.residuals import by_forward_mode
-from facebias.saliency.rules import rule, without_residual
+from facebias.saliency.fullgrad.residuals import by_forward_mode
+from facebias.saliency.fullgrad.rules import rule, without_residual
 
 
 def live_input(*shape: int) -> torch.Tensor:

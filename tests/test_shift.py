@@ -9,22 +9,12 @@ import torch
 
 from audit_tables import predictions
 from facebias import audit, plots
-from facebias.audit.shifts import (
-    FACTORS,
-    UNCHANGED,
-    VIEWS,
-    Factor,
-    best_view,
-    most_affected,
-    predictions_at,
-    shift_columns,
-    shift_tables,
-)
-from facebias.config import profile
-from facebias.errors import FacebiasError
-from facebias.plots.shift import shift_changes, shift_curves, shift_gaps
-from facebias.shift import change, shift_scores
-from facebias.study import run_study
+from facebias.analyses.shift.tables import FACTORS, UNCHANGED, VIEWS, Factor, best_view, most_affected, predictions_at, shift_columns, shift_tables
+from facebias.core.config import profile
+from facebias.core.errors import FacebiasError
+from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
+from facebias.analyses.shift.pictures import change, shift_scores
+from facebias.training.study import run_study
 
 DARKER = Factor("brightness", (-1.0,), 0.0)
 

@@ -10,20 +10,9 @@ import pytest
 from PIL import Image
 from skimage.color import lab2rgb
 
-from facebias.errors import FacebiasError
-from facebias.skin_tone import (
-    CLASS_BOUNDS,
-    CLASSES,
-    MIN_SHARE,
-    MONK_HEX,
-    class_range,
-    classify_ita,
-    ita,
-    measure,
-    nearest_monk,
-    region,
-)
-from facebias.sources.synthetic import render_faces
+from facebias.core.errors import FacebiasError
+from facebias.data.skin_tone import CLASS_BOUNDS, CLASSES, MIN_SHARE, MONK_HEX, class_range, classify_ita, ita, measure, nearest_monk, region
+from facebias.data.rendering import render_faces
 
 # Lab colours of skin from very dark to very pale
 SKINS = {"dark": (22, 8, 9), "brown": (45, 12, 16), "tan": (56, 12, 18), "intermediate": (63, 11, 18),

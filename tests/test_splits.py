@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from facebias.splits import place_of, quotas, split_of
+from facebias.data.splits import place_of, quotas, split_of
 
 PEOPLE = [f"person {i}" for i in range(4000)]
 

@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
-from facebias import storage
-from facebias.errors import FacebiasError
+from facebias.core import files as storage
+from facebias.core.errors import FacebiasError
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_no_temporary(tmp_path):

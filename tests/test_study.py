@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from facebias.config import profile
-from facebias.errors import FacebiasError
-from facebias.runs import PREDICTION_COLUMNS, Run, list_runs
-from facebias.scoring import score
-from facebias.study import plan, run_study
+from facebias.core.config import profile
+from facebias.core.errors import FacebiasError
+from facebias.training.run import PREDICTION_COLUMNS, Run, list_runs
+from facebias.training.score import score
+from facebias.training.study import plan, run_study
 
 
 @pytest.fixture(scope="module")

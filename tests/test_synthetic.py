@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from facebias.errors import FacebiasError
-from facebias.skin_tone import CLASSES, classify_ita, ita
-from facebias.sources.base import GENDERS, TABLE_COLUMNS, Block
-from facebias.sources.synthetic import Difficulty, blocks, render_faces, render_negatives, skin_albedo, skin_lab
-from facebias.sources.synthetic.camera import develop
-from facebias.sources.synthetic.cells import draw_cells, tone_shares
-from facebias.sources.synthetic.colour import encode_srgb, melanin_for
-from facebias.sources.synthetic.draw import Factors
-from facebias.sources.synthetic.faces import face_light
-from facebias.sources.synthetic.factors import draw_factors, draw_photo, draw_pose
-from facebias.sources.synthetic.shape import build_head
+from facebias.core.errors import FacebiasError
+from facebias.data.skin_tone import CLASSES, classify_ita, ita
+from facebias.data.sources.base import GENDERS, TABLE_COLUMNS, Block
+from facebias.data.rendering import Difficulty, blocks, render_faces, render_negatives, skin_albedo, skin_lab
+from facebias.data.rendering.camera import develop
+from facebias.data.rendering.population import draw_cells, tone_shares
+from facebias.data.rendering.colour import encode_srgb, melanin_for
+from facebias.data.rendering.canvas import Factors
+from facebias.data.rendering.face_light import face_light
+from facebias.data.rendering.factors import draw_factors, draw_photo, draw_pose
+from facebias.data.rendering.shape import build_head
 
 # Frontal, evenly lit, nothing in front, a perfect camera
 PLAIN = Difficulty(yaw=0, pitch=0, roll=0, scale=0, shift=0, exposure=0, azimuth=0, elevation=0, tint=0,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facebias.sources.synthetic import Difficulty, render_negatives
-from facebias.sources.synthetic.draw import power_noise
-from facebias.sources.synthetic.faces import face_light
-from facebias.sources.synthetic.negatives import KINDS, _shuffled, draw_kinds, draw_negatives
+from facebias.data.rendering import Difficulty, render_negatives
+from facebias.data.rendering.canvas import power_noise
+from facebias.data.rendering.face_light import face_light
+from facebias.data.rendering.negatives import KINDS, _shuffled, draw_kinds, draw_negatives
 
 
 def test_negatives_carry_a_kind_and_no_demographics():

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from facebias.errors import FacebiasError
-from facebias.tables import label, read_csv, read_words
+from facebias.core.errors import FacebiasError
+from facebias.core.label_files import label, read_csv, read_words
 from made import refused, write
 
 GOOD = "file,race\n000001.jpg,NA\n\"a,b.jpg\",White\n"

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facebias.audit.tone_check import NOT_MEASURED, tone_accuracy, tone_by_race, tone_summary
-from facebias.errors import FacebiasError
-from facebias.plots.tone_check import tone_by_race as cross_table_figure
-from facebias.skin_tone import CLASSES, classify_ita
-from facebias.tone_figures import ToneFigures
+from facebias.analyses.tone.tables import NOT_MEASURED, tone_accuracy, tone_by_race, tone_summary
+from facebias.core.errors import FacebiasError
+from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
+from facebias.data.skin_tone import CLASSES, classify_ita
+from facebias.analyses.tone.figures import ToneFigures
 
 N = 400
 

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 import torch
 
-from facebias import checkpoints, training
-from facebias.config import Config, profile
-from facebias.dataset import FaceDataset
-from facebias.errors import FacebiasError
-from facebias.models import LossParts
-from facebias.pack import pack_training
-from facebias.runs import Run
-from facebias.storage import folder_lock, read_json, write_json, write_manifest
-from facebias.training import fit, sampling_plan
+from facebias.training import checkpoints, fit as training
+from facebias.core.config import Config, profile
+from facebias.data.dataset import FaceDataset
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import LossParts
+from facebias.data.pack import pack_training
+from facebias.training.run import Run
+from facebias.core.files import folder_lock, read_json, write_json, write_manifest
+from facebias.training.fit import fit, sampling_plan
 
 
 @pytest.fixture(scope="module")

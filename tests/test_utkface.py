@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from facebias.errors import FacebiasError
-from facebias.sources.utkface import UTKFace, age_bin
+from facebias.core.errors import FacebiasError
+from facebias.data.sources.utkface import UTKFace, age_bin
 from made import picture
 
 GOOD = "26_1_2_20170116001519265.jpg.chip.jpg"

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from audit_tables import predictions
-from facebias.arms import counterpart, debiased
+from facebias.core.arms import counterpart, debiased
 from facebias.audit import compare, verdict
-from facebias.audit.permutation import holm
+from facebias.audit.stats.permutation import holm
 from facebias.audit.verdict import too_coarse
-from facebias.audit_figures import AuditFigures
-from facebias.errors import FacebiasError
-from facebias.findings import Findings
+from facebias.report.audit_figures import AuditFigures
+from facebias.core.errors import FacebiasError
+from facebias.report.findings import Findings
 
 RACE = (("race", "gender"), ("race",))
 

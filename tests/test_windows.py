@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facebias.errors import FacebiasError
-from facebias.images import square
-from facebias.sources.base import Box
-from facebias.windows import PROTOCOLS, SIDE, Scan, batches, boxes_of
+from facebias.core.errors import FacebiasError
+from facebias.data.pixels import square
+from facebias.data.sources.base import Box
+from facebias.detectors.windows import PROTOCOLS, SIDE, Scan, batches, boxes_of
 from made import pixels
 
 SIZES = [(448, 448), (256, 171), (171, 256), (300, 41), (64, 64), (33, 50)]

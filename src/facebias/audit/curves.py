@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.cells import cells_of, name_of
-from facebias.audit.hits import Decisions
-from facebias.audit.intervals import wilson
+from facebias.audit.groups import cells_of, name_of
+from facebias.audit.decisions import Decisions
+from facebias.audit.stats.intervals import wilson
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import HEADLINE
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 FPRS = tuple(np.round(np.geomspace(0.001, 0.5, 28), 6).tolist())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from facebias.audit.intervals import Z
+from facebias.audit.stats.intervals import Z
 
 
 def detection_rows(recall: pd.DataFrame, false_positives: pd.DataFrame) -> pd.DataFrame:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.cells import ALL, GROUPINGS, further_columns, name_of
-from facebias.audit.extremes import between_groups
-from facebias.audit.hits import Decisions, Hits
-from facebias.audit.intervals import null_gap
-from facebias.audit.noise import Noise
+from facebias.audit.groups import ALL, GROUPINGS, further_columns, name_of
+from facebias.audit.stats.extremes import between_groups
+from facebias.audit.decisions import Decisions, Hits
+from facebias.audit.stats.intervals import null_gap
+from facebias.audit.stats.noise import Noise
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.thresholds import HEADLINE
-from facebias.audit.variance import corrected_variance, group_variance
+from facebias.audit.stats.variance import corrected_variance, group_variance
 
 METRICS = ("overall", "mean", "worst", "gap")
 
@@ -84,7 +84,7 @@ def measures(predictions: pd.DataFrame, rule: str = HEADLINE,
         "worst", "gap", "miss_ratio", "null_gap", "variance", "variance_corrected"), group (of "worst"), groups
         (compared), n, seeds, value, corrected, low, high. Shares, but for the variances (percent squared) and
         "miss_ratio" (worst over best; infinite where the best group misses none). `corrected` is the median of the
-        confidence distribution whose 95 % lie within `low` and `high` (`facebias.audit.extremes`): for worst group
+        confidence distribution whose 95 % lie within `low` and `high` (`facebias.audit.stats.extremes`): for worst group
         and gap, the value less the luck in picking extremes.
     """
     decisions = Decisions(validate(predictions), rule)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 COLUMNS = ("run_id", "model", "seed", "dataset", "image_id", "label", "score", "skin_tone", "ita", "race",
            "gender", "age")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.cells import ALL, SMALL, Cells
-from facebias.audit.intervals import auc_interval, wilson
+from facebias.audit.groups import ALL, SMALL, Cells
+from facebias.audit.stats.intervals import auc_interval, wilson
 from facebias.audit.predictions import GROUP_COLUMNS
 
 

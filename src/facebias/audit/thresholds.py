@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 RULES = ("fpr=0.001", "fpr=0.01", "fpr=0.05", "p=0.5")
 HEADLINE = "fpr=0.01"

@@ -7,17 +7,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from facebias.arms import counterpart
-from facebias.audit.cells import GROUPINGS, SMALL, cells_of, matching, name_of
-from facebias.audit.compare import compare
-from facebias.audit.hits import Decisions
-from facebias.audit.maps import ALPHA
+from facebias.core.arms import counterpart
+from facebias.audit.groups import GROUPINGS, SMALL, cells_of, matching, name_of
+from facebias.audit.changes import compare
+from facebias.audit.decisions import Decisions
+from facebias.analyses.saliency.maps import ALPHA
 from facebias.audit.measures import measures, summarise
-from facebias.audit.names import arm_name, dataset_name
-from facebias.audit.permutation import holm
+from facebias.core.names import arm_name, dataset_name
+from facebias.audit.stats.permutation import holm
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import HEADLINE, rule_text
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 
 _WANTED_SEEDS = 6
 _JUDGED_BY = ("worst", "gap")
@@ -85,14 +85,14 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
     enough to fix that rate, where the interval of the change in worst-group recall or in the gap excludes 0 and the
     other of the two does not get worse beyond its interval.
 
-    One arm alone can be in the headline. It is the one that the figures show too, `facebias.arms.counterpart`: the
+    One arm alone can be in the headline. It is the one that the figures show too, `facebias.core.arms.counterpart`: the
     DB-VAE that resamples most, with the smallest alpha, whatever it shows. Every arm has its findings, in every audit
     set and grouping, so none is hidden by that choice.
 
     Args:
         predictions: as `facebias.audit.predictions.COLUMNS`.
         baseline: the arm that the others are compared with.
-        arm: the arm of the headline; `facebias.arms.counterpart` of all arms unless told.
+        arm: the arm of the headline; `facebias.core.arms.counterpart` of all arms unless told.
         rule: threshold rule.
         source: the training source ("celeba", "synthetic", ...), for the words.
         groupings: what to compare by, the headline's first.

@@ -9,8 +9,8 @@ import inspect
 from pathlib import Path
 from types import ModuleType
 
-from facebias.detectors.calling import CODE, FUNCTION, Score, first_line
-from facebias.errors import FacebiasError
+from facebias.detectors.detector import CODE, FUNCTION, Score, first_line
+from facebias.core.errors import FacebiasError
 
 
 def load_function(place: str, name: str) -> Score:

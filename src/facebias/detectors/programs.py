@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from facebias.detectors.calling import CODE, Score, first_line
-from facebias.errors import FacebiasError
-from facebias.models import as_input, pick_device
+from facebias.detectors.detector import CODE, Score, first_line
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import as_input, pick_device
 
 PROGRAM = ("It must take float32 (N, 3, 64, 64) RGB in 0..1 for any N (exported with a dynamic batch) and return face "
            "logits (N,) or (N, 1)")

@@ -7,14 +7,14 @@ are shown as means over groups alone.
 from __future__ import annotations
 
 from facebias.plots.arms import arms_overview
-from facebias.plots.beside import saliency_beside
+from facebias.analyses.saliency.plots_changes import saliency_beside
 from facebias.plots.curves import recall_against_threshold, sampling_by_group, training_curves
 from facebias.plots.heatmap import group_heatmap
 from facebias.plots.people import composition, composition_counts
-from facebias.plots.pictures import contact_sheet, likely_faces, mean_faces, reconstructions, traversal
+from facebias.plots.images import contact_sheet, likely_faces, mean_faces, reconstructions, traversal
 from facebias.plots.recall import group_recall, source_recall
-from facebias.plots.regions import region_shares
-from facebias.plots.saliency import mean_face, saliency_differences, saliency_means
+from facebias.analyses.saliency.plots_regions import region_shares
+from facebias.analyses.saliency.plots import mean_face, saliency_differences, saliency_means
 from facebias.plots.saving import Shown, provenance, save
 from facebias.plots.slope import paired_slope
 from facebias.plots.style import mark

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from facebias.audit.names import arm_name, dataset_name
+from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 from facebias.plots.style import COLOURS, FAINT, GRID, INK, new_figure, styled
 
 _PANELS = {"overall": "recall of all faces, %", "worst": "recall of the worst group, %", "gap": "gap, points"}
@@ -24,7 +24,7 @@ def arms_overview(measures: pd.DataFrame, changes: pd.DataFrame, dataset: str, g
 
     Args:
         measures: from `facebias.audit.measures`.
-        changes: from `facebias.audit.compare`.
+        changes: from `facebias.audit.changes`.
         dataset: name of the data set.
         grouping: "race x gender", ...
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from facebias.audit.names import arm_name, dataset_name
-from facebias.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
+from facebias.core.errors import FacebiasError
 from facebias.plots.style import FAINT, LINES, look, new_figure, percent_axis, styled
 
 _PANELS = 3  # panels a row
@@ -83,7 +83,7 @@ def sampling_by_group(table: pd.DataFrame) -> Figure:
     """How much more often than it occurs each group is drawn, over epochs, and the effective sample size.
 
     Args:
-        table: of one grouping, from `facebias.mechanism.share_ratios`, whose interval over seeds is the band.
+        table: of one grouping, from `facebias.analyses.mechanism.tables.share_ratios`, whose interval over seeds is the band.
     """
     models, groups = list(table["model"].unique()), list(table["group"].unique())
     with styled():

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from facebias.audit.cells import SMALL
-from facebias.audit.names import arm_name, dataset_name
+from facebias.audit.groups import SMALL
+from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
 from facebias.plots.recall import pick
 from facebias.plots.style import new_figure, styled

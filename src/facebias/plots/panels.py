@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from facebias.audit.cells import SMALL
+from facebias.audit.groups import SMALL
 
 _EMPTY = "#eeeeee"
 _CONTOURS = (0.2, 0.5)  # quantiles of the mean face's luminance: each line costs kilobytes in every panel

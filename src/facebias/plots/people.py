@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.audit.predictions import UNKNOWN
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 from facebias.plots.style import FAINT, new_figure, styled
-from facebias.skin_tone import CLASSES
+from facebias.data.skin_tone import CLASSES
 
 _TITLES = {"gender": "gender, as perceived", "race": "race, as labelled", "age": "age", "skin_tone": "skin tone (ITA)"}
 

@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facebias.audit.cells import SMALL
-from facebias.audit.names import arm_name, dataset_name
+from facebias.audit.groups import SMALL
+from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 from facebias.plots.style import FAINT, look, new_figure, percent_axis, styled
 
 

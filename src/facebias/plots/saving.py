@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from facebias.audit.names import dataset_name
-from facebias.audit.tables import write_csv
+from facebias.core.names import dataset_name
+from facebias.core.csv import write_csv
 from facebias.audit.thresholds import rule_text
 from facebias.plots.style import mark, styled
-from facebias.storage import atomic_write, code_version
+from facebias.core.files import atomic_write, code_version
 
 
 def save(figure: Figure, table: pd.DataFrame | None, path: str | Path, *, synthetic: bool,

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
-from facebias.audit.cells import SMALL
-from facebias.audit.names import arm_name, dataset_name
+from facebias.audit.groups import SMALL
+from facebias.core.names import arm_name, dataset_name
 from facebias.audit.predictions import UNKNOWN
 from facebias.audit.thresholds import rule_text
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 from facebias.plots.recall import pick
 from facebias.plots.style import FAINT, GRID, INK, look, new_figure, percent_axis, styled
 

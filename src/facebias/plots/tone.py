@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facebias.audit.names import arm_name, dataset_name
+from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 from facebias.plots.style import FAINT, LINES, look, new_figure, percent_axis, styled
-from facebias.skin_tone import CLASS_BOUNDS, classify_ita
+from facebias.data.skin_tone import CLASS_BOUNDS, classify_ita
 
 
 def recall_against_ita(table: pd.DataFrame) -> Figure:

@@ -14,20 +14,20 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from facebias.decode import Reject
-from facebias.errors import FacebiasError
-from facebias.images import square
-from facebias.models import as_input, inference
-from facebias.naming import readable, spell
-from facebias.packing import write_rejects
-from facebias.progress import bar
+from facebias.data.pack.workers import Reject
+from facebias.core.errors import FacebiasError
+from facebias.data.pixels import square
+from facebias.detectors.networks import as_input, inference
+from facebias.data.user_pictures import readable, spell
+from facebias.data.pack.selection import write_rejects
+from facebias.core.progress import bar
 from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
-from facebias.saliency.heads import Target, select
+from facebias.saliency.targets import Target, select
 from facebias.saliency.methods import Logits, method
-from facebias.saliency.smooth import SmoothFullGrad
+from facebias.saliency.fullgrad.smooth import SmoothFullGrad
 from facebias.saliency.subjects import Subject
-from facebias.sources.pictures import Place
-from facebias.storage import atomic_write, code_version, sweep_stale, write_json
+from facebias.data.archive import Place
+from facebias.core.files import atomic_write, code_version, sweep_stale, write_json
 
 SCHEMA = "facebias.explanations/1"
 OURS = {"fullgrad": FullGrad, "simple_fullgrad": SimpleFullGrad, "smooth_fullgrad": SmoothFullGrad}

@@ -29,11 +29,11 @@ from skimage.filters import sobel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facebias.errors import FacebiasError
+from facebias.core.errors import FacebiasError
 from facebias.saliency.fullgrad import FullGrad, SimpleFullGrad
-from facebias.saliency.heads import HeadTracer, Target, indices
-from facebias.saliency.quiet import quiet
-from facebias.saliency.smooth import SmoothFullGrad
+from facebias.saliency.targets import HeadTracer, Target, indices
+from facebias.saliency.fullgrad.untouched import quiet
+from facebias.saliency.fullgrad.smooth import SmoothFullGrad
 
 Method = Callable[..., Tensor]
 

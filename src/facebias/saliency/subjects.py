@@ -11,11 +11,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from facebias.config import Config
-from facebias.errors import FacebiasError
-from facebias.models import IMAGE_SIZE, pick_device
-from facebias.runs import WEIGHTS_SCHEMA, Run
-from facebias.storage import sha256, verify
+from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import IMAGE_SIZE, pick_device
+from facebias.training.run import WEIGHTS_SCHEMA, Run
+from facebias.core.files import sha256, verify
 
 PREFIX = "torchvision:"
 _SIDE, _MEAN, _STD = 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

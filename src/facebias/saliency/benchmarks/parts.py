@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facebias.config import Config
-from facebias.dataset import FaceDataset
-from facebias.errors import FacebiasError
-from facebias.models import logits
-from facebias.pack import pack_training
-from facebias.progress import bar
+from facebias.core.config import Config
+from facebias.data.dataset import FaceDataset
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import logits
+from facebias.data.pack import pack_training
+from facebias.core.progress import bar
 from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
-from facebias.saliency.benchmarks.training import balanced, train_briefly
+from facebias.saliency.benchmarks.short_training import balanced, train_briefly
 from facebias.saliency.subjects import Subject
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facebias.errors import FacebiasError
-from facebias.models import as_input
-from facebias.progress import bar
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import as_input
+from facebias.core.progress import bar
 from facebias.saliency.explain import maps_of, scores
 
 SHARES = (0.1, 0.3, 1.0, 3.0, 5.0, 7.0, 10.0)  # percent of the pixels

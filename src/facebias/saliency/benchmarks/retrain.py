@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from facebias.audit.thresholds import threshold
-from facebias.config import Config
-from facebias.dataset import FaceDataset
-from facebias.models import logits
-from facebias.progress import bar
+from facebias.core.config import Config
+from facebias.data.dataset import FaceDataset
+from facebias.detectors.networks import logits
+from facebias.core.progress import bar
 from facebias.saliency.benchmarks.perturbation import method_maps, pixel_count, removal_order, remove
 from facebias.saliency.benchmarks.smoothness import blurred_random, matching_width
-from facebias.saliency.benchmarks.training import train_briefly
+from facebias.saliency.benchmarks.short_training import train_briefly
 from facebias.saliency.subjects import Subject
 
 SHARES = (10.0, 30.0, 50.0, 70.0, 90.0)  # percent of the pixels, as published

@@ -17,8 +17,8 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facebias.errors import FacebiasError
-from facebias.models import as_input, inference
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import as_input, inference
 from facebias.saliency.fullgrad import FullGrad
 
 SIGNED = ("fullgrad", "input_gradient", "input_x_gradient")  # methods whose map exists with its sign as well

@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from facebias import plots
-from facebias.audit.tables import write_csv
-from facebias.config import Config
-from facebias.dataset import FaceDataset
-from facebias.errors import FacebiasError
-from facebias.plots import benchmarks as figures
-from facebias.progress import tidy
+from facebias.core.csv import write_csv
+from facebias.core.config import Config
+from facebias.data.dataset import FaceDataset
+from facebias.core.errors import FacebiasError
+from facebias.saliency.benchmarks import plots as figures
+from facebias.core.progress import tidy
 from facebias.saliency.benchmarks import parts as stages
 from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
-from facebias.saliency.benchmarks.training import with_rows
+from facebias.saliency.benchmarks.short_training import with_rows
 from facebias.saliency.methods import METHODS
 from facebias.saliency.subjects import Subject
-from facebias.storage import fingerprint, sha256, write_manifest
+from facebias.core.files import fingerprint, sha256, write_manifest
 
 SCHEMA = "facebias.saliency_benchmark/1"
 PARTS = ("pixels", "retrain", "sanity")

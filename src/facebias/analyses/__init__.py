@@ -1,0 +1,1 @@
+"""analyses: say what lives here."""

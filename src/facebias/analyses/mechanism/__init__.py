@@ -1,0 +1,1 @@
+"""mechanism: say what lives here."""

@@ -1,0 +1,1 @@
+"""saliency: say what lives here."""

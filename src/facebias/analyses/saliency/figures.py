@@ -1,0 +1,153 @@
+"""FullGrad per group, drawn: mean maps, differences between groups, shares of face regions, two arms side by side.
+
+What is drawn of which maps: means of both kinds; differences, regions and the two arms of raw maps, since rescaled ones
+have lost the magnitude that statistics need (`facebias.saliency.maps_file`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from facebias import audit, plots
+from facebias.analyses.saliency.changes import group_changes
+from facebias.analyses.saliency.maps import group_differences, group_means
+from facebias.analyses.saliency.shares import share_table
+from facebias.analyses.saliency.stack import MapStack
+from facebias.analyses.saliency.terms import TermStack, term_table
+from facebias.core.errors import FacebiasError
+from facebias.plots import Shown
+from facebias.core.progress import tidy
+from facebias.saliency.of_faces import explain_faces
+from facebias.saliency.maps_file import SaliencyMaps
+from facebias.data.sources.base import TIGHT
+from facebias.report.study_figures import StudyFigures
+
+GROUPINGS = (("race", "gender"), ("skin_tone", "gender"))
+
+
+@dataclass(frozen=True)
+class SaliencyFigures(StudyFigures):
+    """FullGrad of the baseline and of the DB-VAE that resamples most, all seeds, explained where not yet done.
+
+    Groups are race x gender and skin tone x gender, each with its margins, where the data set knows them.
+    """
+
+    dpi: ClassVar[int] = 100
+
+    def means(self, dataset: str, kind: str = "rescaled") -> list[Shown]:
+        """Mean map of each group with its margins; the CSV holds every cell."""
+        stack, found = self._stack(dataset, kind), []
+        for by, name in self._groupings(stack):
+            means = group_means(stack, by)
+            if not np.isnan(means.maps).all():
+                figure = plots.saliency_means(means, self._face(dataset))
+                found.append(self._save(figure, means.cells(), f"saliency-means-{name}", behind=means.table))
+        return found
+
+    def differences(self, dataset: str, kind: str = "raw") -> list[Shown]:
+        """Each group against all others, with permutation p-values; the CSV has a row a group."""
+        stack, found = self._stack(dataset, kind), []
+        for by, name in self._groupings(stack):
+            differences = group_differences(stack, by)
+            if not np.isnan(differences.maps).all():
+                figure = plots.saliency_differences(differences, self._face(dataset))
+                found.append(self._save(figure, differences.table, f"saliency-differences-{name}"))
+        return found
+
+    def regions(self, dataset: str, kind: str = "raw") -> list[Shown]:
+        """Share of saliency in each region of the face, per group, and its change from the baseline.
+
+        Raises:
+            FacebiasError: faces are not framed tightly, so that features have no fixed place.
+        """
+        if (framing := self.audit_set(dataset).attrs["framing"]) != TIGHT:
+            raise FacebiasError("FRAMING", dataset, f"found {framing!r}, regions are fixed for {TIGHT!r}",
+                                "Audit on tightly framed faces")
+        stack, found = self._stack(dataset, kind), []
+        for by, name in self._groupings(stack):
+            table = share_table(stack, by).round(5)
+            found.append(self._save(plots.region_shares(table), table, f"saliency-regions-{name}",
+                                    behind=table[table["region"] == table["region"].iloc[0]]))
+        return found
+
+    def beside(self, dataset: str, kind: str = "raw", *, every: bool = True) -> list[Shown]:
+        """Baseline, DB-VAE and their difference, group by group; `every` False draws the first grouping alone."""
+        if len(self.saliency_arms) < 2:
+            return []
+        stack, found = self._stack(dataset, kind), []
+        for by, name in self._groupings(stack)[: None if every else 1]:
+            changes = group_changes(stack, by)
+            if not np.isnan(changes.maps).all():
+                figure = plots.saliency_beside(changes, self._face(dataset))
+                found.append(self._save(figure, changes.cells(), f"saliency-beside-{name}",
+                                        behind=changes.table[changes.table["model"] == stack.models[0]]))
+        return found
+
+    def overview(self) -> list[Shown]:
+        """Where both detectors look, a figure an audit set: by race x gender, or skin tone where race is unknown."""
+        return [shown for dataset in self.findings.audit_sets for shown in self.beside(dataset, every=False)]
+
+    def terms(self, dataset: str) -> pd.DataFrame:
+        """Mean signed sum of each layer's term per group, both arms (`facebias.analyses.saliency.terms`); written as CSV."""
+        data, tables = self.audit_set(dataset), []
+        faces = data.table.iloc[data.faces].reset_index(drop=True)
+        seeds = tuple(range(self.study.config.seeds))
+        for arm in self.saliency_arms:
+            maps = [self._explained(arm, seed, dataset) for seed in seeds]
+            stack = TermStack(dataset, faces, (arm,), seeds, np.stack([one.terms for one in maps]),
+                              dict(zip(maps[0].names, maps[0].spatial.tolist(), strict=True)))
+            tables += [term_table(stack, by) for by, _ in self._groupings(stack)]
+        tidy()
+        table = pd.concat(tables, ignore_index=True).drop_duplicates(["model", "grouping", "group", "term"]).round(4)
+        audit.write_csv(table, self.folder / f"saliency-terms-{dataset}.csv")
+        return table
+
+    def all(self) -> None:
+        """Draw and save every figure and table of FullGrad, of every audit set."""
+        for dataset in self.findings.audit_sets:
+            for kind in ("rescaled", "raw"):
+                self.means(dataset, kind)
+            for draw in (self.differences, self.regions, self.beside, self.terms):
+                draw(dataset)
+
+    @property
+    def saliency_arms(self) -> list[str]:
+        """The arms explained: the baseline, then the strongest DB-VAE where there is one."""
+        return [arm for arm in (self.findings.baseline, self.debiased) if arm]
+
+    def _groupings(self, stack: MapStack | TermStack) -> list[tuple[tuple[str, ...], str]]:
+        """Groupings whose columns the data set knows, each with the end of its files' names."""
+        known = [by for by in GROUPINGS if all((stack.faces[column] != "").any() for column in by)]
+        return [(by, f"{stack.dataset}-{'-x-'.join(by).replace('_', '-')}-{stack.kind}") for by in known]
+
+    def _stack(self, dataset: str, kind: str) -> MapStack:
+        data = self.audit_set(dataset)
+        for key in [key for key in self._stacks if key[0] != dataset]:
+            del self._stacks[key]  # one data set's maps in memory at a time
+        if (dataset, kind) not in self._stacks:
+            self._stacks[dataset, kind] = MapStack.of(dataset, kind, data.table.iloc[data.faces],
+                                                      self._maps(dataset, kind))
+            tidy()
+        return self._stacks[dataset, kind]
+
+    @cached_property
+    def _stacks(self) -> dict[tuple[str, str], MapStack]:
+        return {}
+
+    def _maps(self, dataset: str, kind: str) -> Iterator[tuple[str, int, np.ndarray]]:
+        for arm in self.saliency_arms:
+            for seed in range(self.study.config.seeds):
+                yield arm, seed, getattr(self._explained(arm, seed, dataset), kind)
+
+    def _explained(self, arm: str, seed: int, dataset: str) -> SaliencyMaps:
+        return explain_faces(self.study.run(arm, seed), self.audit_set(dataset), dataset)
+
+    def _face(self, dataset: str) -> np.ndarray:
+        data = self.audit_set(dataset)
+        return plots.mean_face(data.images[data.faces])

@@ -1,0 +1,1 @@
+"""shift: say what lives here."""

@@ -1,0 +1,89 @@
+"""The figures of domain shift: recall and gaps as framing, exposure and blur change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from facebias.analyses.shift.tables import FACTORS, VIEWS, ShiftTables, best_view, shift_tables
+from facebias.plots import Shown
+from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
+from facebias.analyses.shift.pictures import shift_scores
+from facebias.report.study_figures import StudyFigures
+
+
+@dataclass(frozen=True)
+class ShiftFigures(StudyFigures):
+    """Recall as framing, exposure and blur change: the baseline and the DB-VAE that resamples most, all seeds.
+
+    Their change is shown beside that of the DB-VAE's controls, where the study has them: the same network drawn evenly
+    ("vae") and with weights shuffled over the faces. What they change too is not the resampling's doing.
+    """
+
+    @property
+    def arms(self) -> list[str]:
+        """Baseline, DB-VAE, and the controls of the DB-VAE."""
+        controls = ["vae", self.debiased.replace("dbvae", "shuffled")] if self.debiased else []
+        wanted = [self.findings.baseline, self.debiased, *controls]
+        return [arm for arm in wanted if arm in self.findings.arms]
+
+    @cached_property
+    def tables(self) -> ShiftTables:
+        """Curves, gaps and changes; pictures are changed and scored where that is not yet done."""
+        runs = [run for arm in self.arms for run in self.study.runs if run.config.arm == arm]
+        return shift_tables(shift_scores(runs, self.study.config), self.arms[0], self.findings.rule)
+
+    def _of_two(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["model"].isin((self.findings.baseline, self.debiased))]
+
+    @property
+    def trained(self) -> dict[str, tuple[float, float]]:
+        """The range of each factor that augmentation covered in training."""
+        config = self.study.config
+        return {"scale": (1 - config.scale, 1 + config.scale), "offset": (-config.shift, config.shift)}
+
+    def curves(self) -> list[Shown]:
+        """A figure a factor: recall of all faces and of the groups that lose most."""
+        found = []
+        for factor in FACTORS:
+            table = self._of_two(self.tables.curves[self.tables.curves["factor"] == factor.name])
+            here = table[(table["value"] == factor.neutral) & (table["negatives"] == VIEWS[0])]
+            figure = shift_curves(table, factor.name, self.findings.source, self.trained.get(factor.name))
+            found.append(self._save(figure, table, f"shift-{factor.name}", behind=here))
+        return found
+
+    def gaps(self) -> list[Shown]:
+        """Best less worst group along every factor."""
+        gaps = self._of_two(self.tables.gaps)
+        figure = shift_gaps(gaps, self.trained, self.findings.source)
+        return [self._save(figure, gaps, "shift-gaps", behind=gaps[["seeds", "rule"]])]
+
+    def changes(self) -> list[Shown]:
+        """Paired change in recall of the DB-VAE and of its controls, along every factor."""
+        changes = self.tables.changes
+        if changes.empty:
+            return []
+        figure = shift_changes(changes, self.trained, self.findings.source)
+        return [self._save(figure, changes, "shift-changes", behind=changes[["seeds", "rule"]])]
+
+    @property
+    def text(self) -> str:
+        """Recall at the worst and at the best value of each factor, a line a data set, for a terminal."""
+        rows = self.tables.curves.query("grouping == 'all faces' and metric == 'TPR' and negatives == @VIEWS[0]")
+        rows, lines = rows[rows["model"] == self.findings.baseline], []
+        for dataset in rows["dataset"].unique():
+            parts = []
+            for factor in FACTORS:
+                mine = rows[(rows["dataset"] == dataset) & (rows["factor"] == factor.name)].set_index("value")["rate"]
+                at, best, now = best_view(self.tables.curves, factor.name, dataset, self.findings.baseline)
+                parts.append(f"{factor.name} {100 * mine.min():.1f} at {mine.idxmin():g} to {100 * best:.1f} at {at:g}")
+            lines.append(f"{dataset}: {100 * now:.1f} % as packed; " + "; ".join(parts))
+        return "\n".join(lines)
+
+    def all(self) -> None:
+        """Draw and save every figure."""
+        self.curves()
+        self.gaps()
+        self.changes()

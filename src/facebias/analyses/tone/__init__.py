@@ -1,0 +1,1 @@
+"""tone: say what lives here."""

@@ -1,0 +1,105 @@
+"""The figures of skin tone: how near it is measured, and what race tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from facebias import audit, plots
+from facebias.analyses.tone.tables import tone_accuracy, tone_by_race, tone_summary
+from facebias.core.config import Config
+from facebias.data.dataset import FaceDataset
+from facebias.data.pack import pack_audit, pack_training
+from facebias.plots import Shown
+from facebias.analyses.tone.plots import tone_accuracy as accuracy_figure
+from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
+from facebias.data.skin_tone import measure, nearest_monk
+from facebias.data.rendering.colour import skin_lab
+
+
+@dataclass(frozen=True)
+class ToneFigures:
+    """Measured skin tone against the truth of rendered faces, and beside the labels of race. Needs packed files alone.
+
+    Attributes:
+        config: which training data and audit sets.
+    """
+
+    config: Config
+
+    @property
+    def folder(self) -> Path:
+        """Where figures and tables go."""
+        return self.config.path("figures") / self.config.figures_name
+
+    @cached_property
+    def sets(self) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+        """Table and measured skin colour of the faces of every audit set and of the training split.
+
+        Colour is measured anew on the packed pictures, as `FaceDataset.table` has it only for photographs and without
+        Monk tone and share of pixels.
+        """
+        files = {name: pack_audit(self.config, name) for name in self.config.audit_names}
+        found = {}
+        for name, path in (files | {"training": pack_training(self.config)["train"]}).items():
+            data = FaceDataset.load(path)
+            found[name] = data.table.iloc[data.faces].reset_index(drop=True), measure(data.images[data.faces])
+        return found
+
+    def accuracy(self) -> list[Shown]:
+        """Measured against true skin colour, of every set of rendered faces."""
+        found = []
+        for name, (table, measured) in self.sets.items():
+            if "factor_exposure" not in table:
+                continue
+            lab = skin_lab(table["factor_melanin"].to_numpy(), table["factor_haemoglobin"].to_numpy())
+            truth = table.assign(monk=nearest_monk(lab))
+            checked = tone_accuracy(measured, truth, table["factor_exposure"].to_numpy(dtype=float))
+            points = pd.DataFrame({"ita": table["ita"], "measured": measured["ita"]})
+            found.append(self._save(accuracy_figure(points, checked, name), checked, f"tone-accuracy-{name}"))
+        return found
+
+    def by_race(self) -> list[Shown]:
+        """Race as labelled against tone as measured, of every set that labels race."""
+        found = []
+        for name, (table, measured) in self.sets.items():
+            if (table["race"] != "").any():
+                explained = float(self.summary(name)["explained"].iloc[-1])
+                cells = tone_by_race(measured, table["race"])
+                found.append(self._save(cross_table_figure(cells, name, explained), cells, f"tone-by-race-{name}"))
+        return found
+
+    def summary(self, name: str) -> pd.DataFrame:
+        """ITA, L*, hue, Monk tone and share of pixels used, by race and over all."""
+        table, measured = self.sets[name]
+        return tone_summary(measured, table["race"])
+
+    def all(self) -> None:
+        """Draw and save every figure, and the summaries as `tone-summary.csv`."""
+        self.accuracy()
+        self.by_race()
+        parts = [self.summary(name).assign(dataset=name) for name in self.sets]
+        table = pd.concat(parts, ignore_index=True)
+        audit.write_csv(table[["dataset", *[name for name in table if name != "dataset"]]],
+                        self.folder / "tone-summary.csv")
+
+    @property
+    def text(self) -> str:
+        """How many faces could be measured, the error where the truth is known, and what race tells of tone."""
+        lines = []
+        for name in self.sets:
+            row = self.summary(name).iloc[-1]
+            line = f"{name}: {int(row['measured']):,} of {int(row['n']):,} faces measured, median ITA {row['ita']:.0f}"
+            lines.append(line + ("" if np.isnan(row["explained"]) else
+                                 f", race accounts for {100 * row['explained']:.0f} % of its variance"))
+        return "\n".join(lines)
+
+    def _save(self, figure: Figure, table: pd.DataFrame, name: str) -> Shown:
+        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.config.synthetic,
+                          provenance=plots.provenance(pd.DataFrame(), "measured on packed pictures of 64 x 64"))
+        return Shown(figure, path)

@@ -1,0 +1,96 @@
+"""Measured skin tone against the truth, and beside the labels of race."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from facebias.core.names import dataset_name
+from facebias.plots.style import INK, look, new_figure, styled
+
+
+def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Figure:
+    """Measured against true ITA of rendered faces, and the error by exposure.
+
+    Args:
+        points: true `ita` and measured `measured`, degrees, one row a face; NaN is left out.
+        table: from `facebias.analyses.tone.tables.tone_accuracy`.
+        dataset: name of the data set.
+    """
+    mine = table[table["quantity"] == "ita"]
+    whole, bins = mine[mine["by"] == "all"].iloc[0], mine[mine["by"] == "exposure"]
+    known = points.dropna()
+    with styled():
+        figure = new_figure(8.2, 3.9)
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+        shade = left.hexbin(known["ita"], known["measured"], gridsize=34, mincnt=1, cmap="Blues", bins="log",
+                            linewidths=0.1)
+        ends = [min(known.min()), max(known.max())]
+        left.plot(ends, ends, color=INK, linewidth=0.9)
+        left.set_xlabel("true ITA, degrees")
+        left.set_ylabel("measured ITA, degrees")
+        left.set_title(f"r = {whole['pearson']:.2f}, median error {whole['median_error']:.0f} degrees")
+        bar = figure.colorbar(shade, ax=left, fraction=0.05, pad=0.02, format="{x:g}")
+        bar.ax.set_title("faces", fontsize=8, fontweight="normal", loc="left")
+        bar.ax.minorticks_off()
+        bar.outline.set_visible(False)
+        _errors(right, bins)
+        figure.suptitle(f"Skin tone measured on {dataset_name(dataset)}: {int(whole['measured']):,} of "
+                        f"{int(whole['n']):,} faces", fontsize=10, fontweight="bold", x=0.02, ha="left")
+        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _errors(axis: mpl.axes.Axes, bins: pd.DataFrame) -> None:
+    x = np.arange(len(bins))
+    error, bias = look(0), look(2)
+    reach = [bins["median_error"] - bins["low"], bins["high"] - bins["median_error"]]
+    axis.errorbar(x, bins["median_error"], yerr=reach, **error, markersize=4.8, elinewidth=1.1, linewidth=1.1,
+                  label="median absolute error (95 % interval)")
+    axis.plot(x, bins["bias"], **bias, linestyle="--", markersize=4.8, linewidth=1.1,
+              label="median of measured less true")
+    axis.axhline(0, color="#777777", linewidth=0.9, zorder=1)
+    axis.set_xticks(x, [f"{row.level.replace(' ', chr(10), 1)}\nr = {row.pearson:.2f}\nn = {row.n:,}"
+                        for row in bins.itertuples()], fontsize=7.2)
+    axis.set_xlabel("exposure, stops")
+    axis.set_ylabel("degrees of ITA")
+    axis.set_title("Error by exposure")
+    axis.grid(True, axis="y")
+
+
+def tone_by_race(table: pd.DataFrame, dataset: str, explained: float) -> Figure:
+    """Race as labelled against tone as measured: share of the race's faces as colour, with counts.
+
+    Args:
+        table: from `facebias.analyses.tone.tables.tone_by_race`.
+        dataset: name of the data set.
+        explained: share of the variance of ITA that the label accounts for.
+    """
+    races, tones = list(table["race"].unique()), list(table["skin_tone"].unique())
+    shares = table.pivot(index="race", columns="skin_tone", values="share").loc[races, tones].to_numpy()
+    counts = table.pivot(index="race", columns="skin_tone", values="n").loc[races, tones].to_numpy()
+    colours, scale = mpl.colormaps["viridis"], mpl.colors.Normalize(0, max(0.05, shares.max()))
+    with styled():
+        figure = new_figure(7.5, 1.2 + 0.42 * len(races))
+        axis = figure.add_subplot()
+        for (y, x), share in np.ndenumerate(shares):
+            face = colours(scale(share))
+            axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
+            dark = np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.48
+            axis.text(x, y, f"{100 * share:.0f} % ({counts[y, x]:,})", ha="center", va="center", fontsize=8,
+                      color="white" if dark else "black")
+        axis.set_xlim(-0.5, len(tones) - 0.5)
+        axis.set_ylim(len(races) - 0.5, -0.5)
+        axis.set_xticks(range(len(tones)), tones)
+        axis.set_yticks(range(len(races)), [f"{name.replace('_', ' ')}, n = {int(total):,}" for name, total in
+                                            zip(races, counts.sum(axis=1), strict=True)])
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+        figure.suptitle(f"{dataset_name(dataset)}: tone as measured, by race as labelled", fontsize=10,
+                        fontweight="bold", x=0.02, ha="left")
+        axis.set_title(f"The label accounts for {100 * explained:.0f} % of the variance of ITA", fontweight="normal",
+                       fontsize=9)
+    return figure

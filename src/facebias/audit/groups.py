@@ -1,0 +1,121 @@
+"""Groups: which cell of which grouping a face belongs to, empty cells included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit.predictions import GROUP_COLUMNS, UNKNOWN
+from facebias.core.errors import FacebiasError
+from facebias.data.skin_tone import CLASSES
+from facebias.data.sources.base import GENDERS
+
+GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ("race",), ("skin_tone",), ("gender",), ())
+SMALL = 30  # images under which a cell is greyed and left out of "worst" and of gaps
+ALL = "all"  # the level of a column that a marginal is summed over
+_LEVELS = {"skin_tone": CLASSES, "gender": GENDERS}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of one grouping of one set of faces.
+
+    Attributes:
+        by: grouping columns; () for all faces together.
+        table: one row a cell, columns GROUP_COLUMNS and those of `by` ("all" where not grouped by), `n`, `label`,
+            `small`, `known` (no grouping column is unknown).
+        codes: (faces,) row of `table` of each face.
+    """
+
+    by: tuple[str, ...]
+    table: pd.DataFrame
+    codes: np.ndarray
+
+    @property
+    def comparable(self) -> np.ndarray:
+        """Rows that may be called worst or enter a gap: known, and not small."""
+        return (self.table["known"] & ~self.table["small"]).to_numpy()
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of `table` that name groups: GROUP_COLUMNS, and any others that are grouped by."""
+        return _columns(self.by)
+
+    def rates(self, hits: np.ndarray) -> np.ndarray:
+        """Mean of `hits` (..., faces) in each cell: (..., cells); NaN for an empty cell."""
+        n = self.table["n"].to_numpy()
+        rows = hits.reshape(-1, hits.shape[-1])
+        total = np.stack([np.bincount(self.codes, weights=row, minlength=len(n)) for row in rows])
+        found = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+        return found.reshape(*hits.shape[:-1], len(n))
+
+
+def matching(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows of a table that have these values in these columns."""
+    keep = pd.Series(True, index=table.index)
+    for column, value in values.items():
+        keep &= table[column] == value
+    return table[keep]
+
+
+def name_of(by: tuple[str, ...]) -> str:
+    """A grouping in words: "race x gender", "skin tone", "all faces"."""
+    return " x ".join(column.replace("_", " ") for column in by) or "all faces"
+
+
+def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
+    """Assign faces to cells, in a fixed order of levels; None where a column is unknown for every face.
+
+    Every combination of levels has a cell, so an empty group is shown with n = 0 and never dropped. Levels of
+    skin tone and gender are fixed where the data use them; others are what the data set's own table holds.
+
+    Raises:
+        FacebiasError: a grouping column that the faces do not have, or of numbers.
+    """
+    for column in by:
+        if column not in faces:
+            raise FacebiasError("GROUPING", column, "no such column", f"Use one of {', '.join(map(str, faces))}")
+        if pd.api.types.is_numeric_dtype(faces[column]) and faces[column].dtype != bool:
+            raise FacebiasError("GROUPING", column, "holds numbers, not groups", "Bin it first, as with pandas.cut")
+    levels = [_levels(faces[column], column) for column in by]
+    if any(level is None for level in levels):
+        return None
+    codes = np.zeros(len(faces), dtype=int)
+    for column, level in zip(by, levels, strict=True):
+        values = _text(faces[column]).replace("", UNKNOWN)
+        codes = codes * len(level) + pd.Categorical(values, categories=level).codes
+    index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
+    table = index.reindex(columns=_columns(by), fill_value=ALL)
+    label = index.agg(" · ".join, axis=1) if len(by) > 1 else index[by[0]] if by else "all faces"
+    n = np.bincount(codes, minlength=len(table))
+    known = (index != UNKNOWN).all(axis=1) if by else True
+    label = label.str.replace("_", " ") if by else label
+    return Cells(by, table.assign(n=n, label=label, small=n < SMALL, known=known), codes)
+
+
+def further_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> list[str]:
+    """Columns beyond GROUP_COLUMNS that the rows of several groupings, one below the other, are grouped by."""
+    named = dict.fromkeys(name for by in groupings for name in by)
+    return [name for name in named if name in table and name not in GROUP_COLUMNS]
+
+
+def _columns(by: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys((*GROUP_COLUMNS, *by)))
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype(object).where(values.notna(), "").astype(str)
+
+
+def _levels(values: pd.Series, column: str) -> list[str] | None:
+    """Levels in order; a fixed level stays though no face has it; None where nothing is known."""
+    present = set(_text(values).unique())
+    if not present - {""}:
+        return None
+    fixed = list(_LEVELS.get(column, ()))
+    if not present & set(fixed):
+        fixed = []  # a scale of the data set's own, such as PPB's
+    rest = sorted(present - {"", *fixed})
+    return [*fixed, *rest, *([UNKNOWN] if "" in present and UNKNOWN not in rest else [])]

@@ -1,0 +1,1 @@
+"""stats: say what lives here."""

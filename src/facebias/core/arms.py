@@ -1,0 +1,99 @@
+"""The arms of a study: the short names of detectors, and the settings that each stands for.
+
+Controls and remedies differ from their neighbour in one thing alone, so that a difference has one cause:
+
+- ``cnn`` the standard CNN; ``vae`` the DB-VAE's network with uniform sampling.
+- ``dbvae-ALPHA`` resampling by the maximum over latents; ``product-ALPHA`` the paper's literal product;
+  ``tempered`` the product at a set effective sample size.
+- ``shuffled-ALPHA`` the probabilities of ``dbvae-ALPHA``, dealt to other faces: the same inequality, no knowledge.
+- ``balanced`` the DB-VAE's network, skin tone x gender drawn alike: labels are used, so it is a ceiling;
+  ``cnn-balanced`` the same for the standard CNN.
+- ``jtt`` the standard CNN, the errors of a first short training drawn more often (just train twice).
+- ``groupdro`` the standard CNN, the worst group of skin tone x gender weighted up: a second labelled ceiling.
+
+Each takes ``-photometric``: brightness, contrast, blur and compression in the augmentation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from facebias.core.errors import FacebiasError
+
+ARM_FIELDS = ("model", "resampling", "alpha", "remedy", "photometric", "seed")  # what an arm and its seed decide
+RULES = ("uniform", "max", "product", "tempered", "shuffled", "balanced")
+REMEDIES = ("none", "jtt", "groupdro")
+
+_PLAIN: dict[str, dict[str, Any]] = {
+    "cnn": {"model": "standard_cnn", "resampling": "max", "remedy": "none"},  # without latents the rule is idle
+    "vae": {"model": "db_vae", "resampling": "uniform", "remedy": "none"},
+    "tempered": {"model": "db_vae", "resampling": "tempered", "remedy": "none"},
+    "balanced": {"model": "db_vae", "resampling": "balanced", "remedy": "none"},
+    "cnn-balanced": {"model": "standard_cnn", "resampling": "balanced", "remedy": "none"},
+    "jtt": {"model": "standard_cnn", "resampling": "uniform", "remedy": "jtt"},
+    "groupdro": {"model": "standard_cnn", "resampling": "balanced", "remedy": "groupdro"},
+}
+_FAMILIES = {"dbvae": "max", "product": "product", "shuffled": "shuffled"}
+_PHOTOMETRIC = "-photometric"
+
+
+def parse_arm(arm: str) -> dict[str, Any]:
+    """The settings that an arm's name stands for.
+
+    Raises:
+        FacebiasError: the name stands for nothing.
+    """
+    base = arm.removesuffix(_PHOTOMETRIC)
+    photometric = {"photometric": base != arm}
+    if base in _PLAIN:
+        return _PLAIN[base] | photometric
+    family, _, alpha = base.partition("-")
+    if family in _FAMILIES and _is_number(alpha):
+        return {"model": "db_vae", "resampling": _FAMILIES[family], "remedy": "none", "alpha": float(alpha),
+                **photometric}
+    raise FacebiasError("CONFIG", "arms", f"{arm!r} names no arm", f"Use {', '.join(_PLAIN)}, or "
+                        f"{', '.join(_FAMILIES)} with an alpha, as in dbvae-0.01; each with {_PHOTOMETRIC} if wanted")
+
+
+def debiased(arms: Iterable[str]) -> list[str]:
+    """The DB-VAE arms (``dbvae-ALPHA``) of these, the one that resamples most, with the smallest alpha, first.
+
+    Of two with one alpha the plain one is before the photometric one, whatever the order they came in.
+
+    Raises:
+        FacebiasError: a name begins like a DB-VAE's and stands for nothing.
+    """
+    settings = {arm: parse_arm(arm) for arm in arms if arm.startswith("dbvae-")}
+    return sorted(settings, key=lambda arm: (settings[arm]["alpha"], settings[arm]["photometric"]))
+
+
+def counterpart(arms: Iterable[str]) -> str:
+    """The one of these arms that is set against a baseline where one alone can be, in sentences as in figures.
+
+    It is the DB-VAE that resamples most (`debiased`): furthest from uniform draws, and chosen by no result. Without a
+    DB-VAE it is the first arm; "" of none.
+    """
+    arms = list(arms)
+    return next(iter([*debiased(arms), *arms]), "")
+
+
+def arm_of(model: str, resampling: str, remedy: str, alpha: float, photometric: bool) -> str:
+    """The name of an arm from its settings; the inverse of `parse_arm`."""
+    suffix = _PHOTOMETRIC if photometric else ""
+    if remedy != "none":
+        return remedy + suffix
+    if model == "standard_cnn":
+        return ("cnn-balanced" if resampling == "balanced" else "cnn") + suffix
+    for family, rule in _FAMILIES.items():
+        if rule == resampling:
+            return f"{family}-{alpha:g}{suffix}"
+    return {"uniform": "vae"}.get(resampling, resampling) + suffix
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text)) and float(text) >= 0
+    except ValueError:
+        return False

@@ -1,0 +1,142 @@
+"""Strict reading of label files: every value is text, every fault is named with its line.
+
+No value is guessed: "NA" stays "NA", "000001" keeps its zeros, a short row or a wrong encoding is an error
+with its mend, and an unknown label names the closest one.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from facebias.core.errors import FacebiasError
+from facebias.data.pixels import found_format
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Row(NamedTuple):
+    """One row: `where` is "file:line", `values` maps column to text."""
+
+    where: str
+    values: dict[str, str]
+
+
+def lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines of a UTF-8 text file (a byte order mark and gzip are accepted), without line ends.
+
+    Raises:
+        FacebiasError: missing, not text, UTF-16, another encoding, or a NUL byte; with the line.
+    """
+    path = Path(path)
+    try:
+        with (gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as file:
+            head = file.read(4096)
+            _refuse_not_text(head, path)
+            file.seek(0)
+            # Old Macintosh line ends (the published PPB table has them) would be one line to binary reading
+            broken = b"\r" in head and b"\n" not in head
+            source = file.read().replace(b"\r", b"\n").splitlines() if broken else file
+            for number, raw in enumerate(source, 1):
+                yield number, _decode(raw, f"{path}:{number}").rstrip("\r\n")
+    except FileNotFoundError as error:
+        raise FacebiasError("MISSING", path, "no such file", "See data/README.md for where to get it") from error
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise FacebiasError("CSV_GZIP", path, f"broken gzip ({error})", "Get the file again") from error
+
+
+def _refuse_not_text(head: bytes, path: Path) -> None:
+    if head.startswith(_UTF16):
+        raise FacebiasError("CSV_ENCODING", path, "encoded as UTF-16", "Save it as UTF-8")
+    found = found_format(head)
+    if found not in ("text", "unknown bytes"):  # UTF-8 beyond ASCII is "unknown" to it
+        raise FacebiasError("CSV_FORMAT", path, f"found {found}, expected a text table", "Get the file again")
+
+
+def _decode(raw: bytes, where: str) -> str:
+    if b"\0" in raw:
+        raise FacebiasError("CSV_NUL", where, "a NUL byte", "Get the file again; this copy is damaged")
+    try:
+        return raw.decode("utf-8-sig" if where.endswith(":1") else "utf-8")
+    except UnicodeDecodeError as error:
+        byte = f"{error.object[error.start]:#04x}"
+        raise FacebiasError("CSV_ENCODING", where, f"not UTF-8 (byte {byte}, perhaps latin-1)",
+                            "Save it as UTF-8") from error
+
+
+def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
+    """Rows of a comma-separated file with a header, streamed.
+
+    Column names are compared without case and outer blanks; more columns than asked for are kept.
+
+    Args:
+        path: the file; ".gz" is unpacked on the fly.
+        columns: names that must be there.
+
+    Raises:
+        FacebiasError: see `lines`; a missing column (expected and found are named), a row that is shorter or
+            longer than the header, or a stray quote; with the line.
+    """
+    line = 0
+
+    def texts() -> Iterator[str]:
+        """The lines, whose number is kept for messages."""
+        nonlocal line
+        for number, text in lines(path):
+            line = number
+            yield text + "\n"
+
+    reader = csv.reader(texts(), strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        _check_header(header, columns, path)
+        for cells in reader:
+            if not cells:
+                continue  # an empty line
+            if len(cells) != len(header):
+                raise FacebiasError("CSV_ROW", f"{path}:{line}", f"{len(cells)} fields, expected {len(header)}",
+                                    "Mend or remove that line; the file may have been cut off")
+            yield Row(f"{path}:{line}", dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        raise FacebiasError("CSV_ROW", f"{path}:{line}", f"not valid CSV ({error})", "Mend that line") from error
+
+
+def _check_header(header: list[str], columns: Collection[str], path: str | Path) -> None:
+    missing = [name for name in columns if name.lower() not in header]
+    if not missing:
+        return
+    if len(header) == 1 and ";" in header[0]:
+        raise FacebiasError("CSV_SEPARATOR", f"{path}:1", "fields are separated by semicolons", "Save it with commas")
+    raise FacebiasError("CSV_COLUMN", f"{path}:1", f"expected {', '.join(columns)}, found "
+                        f"{', '.join(header) or 'nothing'}", f"Add {', '.join(missing)}")
+
+
+def read_words(path: str | Path, fields: int) -> Iterator[Row]:
+    """Rows of a blank-separated file without header, such as CelebA's, as columns "0", "1", ...
+
+    Raises:
+        FacebiasError: see `lines`; a row with another number of fields.
+    """
+    for number, text in lines(path):
+        if cells := text.split():
+            if len(cells) != fields:
+                raise FacebiasError("CSV_ROW", f"{path}:{number}", f"{len(cells)} fields, expected {fields}",
+                                    "Mend or remove that line; the file may have been cut off")
+            yield Row(f"{path}:{number}", {str(i): cell for i, cell in enumerate(cells)})
+
+
+def label(value: str, known: Mapping[str, str] | Collection[str], where: str) -> str:
+    """`value` itself, or what it is mapped to, where it is a known label.
+
+    Raises:
+        FacebiasError: unknown; row, value and the closest label are named.
+    """
+    if value in known:
+        return known[value] if isinstance(known, Mapping) else value
+    close = difflib.get_close_matches(value, list(known), n=1, cutoff=0.3)
+    mend = f"The closest known label is {close[0]!r}" if close else f"Known labels are {', '.join(map(repr, known))}"
+    raise FacebiasError("LABEL", where, f"unknown label {value!r}", mend)

@@ -1,0 +1,1 @@
+"""data: say what lives here."""

@@ -1,0 +1,127 @@
+"""`FaceDataset`: a packed file in memory, images as one array and demographics as a table beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from facebias.core.errors import FacebiasError
+from facebias.data.pixels import found_format
+from facebias.data.pack.file import SCHEMA
+from facebias.core.files import manifest_path, read_json, verify
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDataset:
+    """One packed split. Demographics never ride in a training batch: they stay in `table`.
+
+    Attributes:
+        images: uint8 (N, size, size, 3) RGB.
+        labels: uint8 (N,), 1 face, 0 non-face.
+        table: N rows, columns `sources.base.TABLE_COLUMNS` and factors of rendered images.
+        attrs: source, framing, framing_rules, image_size, synthetic, split, schema.
+        path: the file it was read from.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    table: pd.DataFrame
+    attrs: Mapping[str, Any]
+    path: Path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a packed file whole, after its SHA-256, schema and complete mark are checked.
+
+        Raises:
+            FacebiasError: missing, truncated ("has X bytes, needs Y"), changed, of another schema, unfinished, or
+                no HDF5 at all (the format found is named).
+        """
+        path = Path(path)
+        _refuse_damaged(path)
+        verify(path, SCHEMA)
+        with h5py.File(path, "r") as file:
+            _refuse_unfinished(file, path)
+            images, labels = file["images"][:], file["labels"][:]
+            columns = json.loads(file.attrs["columns"])
+            cells = {name: labels if name == "label" else _column(file["table"][name]) for name in columns}
+            attrs = {name: value.item() if isinstance(value, np.generic) else value
+                     for name, value in file.attrs.items() if name not in ("columns", "complete")}
+        table = pd.DataFrame(cells)
+        return cls(images, labels, table, attrs, path)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def faces(self) -> np.ndarray:
+        """Indices of the faces, int64."""
+        return np.flatnonzero(self.labels == 1)
+
+    @property
+    def negatives(self) -> np.ndarray:
+        """Indices of the non-faces, int64."""
+        return np.flatnonzero(self.labels == 0)
+
+    def tensor(self) -> torch.Tensor:
+        """uint8 (N, 3, size, size) over the same memory, in channels_last layout."""
+        import torch  # here alone: audit and plots read data sets without it
+
+        return torch.from_numpy(self.images).permute(0, 3, 1, 2)
+
+
+def _refuse_damaged(path: Path) -> None:
+    if not path.exists():
+        raise FacebiasError("MISSING", path, "no such file", "Run: facebias data pack")
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head.startswith(b"\x89HDF"):
+        raise FacebiasError("HDF5", path, f"found {found_format(head)}, expected HDF5", "Delete it and pack again")
+    if not manifest_path(path).exists():
+        raise FacebiasError("UNFINISHED", path, "its manifest is missing", "Delete it and run: facebias data pack")
+    needed, have = read_json(manifest_path(path)).get("bytes"), path.stat().st_size
+    if needed is not None and have < needed:
+        raise FacebiasError("TRUNCATED", path, f"has {have:,} bytes, needs {needed:,}", "Delete it and pack again")
+
+
+def _refuse_unfinished(file: h5py.File, path: Path) -> None:
+    if not file.attrs.get("complete", False):
+        raise FacebiasError("UNFINISHED", path, "no complete mark: packing was cut off", "Delete it and pack again")
+    if (found := file.attrs.get("schema")) != SCHEMA:
+        raise FacebiasError("SCHEMA", path, f"expected {SCHEMA}, found {found}", "Delete it and pack again")
+
+
+def _column(data: h5py.Dataset) -> Any:
+    return pd.array(data.asstr()[:], dtype="str") if h5py.check_string_dtype(data.dtype) else data[:]
+
+
+def warn_on_framing(a: FaceDataset, b: FaceDataset) -> bool:
+    """Warn (and return True) where two sets cut their faces differently: recall between them then means little."""
+    if a.attrs.get("framing") == b.attrs.get("framing"):
+        return False
+    one, other = (f"{s.path.name} is {s.attrs.get('framing', 'unknown')!r} ({s.attrs.get('framing_rules', '')})"
+                  for s in (a, b))
+    warnings.warn(f"framing differs: {one}, {other}; recall across them measures the crop, not the face", stacklevel=2)
+    return True
+
+
+def shared_images(a: FaceDataset, b: FaceDataset) -> int:
+    """How many images of `b` are, pixel for pixel, in `a` too."""
+    def hashes(dataset: FaceDataset) -> list[bytes]:
+        """A digest of the pixels of each image."""
+        return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in dataset.images]
+
+    known = set(hashes(a))
+    return sum(digest in known for digest in hashes(b))

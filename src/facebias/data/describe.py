@@ -1,0 +1,59 @@
+"""Who is in a packed set: the counts that a reader wants before any result."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from facebias.data.dataset import FaceDataset
+
+_UNKNOWN = "unknown"
+
+
+def composition_tables(dataset: FaceDataset) -> dict[str, pd.DataFrame]:
+    """Counts of the faces: race x gender, skin tone x gender, race x skin tone, age x gender, with margins "all".
+
+    A table whose rows or columns the source does not know is left out. Skin tones stand from lightest to darkest;
+    "unknown" is a value that is missing for some.
+    """
+    from facebias.data.skin_tone import CLASSES
+
+    faces = dataset.table.iloc[dataset.faces]
+    orders = {"skin_tone": list(CLASSES), "age": sorted(faces["age"].unique(), key=_age_order)}
+    tables = {}
+    for rows, columns in (("race", "gender"), ("skin_tone", "gender"), ("race", "skin_tone"), ("age", "gender")):
+        if (faces[rows] == "").all() or (faces[columns] == "").all():
+            continue
+        table = pd.crosstab(faces[rows].replace("", _UNKNOWN), faces[columns].replace("", _UNKNOWN), margins=True,
+                            margins_name="all")
+        tables[f"{rows} x {columns}"] = table.reindex(index=_ordered(table.index, orders.get(rows)),
+                                                      columns=_ordered(table.columns, orders.get(columns)))
+    return tables
+
+
+def _ordered(found: pd.Index, order: list[str] | None) -> list[str]:
+    names = [name for name in found if name not in (_UNKNOWN, "all")]
+    names.sort(key=order.index if order else str)
+    return names + [name for name in (_UNKNOWN, "all") if name in found]
+
+
+def _age_order(text: str) -> tuple[int, str]:
+    digits = "".join(c if c.isdigit() else " " for c in text).split()
+    return (int(digits[0]) if digits else -1, text)
+
+
+def report(dataset: FaceDataset) -> str:
+    """The tables as text, under what the file is: counts, identities, source, framing."""
+    table, attrs = dataset.table, dataset.attrs
+    faces = table.iloc[dataset.faces]
+    people = faces["identity"].nunique()
+    title = f"{dataset.path.name}{' (synthetic)' if attrs.get('synthetic') else ''}"
+    lines = [title, "=" * len(title),
+             f"{len(faces):,} faces of {people:,} identities, {len(dataset.negatives):,} negatives",
+             f"source {attrs.get('source')}, framing {attrs.get('framing')} ({attrs.get('framing_rules')})"]
+    if (measured := faces["ita"].dropna()).size:
+        low, middle, high = measured.quantile([0.05, 0.5, 0.95])
+        lines.append(f"ITA of the skin: median {middle:.0f} degrees, 90 % between {low:.0f} and {high:.0f}, "
+                     f"not measurable on {faces['ita'].isna().sum():,} faces")
+    for name, counts in composition_tables(dataset).items():
+        lines += ["", name, counts.to_string()]
+    return "\n".join(lines) + "\n"

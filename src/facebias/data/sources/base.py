@@ -1,0 +1,105 @@
+"""What every source yields, and the columns of the demographic table.
+
+A source is lazy: it reads label files, checks them, and yields `Sample`s that say where each picture lies;
+decoding is done later, once, in `facebias.data.pack`. Rendered and already packed sources yield `Block`s of pixels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+# The demographic side table of a packed file, one row an image. Text is "" where a source does not say, numbers
+# are NaN. `gender` is "Female" or "Male" as annotators perceived it, `race` the source's own words, `age` a
+# FairFace age bin ("0-2", "3-9", "10-19", ... "60-69", "more than 70") or a source's own. `ita` (degrees),
+# `l_star` and `hue` (degrees) are of the skin, `skin_tone` is the class of `ita` (facebias.data.skin_tone.CLASSES).
+# `identity` is the unit of splitting: person, or picture for negatives. `where` is file:row of the source.
+TABLE_COLUMNS = ("image_id", "label", "identity", "where", "race", "gender", "age", "skin_tone", "ita", "l_star", "hue")
+FACTOR_PREFIX = "factor_"  # ground truth of rendered images, one column a factor
+
+GENDERS = ("Female", "Male")
+
+# The one framing of training and audit: dlib's face chip with padding 0.25, as FairFace and UTKFace were cut.
+# Eye centres are 0.35 of the side apart, centred, 0.31 of the side below the top.
+TIGHT = "tight"
+EYE_DISTANCE = 0.35
+EYE_HEIGHT = 0.31
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A square crop in source pixels: left, top and side. It may leave the picture; what lies outside is black."""
+
+    left: float
+    top: float
+    side: float
+
+
+class Crop(Protocol):
+    """A rule that needs the picture's size first, which is known when it is decoded. Picklable, equal by value."""
+
+    def box(self, width: int, height: int) -> Box:
+        """The square to cut from an upright picture of `width` x `height` pixels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture to be decoded, with what its source says of it.
+
+    Attributes:
+        image_id: unique within the source, for example "train/1.jpg".
+        label: 1 face, 0 non-face.
+        identity: person (faces) or picture (negatives); no identity is in two splits.
+        where: file and row that named it, for messages and for the table.
+        path: the picture's file, or the archive or table that holds it.
+        member: name of the zip entry, or row of the parquet file; "" where `path` is the picture.
+        crop: a `Box`, a float (the central square of that share of the shorter side), or a `Crop` rule.
+        sha256: expected hash of the picture's bytes where the source publishes it, else "".
+    """
+
+    image_id: str
+    label: int
+    identity: str
+    where: str
+    path: Path
+    member: str = ""
+    crop: Box | float | Crop = 1.0
+    race: str = ""
+    gender: str = ""
+    age: str = ""
+    skin_tone: str = ""  # where the source has a scale of its own; "" means that the class is measured
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Decoded images and their table: `images` (n, size, size, 3) uint8 RGB, `table` n rows of TABLE_COLUMNS
+    (and factors). Measured columns (skin tone) may be missing: packing fills them in."""
+
+    images: np.ndarray
+    table: pd.DataFrame
+
+
+class Source(Protocol):
+    """Something that yields samples in a stable order, the same at each pass.
+
+    Attributes:
+        name: as in `Config`, for example "celeba".
+        framing: the convention its crops follow, "tight" for faces that match the audit sets (see `TIGHT`).
+        rule: how the crop is made, in words, for the record.
+        counts: what was left out and why, filled while iterating.
+    """
+
+    name: str
+    framing: str
+    rule: str
+    counts: Counter[str]
+
+    def __iter__(self) -> Iterator[Sample]: ...

@@ -1,0 +1,187 @@
+"""Square windows over a whole picture at many sizes, cut in batches from one resized picture a size.
+
+A picture is resized once for each window size, so that the window is 64 pixels there, with its aspect kept and by the
+same antialiased filter as every other image of the project (Lanczos, `facebias.data.pixels.square`). torch resizes here and
+Pillow there: both calculate with whole numbers, torch six to nine times faster with shorter ones, so that about one
+value in a hundred differs by one grey level of 255. No window is stretched, none leaves the picture, and the last of
+each row and column ends exactly at the picture's edge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from PIL import Image
+
+from facebias.core.errors import FacebiasError
+
+SIDE = 64  # pixels of a window as a detector of crops takes it
+BATCH = 128  # windows at a time
+_SUPPORT = 3  # pixels of the smaller picture that the Lanczos filter looks at to each side
+_SPELLING = "Use SMALLEST:LARGEST:RATIO@STRIDE, such as 0.25:1:1.2@0.25 (shares) or 64:300:1.2@0.25 (pixels)"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A window protocol: which sizes, how far apart, and how windows make one score of a picture.
+
+    Attributes:
+        smallest: side of the smallest window: a share of the picture's shorter side up to 1, pixels above.
+        largest: side of the largest, in the same unit. Pixels that the picture lacks are left out.
+        ratio: between one size and the next, at most.
+        stride: distance of neighbouring windows as a share of their side, in whole 64ths.
+        top: a picture's score is the mean of this many of its highest windows; 1 is the paper's "any window".
+
+    Raises:
+        FacebiasError: sizes in two units or in the wrong order, or a value outside its range.
+    """
+
+    smallest: float
+    largest: float
+    ratio: float
+    stride: float
+    top: int = 1
+
+    def __post_init__(self) -> None:
+        right = 0 < self.smallest <= self.largest and (self.smallest > 1) == (self.largest > 1)
+        if not (right and math.isfinite(self.largest) and 1 < self.ratio < math.inf and self.top >= 1
+                and 1 / SIDE <= self.stride <= 1):
+            raise FacebiasError("SCAN", str(self), "sizes must rise in one unit, ratio be over 1, stride 1/64 to 1, "
+                                "top 1 or more", _SPELLING)
+
+    @classmethod
+    def parse(cls, text: str, top: int = 1) -> Self:
+        """A protocol by its name in `PROTOCOLS`, or spelled as SMALLEST:LARGEST:RATIO@STRIDE.
+
+        Raises:
+            FacebiasError: neither.
+        """
+        spelled = PROTOCOLS.get(text, text)
+        try:
+            sizes, stride = spelled.split("@")
+            smallest, largest, ratio = map(float, sizes.split(":"))
+            return cls(smallest, largest, ratio, float(stride), top)
+        except ValueError as error:
+            raise FacebiasError("SCAN", text, f"neither one of {', '.join(PROTOCOLS)} nor sizes and stride",
+                                _SPELLING) from error
+
+    def __str__(self) -> str:
+        return f"{self.smallest:g}:{self.largest:g}:{self.ratio:g}@{self.stride:g}"
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Sides of the windows, geometrically spaced, in the unit of `smallest`."""
+        steps = math.ceil(math.log(self.largest / self.smallest) / math.log(self.ratio) - 1e-9)
+        return np.geomspace(self.smallest, self.largest, steps + 1) if steps else np.array([self.smallest])
+
+    def places(self, width: int, height: int) -> np.ndarray:
+        """Where the windows of a picture lie: float (n, 3), columns pixels, x and y.
+
+        `pixels` are those of the picture's shorter side once a window is 64 pixels wide; rounding them to whole ones
+        changes a window's side by less than 1 %. x and y are its upper left corner in that resized picture: whole
+        numbers, but where the last one of the longer side ends at the edge.
+
+        Raises:
+            FacebiasError: every window is larger than the picture.
+        """
+        shorter = min(width, height)
+        sides = self.sizes if self.largest > 1 else self.sizes * shorter
+        counts = np.unique(np.rint(SIDE * shorter / sides[sides <= shorter]).astype(int))
+        if not len(counts):
+            raise FacebiasError("WINDOW", str(self), f"no window of {self.smallest:g} pixels or more fits a picture of "
+                                f"{width} x {height}", "Take smaller windows, or shares")
+        return np.concatenate([self._grid(int(n), n * width / shorter, n * height / shorter) for n in counts])
+
+    def _grid(self, pixels: int, width: float, height: float) -> np.ndarray:
+        x, y = (self._starts(length) for length in (width, height))
+        grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        return np.column_stack([np.full(len(grid), float(pixels)), grid])
+
+    def _starts(self, length: float) -> np.ndarray:
+        step, last = round(self.stride * SIDE), length - SIDE
+        return np.append(np.arange(0, last, step), last)
+
+
+# Each is found within "fine", which is therefore the only one that costs anything when all are asked for
+PROTOCOLS = {
+    "coarse": "0.25:1:1.42@0.5",  # all sizes, far apart
+    "fine": "0.25:1:1.19@0.25",  # all sizes, close together
+    "narrow": "0.420448:0.594604:1.19@0.25",  # sizes near the face alone, as if its size were known
+}
+
+
+def boxes_of(places: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Windows as float (n, 4) boxes x0, y0, x1, y1 in pixels of the picture; all are square and inside it."""
+    unit = min(width, height) / places[:, 0]
+    corner = places[:, 1:] * unit[:, None]
+    return np.column_stack([corner, np.minimum(corner + SIDE * unit[:, None], [width, height])])
+
+
+def batches(image: Image.Image, places: np.ndarray, length: int = BATCH) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cut windows in batches of `length`, the last one shorter.
+
+    Args:
+        image: upright RGB.
+        places: (n, 3) from `Scan.places` of this picture's size.
+        length: windows in a batch.
+
+    Yields:
+        rows (m,) of `places`, and their crops, uint8 (m, 64, 64, 3) RGB.
+    """
+    rows, crops = [], []
+    for mine, cut in _by_plane(image, places, length):
+        rows.append(mine)
+        crops.append(cut)
+        while sum(map(len, rows)) >= length:
+            all_rows, all_crops = np.concatenate(rows), np.concatenate(crops)
+            yield all_rows[:length], all_crops[:length]
+            rows, crops = [all_rows[length:]], [all_crops[length:]]
+    if sum(map(len, rows)):
+        yield np.concatenate(rows), np.concatenate(crops)
+
+
+def _by_plane(image: Image.Image, places: np.ndarray, length: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Resize once for each size, and a strip once more for windows that end at the edge between two of its pixels."""
+    pixels, between = np.array(image), (places[:, 1:] % 1 > 0).any(axis=1)
+    turned = _turned(image) if between.any() else pixels
+    for count in np.unique(places[:, 0]):
+        scale = count / min(image.size)
+        for last in (False, True):
+            rows = np.flatnonzero((places[:, 0] == count) & (between == last))
+            if not len(rows):
+                continue
+            plane = _last(turned, scale) if last else _resized(pixels, scale)
+            # the corner between two pixels is where the strip begins
+            x, y = np.where(places[rows, 1:] % 1 > 0, 0, places[rows, 1:]).astype(int).T
+            views = np.lib.stride_tricks.sliding_window_view(plane, (SIDE, SIDE), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+            for start in range(0, len(rows), length):
+                part = slice(start, start + length)
+                yield rows[part], views[y[part], x[part]]
+
+
+def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
+    """Pixels (H, W, 3) at `scale`, from the upper left corner on; a part of a pixel at the far edges is left out."""
+    import torch  # here: the command line names protocols without it
+    from torch.nn.functional import interpolate
+
+    found = interpolate(torch.from_numpy(pixels).permute(2, 0, 1)[None], mode="lanczos", antialias=True,
+                        scale_factor=scale * (1 + 1e-12))  # a hair more: 64 pixels must not be rounded down to 63
+    return found[0].permute(1, 2, 0).numpy()
+
+
+def _turned(image: Image.Image) -> np.ndarray:
+    """The pixels with the longer side turned round, so that its far edge is where the grid of pixels begins."""
+    sideways = image.width > image.height
+    return np.array(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT if sideways else Image.Transpose.FLIP_TOP_BOTTOM))
+
+
+def _last(turned: np.ndarray, scale: float) -> np.ndarray:
+    """The last 64 pixels of the longer side at `scale`, which end at its edge; the shorter side whole."""
+    length = math.ceil(SIDE / scale + _SUPPORT * max(1 / scale, 1)) + 1
+    if turned.shape[1] > turned.shape[0]:
+        return _resized(np.ascontiguousarray(turned[:, :length]), scale)[:, SIDE - 1 :: -1]
+    return _resized(turned[:length], scale)[SIDE - 1 :: -1]

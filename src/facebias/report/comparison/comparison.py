@@ -1,0 +1,181 @@
+"""The comparison of some runs: its tables, and what they become in a terminal and in files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from facebias import audit, plots
+from facebias.audit.decisions import Decisions
+from facebias.report.comparison import notes, terminal as text
+from facebias.report.comparison.changes import changes_table
+from facebias.report.comparison.shared_images import Shared, shared_predictions
+from facebias.report.comparison.models import Model, listed, models_of, models_table, pick_baseline, settings_table
+from facebias.report.comparison.tables import change_table, level_table, published_table
+from facebias.core.errors import FacebiasError
+from facebias.plots import Shown
+from facebias.report.comparison.plots import group_changes, recall_beside_published
+from facebias.training.run import Run
+from facebias.core.files import write_text
+
+_REFERENCE = ("Published by Amini et al. (2019): recall of sliding windows on PPB, %, at a false positive rate that "
+              "the paper does not state.\nA reference, not a column to compare with")
+_TABLES = ("models", "settings", "levels", "measures", "changes", "deltas", "published")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Some models on the images that all of them scored. Each table is computed when first asked for.
+
+    Attributes:
+        compared: the models, the baseline first.
+        rule: threshold rule.
+        shared: predictions on shared images.
+    """
+
+    compared: tuple[Model, ...]
+    rule: str
+    shared: Shared
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models, the baseline's first."""
+        return [model.name for model in self.compared]
+
+    @property
+    def source(self) -> str:
+        """The training source, "" where the models do not share it."""
+        found = {model.settings["train_faces"] for model in self.compared}
+        return found.pop() if len(found) == 1 else ""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any image behind it is rendered."""
+        seen = {model.settings[name] for model in self.compared for name in ("train_faces", "negatives")}
+        return "synthetic" in seen | set(self.shared.predictions["dataset"])
+
+    @property
+    def models(self) -> pd.DataFrame:
+        """Which run is of which model (`models_table`)."""
+        return models_table(self.compared)
+
+    @property
+    def settings(self) -> pd.DataFrame:
+        """What differs between the models beside the arm (`settings_table`)."""
+        return settings_table(self.compared)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Recall of every group and model (`facebias.audit.summarise`)."""
+        return audit.summarise(self.shared.predictions, self.rule)
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """Worst group, gap and variance of every model (`facebias.audit.measures`)."""
+        return audit.measures(self.shared.predictions, self.rule)
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """Change of every group from the baseline, one row a model and group (`changes_table`)."""
+        return changes_table(Decisions(self.shared.predictions, self.rule), self.names[0],
+                             same_negatives=self.shared.same_negatives,
+                             may_flag=self.shared.like_negatives or not self.rule.startswith("fpr"))
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """Recall, worst group, gap and variance, three columns a model (`level_table`)."""
+        return level_table(self.summary, self.measures, self.names)
+
+    @property
+    def deltas(self) -> pd.DataFrame:
+        """The changes side by side, four columns a model (`change_table`)."""
+        return change_table(self.changes, self.names[1:])
+
+    @property
+    def published(self) -> pd.DataFrame:
+        """The paper's numbers (`published_table`)."""
+        return published_table()
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """How intervals were drawn, what was left out, and what limits the comparison, one sentence or two each."""
+        few = not Decisions(self.shared.predictions, self.rule).enough
+        small = bool(self.summary.loc[self.summary["metric"] == "TPR", "small"].any())
+        return (*notes.on_flags(self.changes, self.rule, self.shared), *notes.on_seeds(self.compared, self.changes),
+                *notes.on_thresholds(self.rule, self.shared, few), *notes.on_faces(self.compared, self.shared, small),
+                *self.shared.notes, *notes.on_rendering(self.synthetic))
+
+    @property
+    def text(self) -> str:
+        """All of it for a terminal, changes and notes last; marginal groupings are in the tables alone."""
+        base, paper = self.names[0], self.published
+        shown = self.levels[self.levels["grouping"].isin(text.SHOWN) & (
+            (self.levels["dataset"] != "test") | (self.levels["grouping"] == "all faces"))]
+        settings = list(paper.columns[5:])
+        bars = paper[paper["metric"] == "TPR"].set_index("group")
+        worst = paper.loc[paper["metric"] == "worst", ["dataset", "grouping", "metric"]].merge(
+            pd.DataFrame({"model": settings, "group": [bars[name].idxmin() for name in settings]}), how="cross")
+        models = [[model.name, listed(model.seeds)] for model in self.compared]
+        return "\n".join([
+            f"{len(self.names)} models at {audit.rule_text(self.rule)}; changes are from {base}",
+            "", *text.aligned([["model", "seeds"], *models], 1),
+            "", "What differs between them beside the arm", *text.settings(self.settings),
+            "", "Recall, % [95 % interval over seeds and images]",
+            *text.levels(shown, self.names, self.measures, self.source),
+            "", _REFERENCE, *text.levels(paper, settings, worst),
+            "", f"Change from {base}, points [95 % interval]; {text.FLAG} flagged, as the interval excludes 0",
+            *text.changes(self.deltas, self.names[1:], self.source), "", *self.notes])
+
+    def figures(self, folder: Path) -> list[Shown]:
+        """Draw and save, for each audit set and crossed grouping: recall beside the paper's, and the changes."""
+        labels = {model.name: f"{model.label} (seed{'s' * (len(model.seeds) > 1)} {listed(model.seeds)})"
+                  for model in self.compared}
+        plain = {model.name: model.label for model in self.compared}
+        levels = self.summary[self.summary["metric"] == "TPR"].replace({"model": labels})
+        changes = self.changes.replace({"model": labels, "baseline": plain})
+        shown = []
+        there = levels[(levels["dataset"] != "test") & levels["grouping"].isin(text.SHOWN[:2])]
+        for dataset, grouping in there[["dataset", "grouping"]].drop_duplicates().itertuples(index=False):
+            rows, moved = (table[(table["dataset"] == dataset) & table["grouping"].isin([grouping, "all faces"])]
+                           for table in (levels, changes))
+            footer = plots.provenance(rows.drop(columns="seeds"))
+            for kind, figure, table in (("recall", recall_beside_published(rows, dataset, grouping), rows),
+                                        ("change", group_changes(moved, dataset, grouping), moved)):
+                path = folder / f"{kind}-{dataset}-{grouping.replace(' ', '-')}.png"
+                plots.save(figure, table, path, synthetic=self.synthetic, provenance=footer)
+                shown.append(Shown(figure, path))
+        return shown
+
+    def write(self, folder: Path) -> None:
+        """Write every table as CSV, and comparison.txt last: where it is, the comparison is whole."""
+        for name in _TABLES:
+            audit.write_csv(getattr(self, name), folder / f"{name}.csv")
+        write_text(folder / "comparison.txt", self.text + "\n")
+
+
+def compare_runs(runs: Sequence[Run], baseline: str = "", rule: str = audit.HEADLINE) -> Comparison:
+    """Compare runs that scored the same audit images, whatever study they are of.
+
+    Args:
+        runs: scored runs; those that differ in their seed alone are one model.
+        baseline: what the others are compared with: a model's name or the beginning of it or of a run's id; the first
+            run's model unless told.
+        rule: threshold rule, "fpr=0.01" or "p=0.5".
+
+    Raises:
+        FacebiasError: fewer than two models, no such baseline, the same training twice, no shared audit images, an
+            unknown rule, or predictions that `facebias.audit.validate` refuses.
+    """
+    audit.rule_text(rule)
+    models = models_of(runs)
+    if len(models) < 2:
+        names = ", ".join(model.name for model in models) or "no run"
+        raise FacebiasError("COMPARE", names, f"one model at most, with {len(runs)} run(s): nothing to compare",
+                            "Name runs of two arms or settings; runs that differ in their seed are one model")
+    first = pick_baseline(models, baseline)
+    ordered = (first, *(model for model in models if model is not first))
+    return Comparison(ordered, rule, shared_predictions(ordered))

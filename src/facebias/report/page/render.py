@@ -1,0 +1,57 @@
+"""The page: templates filled with text that is escaped, one script and one style that the policy names by hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import mistune
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from facebias.core.errors import FacebiasError
+from facebias.core.files import project_root
+
+LIMIT = 12_000_000  # bytes of a page that is still opened, mailed and committed without thought
+
+
+def render(**content: Any) -> str:
+    """The page as text.
+
+    Raises:
+        FacebiasError: it would be larger than LIMIT.
+    """
+    environment = Environment(loader=PackageLoader("facebias.report.page"), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    # neither has anything of the data in it, so neither needs escaping
+    style, script = (Markup(environment.loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))
+    policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; " \
+        "base-uri 'none'; form-action 'none'"
+    page = environment.get_template("page.html.j2").render(style=style, script=script, policy=policy, **content)
+    if (size := len(page.encode())) > LIMIT:
+        raise FacebiasError("SIZE", "report", f"{size:,} bytes, more than {LIMIT:,}", "Remove figures from the folder")
+    return page
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def model_card() -> Markup:
+    """docs/model_card.md as HTML without its title and results, which this report has of its own; "" without it."""
+    path: Path = project_root() / "docs" / "model_card.md"
+    if not path.exists():
+        return Markup("")
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"\A# .*\n", "", text)
+    text = re.sub(r"^## Results\n.*?(?=^## |\Z)", "", text, flags=re.M | re.S)
+    text = re.sub(r"^## ", "### ", text, flags=re.M)
+    html = str(mistune.create_markdown(escape=True, plugins=["table"])(text))
+    # a table may be wider than the page: it scrolls alone, and by keyboard
+    html = html.replace("<table>", '<div class="wide" tabindex="0" role="region" aria-label="Table of the model card">'
+                        "<table>").replace("</table>", "</table></div>")
+    html = html.replace("<th></th>", "<td></td>").replace("<th>", '<th scope="col">')
+    return Markup(html)  # escape=True: mistune lets no HTML of the file through

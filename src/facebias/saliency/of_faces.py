@@ -1,0 +1,112 @@
+"""FullGrad of every face of an audit set, written into the run's folder: what maps per group are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facebias.data.dataset import FaceDataset
+from facebias.core.errors import FacebiasError
+from facebias.detectors.networks import as_input
+from facebias.core.progress import bar
+from facebias.training.run import Run
+from facebias.saliency.fullgrad.decomposition import Decomposition
+from facebias.saliency.fullgrad import FullGrad
+from facebias.saliency.fullgrad.collector import Collector
+from facebias.saliency.maps_file import CELLS, SaliencyMaps
+from facebias.core.files import fingerprint, manifest_path, read_json
+from facebias.training.threads import threads
+
+BATCH = 64  # all activations of a batch are held at once, about 0.5 MB a face in the lab's network
+
+
+def explain_faces(run: Run, data: FaceDataset, name: str, *, scope: str = "layer", batch_size: int = BATCH,
+                  ) -> SaliencyMaps:
+    """FullGrad of a finished run for the faces of a data set; kept in the run's folder and found there again.
+
+    One forward and one backward pass a batch; each image's terms have to add up to its logit.
+
+    Args:
+        run: a finished run.
+        data: its faces are explained.
+        name: of the data set ("fairface"), part of the file's name.
+        scope: what is rescaled at a time in the rescaled map, "layer" or "channel".
+        batch_size: images a pass; memory grows with it, results do not depend on it.
+
+    Raises:
+        CompletenessError: an image's terms do not add up to its logit.
+        FacebiasError: no face, an incomplete run, or a folder that cannot be written to.
+    """
+    file = run.path / f"saliency-{name}.h5"
+    key = _key(run, data, scope)
+    if run.holds(file.name, key):
+        return SaliencyMaps.read(file)
+    if not len(data.faces):
+        raise FacebiasError("SALIENCY", data.path, "no faces", "Give a data set with faces")
+    config = run.config
+    with threads(config.threads):
+        found = _explain(FullGrad(run.model(config.device)), data, f"FullGrad {run.id}, {name}", scope, batch_size)
+    found.write(file, key)
+    return found
+
+
+def _key(run: Run, data: FaceDataset, scope: str) -> str:
+    def sha(path: Path) -> str:
+        """A packed file's SHA-256, from its manifest."""
+        return read_json(manifest_path(path))["sha256"]
+
+    return fingerprint({"weights": sha(run.path / "weights.pt"), "data": sha(data.path), "scope": scope})
+
+
+def _explain(method: FullGrad, data: FaceDataset, title: str, scope: str, batch_size: int) -> SaliencyMaps:
+    images, faces = data.tensor(), torch.from_numpy(data.faces)
+    device = next(method.model.parameters()).device
+    parts: list[tuple[np.ndarray, ...]] = []
+    with bar(total=len(faces), desc=title, unit="faces") as progress:
+        for rows in faces.split(batch_size):
+            batch = as_input(images[rows], device)
+            result = method.decompose(batch, keep_maps=True)
+            result.check()
+            parts.append(_arrays(result, batch, scope))
+            progress.update(len(rows))
+    output, terms, rescaled, raw = (np.concatenate(column) for column in zip(*parts, strict=True))
+    names = ("input", *result.bias_terms)
+    spatial = np.array([name == "input" or name in result.spatial for name in names])
+    ids = data.table["image_id"].to_numpy(dtype=object)[data.faces]
+    return SaliencyMaps(ids, output, terms, names, spatial, rescaled, raw)
+
+
+def _arrays(result: Decomposition, images: Tensor, scope: str) -> tuple[np.ndarray, ...]:
+    drawn = [result.input_gradient * images, *(result.maps[name] for name in result.bias_terms
+                                               if name in result.spatial)]
+    collector = Collector(images, scope)
+    for term in drawn:
+        collector.draw(term)
+    rescaled = collector.map(align_corners=True)[:, 0]
+    terms = torch.stack([result.input_term, *result.bias_terms.values()], dim=1)
+    arrays = (result.output.float(), terms.double(), rescaled.half(), raw_map(drawn, images.shape[-1]).half())
+    return tuple(array.cpu().numpy() for array in arrays)
+
+
+def raw_map(terms: list[Tensor], side: int) -> Tensor:
+    """The sum of |terms| over channels and layers, resized, not rescaled: (N, side, side), in logits per 1/256 of area.
+
+    A term is spread evenly over the pixels of its cell, so that the mean over pixels is 1/256 of the sum of all
+    |terms|; exactly, where `side` is a multiple of every layer's.
+
+    As in FullGrad itself, a layer's cells are laid evenly over the image, although with padded strides their receptive
+    fields are centred up to (stride - 1) / 2 pixels further left and up: 0.5, 1.5, 3.5 and 7.5 in the face networks.
+
+    Args:
+        terms: each (N, C, h, w), signed contributions to the logit.
+        side: of the images, in pixels.
+    """
+    total = terms[0].new_zeros((len(terms[0]), 1, side, side))
+    for term in terms:
+        plane = term.abs().sum(1, keepdim=True) * (term.shape[2:].numel() / CELLS)
+        total += functional.interpolate(plane, size=(side, side), mode="bilinear", align_corners=False)
+    return total[:, 0]

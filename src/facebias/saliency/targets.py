@@ -1,0 +1,107 @@
+"""The score that is explained: the logit under a sigmoid or softmax head, of the target of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from facebias.core.errors import FacebiasError
+from facebias.saliency.fullgrad.layout import RESHAPES, VIEWS
+
+Target = int | Sequence[int] | Tensor | Callable[[Any], Tensor] | None
+_HEADS = frozenset(["sigmoid", "expit", "logsigmoid", "softmax", "log_softmax"])
+_MOVES = RESHAPES | VIEWS | {"contiguous", "clone", "float", "double", "to", "gather", "index_select"}
+
+
+class HeadTracer(TorchFunctionMode):
+    """Remembers what went into each sigmoid or softmax of the size of an output.
+
+    A model that answers with probabilities saturates: the gradient of p vanishes where p is near 0 or 1, so that the
+    map would show nothing for the images that the model is surest of.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Runs the operation and remembers its input if it is a head."""
+        out = func(*args, **(kwargs or {}))
+        self.remember(getattr(func, "__name__", ""), func, args, kwargs or {}, out)
+        return out
+
+    def remember(self, name: str, func: Callable, args: tuple, kwargs: dict[str, Any], out: object) -> None:
+        """Notes a head, or a head's output that was only reshaped or indexed."""
+        if not args or not isinstance(out, Tensor) or not isinstance(args[0], Tensor):
+            return
+        if name in _HEADS and out is not args[0] and out.numel() <= out.shape[:2].numel():
+            self.heads[id(out)] = (out, args[0])
+        elif self.heads and name in _MOVES and id(args[0]) in self.heads:
+            self.heads[id(out)] = (out, func(self.heads[id(args[0])][1], *args[1:], **kwargs))
+
+    def logit(self, out: Any) -> Any:
+        """The logit of an output, or the output itself where it comes from no head."""
+        return self.heads[id(out)][1] if id(out) in self.heads else out
+
+
+def select(out: Any, target: Target, tracer: HeadTracer | None) -> tuple[Tensor, Tensor | None]:
+    """Score (N,) of each image, and index (N,) of the output that it is, None where a callable chose it.
+
+    Args:
+        out: what the model answered, a tensor (N,), (N, 1) or (N, K); or what a callable target made of it.
+        target: None takes the highest output of each image, or the only one; an int, or one int an image in a list or
+            tensor, names the output; a callable has had its say already, and has to have given (N,) or (N, 1).
+        tracer: knows the logits; None explains the output as it is.
+
+    Raises:
+        FacebiasError: the target does not fit the output.
+    """
+    if callable(target):
+        score = tracer.logit(out) if tracer else out
+        if not isinstance(score, Tensor) or score.dim() == 0 or score.numel() != len(score):
+            raise _misfit(f"a callable target has to return a tensor (N,), found {_describe(score)}",
+                          "Return one score an image")
+        return score.reshape(-1), None
+    if not isinstance(out, Tensor):
+        raise _misfit(f"the model returns {_describe(out)}, expected a tensor (N,), (N, 1) or (N, K)",
+                      "Give a callable target that takes it and returns one score an image")
+    out = tracer.logit(out) if tracer else out
+    out = out[:, None] if out.dim() == 1 else out
+    if out.dim() == 0 or out.numel() != out.shape[0] * out.shape[1]:
+        raise _misfit(f"the model returns {_describe(out)}, expected (N,), (N, 1) or (N, K)",
+                      "Give a callable target that returns one score an image")
+    out = out.flatten(1)
+    if target is None and out.shape[1] == 1:
+        return out[:, 0], out.new_zeros(len(out), dtype=torch.long)
+    index = indices(out, target)
+    return out.gather(1, index[:, None])[:, 0], index
+
+
+def indices(out: Tensor, target: int | Sequence[int] | Tensor | None) -> Tensor:
+    """Index (N,) of the explained output of each image, for outputs (N, K)."""
+    if target is None:
+        return out.detach().argmax(1)
+    index = torch.as_tensor(target, device=out.device).reshape(-1)
+    if index.is_floating_point() or index.dtype == torch.bool or index.numel() not in (1, len(out)):
+        raise _misfit(f"found {index.numel()} values of {index.dtype} for {len(out)} images",
+                      "Give one int, or one int an image")
+    if index.numel() and (index.min() < -out.shape[1] or index.max() >= out.shape[1]):
+        raise _misfit(f"found {index.min().item()} to {index.max().item()}, but the model has {out.shape[1]} output(s)",
+                      "Give an index of an output; None for a model with a single one")
+    return (index % out.shape[1]).expand(len(out))
+
+
+def _misfit(what: str, mend: str) -> FacebiasError:
+    return FacebiasError("SALIENCY_TARGET", "target", what, mend)
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor {tuple(value.shape)}"
+    if isinstance(value, dict):
+        return f"a dict with {', '.join(map(repr, value))}"
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list) else "")

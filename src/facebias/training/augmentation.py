@@ -1,0 +1,72 @@
+"""Augmentation of whole batches, the same for faces and non-faces, so that it cannot give the label away.
+
+Flip, scale and shift are one affine resampling; brightness, contrast, blur and compression are an option, since
+they are themselves a remedy for dark faces and so an arm of the study (``-photometric``).
+"""
+
+from __future__ import annotations
+
+import io
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.transforms.v2 import functional as transforms
+
+from facebias.core.config import Config
+
+
+def augment(images: Tensor, config: Config, generator: torch.Generator) -> Tensor:
+    """Randomly changed copies of `images` (N, 3, H, W) float32 in 0..1, as `config` says.
+
+    Args:
+        images: the batch.
+        config: `flip`, `scale`, `shift`, `photometric`.
+        generator: a CPU generator, so that the draw does not depend on the device.
+    """
+    images = _geometric(images, config, generator)
+    return _photometric(images, generator) if config.photometric else images
+
+
+def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(n, generator=generator) * (high - low) + low
+
+
+def _geometric(images: Tensor, config: Config, generator: torch.Generator) -> Tensor:
+    n = len(images)
+    side = _uniform(n, 1 - config.scale, 1 + config.scale, generator)
+    across, down = (_uniform(n, -2 * config.shift, 2 * config.shift, generator) for _ in range(2))
+    mirror = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0) if config.flip else torch.ones(n)
+    matrix = torch.zeros(n, 2, 3)
+    matrix[:, 0, 0], matrix[:, 0, 2] = side * mirror, across
+    matrix[:, 1, 1], matrix[:, 1, 2] = side, down
+    grid = nn.functional.affine_grid(matrix, list(images.shape), align_corners=False).to(images.device)
+    # Reflection: black borders would tell how an image was scaled
+    return nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+def _photometric(images: Tensor, generator: torch.Generator) -> Tensor:
+    n = len(images)
+    shape = (n, 1, 1, 1)
+    gain = torch.exp2(_uniform(n, -1.5, 1.0, generator)).view(shape).to(images.device)
+    contrast = _uniform(n, 0.6, 1.4, generator).view(shape).to(images.device)
+    mean = images.mean((1, 2, 3), keepdim=True)
+    images = ((images - mean) * contrast + mean).mul(gain).clamp(0, 1)
+    picked = torch.rand(2, n, generator=generator) < 0.25
+    blurred, compressed = (mask.nonzero().flatten() for mask in picked)
+    sigma = float(_uniform(1, 0.4, 1.6, generator))
+    quality = int(_uniform(1, 15, 60, generator))
+    if len(blurred):
+        images[blurred] = transforms.gaussian_blur(images[blurred], [7, 7], [sigma, sigma])
+    for i in compressed.tolist():
+        images[i] = _compressed(images[i], quality)
+    return images
+
+
+def _compressed(image: Tensor, quality: int) -> Tensor:
+    # Pillow: torchvision's own JPEG functions are deprecated
+    pixels = transforms.to_pil_image(image.cpu())
+    with io.BytesIO() as buffer:
+        pixels.save(buffer, "JPEG", quality=quality)
+        pixels = transforms.pil_to_tensor(Image.open(buffer))
+    return transforms.to_dtype(pixels, image.dtype, scale=True).to(image.device)

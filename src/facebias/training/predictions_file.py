@@ -1,0 +1,163 @@
+"""A detector that is known by its scores alone: a table of predictions, CSV or parquet, no images needed.
+
+Columns, in any order:
+
+- ``image`` (or ``image_id``): a name of each image, once a data set.
+- ``score``: higher for what is more of a face; a logit, or a probability (then say so).
+- ``label``: 1 face, 0 non-face. Without it every row is a face, but for those whose ``dataset`` is "negatives".
+- at least one of the group columns that the audit knows (``race``, ``skin_tone``, ``gender``), "" where not known.
+- ``dataset``, ``ita`` (degrees), ``age`` where there are any. Faces without a ``dataset`` are one audit set, called by
+  the file's name.
+
+Groups are compared at a matched false positive rate, so non-faces are needed. Those of dataset "validation" fix the
+threshold, those of "test" measure the rate. All others are divided between the two by their image's name, about half
+and half.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facebias.core import label_files as tables
+from facebias.audit import validate
+from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.detectors.detector import as_logits
+from facebias.detectors.find import checked_name
+from facebias.core.errors import FacebiasError
+from facebias.data.pixels import found_format
+from facebias.training.run import PREDICTION_COLUMNS
+
+CODE = "TABLE"
+NEGATIVES = "negatives"
+_HELD_OUT = ("validation", "test")
+_NEEDED = ("image", "score")
+_RUN = ("run_id", "model", "seed")  # of a table that facebias wrote itself
+_ADMITTED = (*_NEEDED, "label", "dataset", *GROUP_COLUMNS, "ita", "age")
+
+
+def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool = False) -> pd.DataFrame:
+    """Predictions of the one detector in a table.
+
+    Args:
+        path: .csv, .csv.gz or .parquet.
+        name: of the model; the file's stem unless told.
+        seed: what the column of that name is to say.
+        probability: the scores are probabilities; their logits are taken.
+
+    Returns:
+        As `facebias.audit.COLUMNS`.
+
+    Raises:
+        FacebiasError: the file cannot be read, a column is missing, unknown or of no use, a cell is no number, an image
+            is there twice, there are no faces, or no non-faces to fix a threshold with.
+    """
+    stem = path.name.removesuffix(".gz").rpartition(".")[0]
+    name = checked_name(name or stem)
+    given = _read(path).rename(columns={"image_id": "image"})
+    _refuse_columns(given, path)
+    score = _numbers(given, "score", path)
+    label = _labels(given, path)
+    places = _text(given, "dataset") if "dataset" in given else pd.Series("", index=given.index)
+    table = pd.DataFrame({
+        "run_id": name, "model": name, "seed": seed, "image_id": _text(given, "image"), "label": label,
+        "dataset": _placed(places.replace("", stem), label, _text(given, "image")),
+        "score": as_logits(score, str(path)) if probability else score,
+        "ita": _numbers(given, "ita", path) if "ita" in given else np.nan,
+        **{column: _text(given, column) if column in given else "" for column in (*GROUP_COLUMNS, "age")}})
+    _refuse_one_sided(table, path)
+    return validate(table.loc[:, list(PREDICTION_COLUMNS)], where=path)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise FacebiasError("MISSING", path, "no such file",
+                            "Name it from the working directory, or with its whole path")
+    kinds = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
+    if kinds in ([".csv"], [".csv", ".gz"]):
+        return _read_csv(path)
+    if kinds != [".parquet"]:
+        raise FacebiasError(CODE, path, f"a table of kind {path.suffix or 'unknown'!r}", "Save it as .csv or .parquet")
+    with path.open("rb") as file:
+        head = file.read(64)
+    try:
+        return pd.read_parquet(path).rename(columns=str).reset_index(drop=True)
+    except (OSError, ValueError) as error:
+        found = "damaged parquet" if head.startswith(b"PAR1") else found_format(head)
+        raise FacebiasError(CODE, path, f"found {found}, expected a parquet table", "Write it again") from error
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    rows = list(tables.read_csv(path, ("score",)))
+    return pd.DataFrame([row.values for row in rows]).assign(_line=[int(row.where.rpartition(":")[2]) for row in rows])
+
+
+def _where(given: pd.DataFrame, path: Path, row: int) -> str:
+    """file:line of a CSV, file:row (from 0) of parquet."""
+    return f"{path}:{given['_line'].iloc[row] if '_line' in given else row}"
+
+
+def _refuse_columns(given: pd.DataFrame, path: Path) -> None:
+    if given.empty:
+        raise FacebiasError("EMPTY", path, "no rows", "Write one row an image")
+    found = [column for column in given if column != "_line"]
+    if missing := [column for column in _NEEDED if column not in found]:
+        raise FacebiasError(CODE, path, f"no column {', '.join(missing)}; found {', '.join(found)}",
+                            f"Admitted are {', '.join(_ADMITTED)}")
+    if unknown := [column for column in found if column not in (*_ADMITTED, *_RUN)]:
+        raise FacebiasError(CODE, path, f"column {', '.join(unknown)} has no meaning here",
+                            f"Leave it out or rename it; groups are {', '.join(GROUP_COLUMNS)}; admitted beside them "
+                            f"{', '.join(name for name in _ADMITTED if name not in GROUP_COLUMNS)}")
+    if not any(column in found for column in GROUP_COLUMNS):
+        raise FacebiasError(CODE, path, "no group column", f"Add one or more of {', '.join(GROUP_COLUMNS)}")
+    if "run_id" in found and (several := given["run_id"].nunique()) > 1:
+        raise FacebiasError(CODE, path, f"holds {several} runs, expected one detector", "Keep one run_id")
+
+
+def _text(given: pd.DataFrame, column: str) -> pd.Series:
+    return given[column].astype(object).where(given[column].notna(), "").astype(str)
+
+
+def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+    """float64; an empty cell is NaN."""
+    values = given[column].replace("", np.nan)
+    numbers = pd.to_numeric(values, errors="coerce")
+    bad = (numbers.isna() & values.notna()) | (numbers.isna() & (column == "score")) | np.isinf(numbers)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise FacebiasError(CODE, _where(given, path, row), f"{column} is {str(given[column].iloc[row])!r} "
+                            f"({bad.sum()} such row(s)), expected a finite number", "Mend or remove the row")
+    return numbers.to_numpy(dtype=float)
+
+
+def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
+    if "label" not in given:
+        named = _text(given, "dataset") if "dataset" in given else pd.Series("", index=given.index)
+        return (named != NEGATIVES).to_numpy(dtype=int)
+    labels = pd.to_numeric(given["label"], errors="coerce")
+    if (bad := ~labels.isin((0, 1))).any():
+        row = int(np.argmax(bad))
+        raise FacebiasError(CODE, _where(given, path, row), f"label is {str(given['label'].iloc[row])!r} ({bad.sum()} "
+                            "such row(s)), expected 1 (face) or 0 (non-face)", "Mend or remove the row")
+    return labels.to_numpy(dtype=int)
+
+
+def _placed(places: pd.Series, label: np.ndarray, images: pd.Series) -> pd.Series:
+    """Data set of each row: non-faces that belong to neither held-out set go to one of the two, by name."""
+    loose = (label == 0) & ~places.isin(_HELD_OUT).to_numpy()
+    halves = [_HELD_OUT[hashlib.sha256(name.encode()).digest()[0] & 1] for name in images[loose]]
+    return places.mask(loose, pd.Series(halves, index=places.index[loose], dtype=object))
+
+
+def _refuse_one_sided(table: pd.DataFrame, path: Path) -> None:
+    negatives = table["label"] == 0
+    if not (~negatives & (table["dataset"] != "validation")).any():
+        raise FacebiasError(CODE, path, "no faces to audit (rows with label 1)", "Add them")
+    if not (negatives & (table["dataset"] == "validation")).any():
+        held = "none of dataset validation" if negatives.any() else "none at all"
+        raise FacebiasError(CODE, path, f"no non-faces to fix a threshold with ({held}), and recall at unequal false "
+                            "positive rates compares thresholds, not detectors",
+                            "Add the scores of images without a face, with label 0")

@@ -1,0 +1,126 @@
+"""From latent means to sampling probabilities: rare faces are drawn more often (Amini et al. 2019, Algorithm 1).
+
+The paper estimates each latent's density by a histogram Q_i and draws a face x with W(x) proportional to
+prod_i 1 / (Q_i(z_i(x)) + alpha). With many latents that product gives all weight to one or two images
+(effective sample size near 1), so published code takes the maximum over latents instead; there alpha means
+something else. All three rules are here, and `effective_sample_size` says how far each one goes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import logsumexp
+
+from facebias.core.errors import FacebiasError
+
+COLLAPSED = 0.01  # share of the faces; an effective sample below it is no training set
+
+
+def sampling_probabilities(mu: np.ndarray, alpha: float, bins: int = 10, rule: str = "max",
+                           target_ess: float = 0.5) -> np.ndarray:
+    """Probability of drawing each face.
+
+    Args:
+        mu: latent means (N, k).
+        alpha: added to the densities, 0 or more; larger is closer to uniform.
+        bins: bins of each latent's histogram, between its minimum and maximum.
+        rule: "uniform"; "max", the largest over latents of 1 / (Q_i + alpha), each normalised to sum 1 first (MIT
+            6.S191); "product", the paper's formula, in log space; "tempered", the product to the power tau, with
+            tau solved so that the effective sample size is `target_ess`.
+        target_ess: share of N, for "tempered".
+
+    Returns:
+        float64 (N,), positive, summing to 1.
+
+    Raises:
+        FacebiasError: latents that are not finite or not (N, k), or an unknown rule.
+    """
+    mu = _checked(mu)
+    if rule == "uniform":
+        return np.full(len(mu), 1 / len(mu))
+    if rule == "max":
+        best = np.zeros(len(mu))
+        for density in _densities(mu, bins):
+            inverse = 1 / (density + alpha)
+            np.maximum(best, inverse / inverse.sum(), out=best)
+        return best / best.sum()
+    if rule not in ("product", "tempered"):
+        raise FacebiasError("RESAMPLING", "rule", f"{rule!r} is unknown", "Use uniform, max, product or tempered")
+    log_weight = -sum(np.log(density + alpha) for density in _densities(mu, bins))
+    tau = 1.0 if rule == "product" else _temperature(log_weight, target_ess)
+    probability = np.exp(tau * log_weight - logsumexp(tau * log_weight))
+    if rule == "product" and (share := effective_sample_size(probability) / len(mu)) < COLLAPSED:
+        warnings.warn(f"the product over {mu.shape[1]} latents collapses: its effective sample is "
+                      f"{share * len(mu):.1f} of {len(mu)} faces", stacklevel=2)
+    return probability
+
+
+def _checked(mu: np.ndarray) -> np.ndarray:
+    mu = np.asarray(mu)
+    if mu.ndim != 2 or not mu.size:
+        raise FacebiasError("LATENTS", "mu", f"expected a shape (N, k), found {mu.shape}", "Give one row a face")
+    if not np.isfinite(mu).all():
+        raise FacebiasError("LATENTS", "mu", "NaN or infinite latents", "The encoder has diverged: lower learning_rate")
+    return mu
+
+
+def _densities(mu: np.ndarray, bins: int) -> Iterator[np.ndarray]:
+    """Each latent's histogram density at each face (N,), one latent at a time so that it stays in the cache.
+
+    The bins are those of `numpy.histogram`; bin numbers come from one affine map instead of a search.
+    """
+    for column in np.ascontiguousarray(mu.T):
+        values = column.astype(np.float64)
+        low, high = values.min(), values.max()
+        if low == high:  # a latent that says nothing: as numpy, one bin of a range of width 1
+            yield np.full(len(values), float(bins))
+            continue
+        index = ((values - low) * (bins / (high - low))).astype(np.intp)
+        np.minimum(index, bins - 1, out=index)
+        counts = np.bincount(index, minlength=bins)
+        yield (counts * (bins / (high - low) / len(values)))[index]
+
+
+def _temperature(log_weight: np.ndarray, target_ess: float) -> float:
+    def excess(tau: float) -> float:
+        """Effective sample size at this exponent, as a share, less the one that is asked for."""
+        return float(np.exp(2 * logsumexp(tau * log_weight) - logsumexp(2 * tau * log_weight))
+                     / len(log_weight) - target_ess)
+
+    high = 1.0
+    while excess(high) > 0:  # the effective sample falls as tau grows
+        high *= 2
+        if high > 1e6:
+            return 0.0  # weights are all alike: no temperature reaches the target
+    return float(brentq(excess, 0.0, high, xtol=1e-10)) if excess(0.0) > 0 else 0.0
+
+
+def effective_sample_size(probability: np.ndarray) -> float:
+    """Kish's effective number of images, 1 / sum p^2: N where all are alike, 1 where one has all the weight."""
+    return float(1 / np.square(probability).sum())
+
+
+def share_by_group(probability: np.ndarray, table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """How much of the probability falls on each group, beside the group's share of the faces.
+
+    Args:
+        probability: (N,) summing to 1.
+        table: N rows with `columns`.
+        columns: each is a grouping of its own.
+
+    Returns:
+        One row a group: grouping, group, n, natural_share, share. Shares sum to 1 within a grouping.
+    """
+    parts = []
+    for column in columns:
+        frame = pd.DataFrame({"group": table[column].to_numpy(), "share": probability})
+        part = frame.groupby("group", sort=True)["share"].agg(n="size", share="sum").reset_index()
+        part.insert(0, "grouping", column)
+        part.insert(3, "natural_share", part["n"] / len(frame))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,164 @@
+"""A run: one training of one arm with one seed, in a folder of its own that says what it is.
+
+    runs/<arm>-s<seed>-<hash>/
+        config.json             every setting, written before training
+        checkpoint-<epoch>.pt   the two newest, with a manifest each; removed when the run is done
+        history.csv             one row an epoch
+        sampling.csv            one row an epoch and group: share of the sampling probability
+        sampling_faces.parquet  one row a training face: probability in the last epoch
+        weights.pt              state_dict, with a manifest that names the architecture
+        DONE.json               written last; a run without it is incomplete
+        predictions.parquet     written by the scoring stage, with a manifest
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
+from facebias.core.files import atomic_write, manifest_path, read_json, verify, write_json, write_manifest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WEIGHTS_SCHEMA = "facebias.weights/1"
+PREDICTIONS_SCHEMA = "facebias.predictions/1"
+SAMPLING_SCHEMA = "facebias.sampling/1"
+PREDICTION_COLUMNS = ("run_id", "model", "seed", "dataset", "image_id", "label", "score", "skin_tone", "ita", "race",
+                      "gender", "age")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder. Everything is read from its files when asked for."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, config: Config) -> Run:
+        """The run that `config` names, whether or not it exists yet."""
+        return cls(config.path("runs") / config.run_id)
+
+    @classmethod
+    def find(cls, name: str, config: Config) -> Run:
+        """An existing run by its path, its id, or the beginning of its id.
+
+        Raises:
+            FacebiasError: there is none, or the name begins several.
+        """
+        if (path := Path(name)).is_dir():
+            return cls(path.resolve())
+        found = [run for run in list_runs(config.path("runs")) if run.path.name.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise FacebiasError("RUN", config.path("runs"), f"{name!r} begins {len(found)} runs: {_told_apart(found)}",
+                                "Give one of these ids whole")
+        known = ", ".join(run.path.name for run in list_runs(config.path("runs"))[:5]) or "none"
+        raise FacebiasError("RUN", config.path("runs"), f"no run {name!r}; there: {known}", "Give the whole id")
+
+    @property
+    def id(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def complete(self) -> bool:
+        """Whether training ended as it should."""
+        return (self.path / "DONE.json").exists()
+
+    @property
+    def config(self) -> Config:
+        """The settings it was started with."""
+        return Config.make(**read_json(self.path / "config.json"))
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: losses and validation figures."""
+        return pd.read_csv(self.path / "history.csv")
+
+    @property
+    def sampling(self) -> pd.DataFrame:
+        """One row an epoch and group: epoch, ess, grouping, group, n, natural_share, share."""
+        return pd.read_csv(self.path / "sampling.csv", keep_default_na=False)
+
+    @property
+    def sampling_faces(self) -> pd.DataFrame:
+        """One row a training face: its row in the packed file, image_id and probability in the last epoch."""
+        verify(self.path / "sampling_faces.parquet", SAMPLING_SCHEMA)
+        return pd.read_parquet(self.path / "sampling_faces.parquet")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row an image: PREDICTION_COLUMNS; `score` is the face logit."""
+        verify(self.path / "predictions.parquet", PREDICTIONS_SCHEMA)
+        return pd.read_parquet(self.path / "predictions.parquet")
+
+    def model(self, device: str = "cpu") -> nn.Module:
+        """The trained network in evaluation mode.
+
+        Raises:
+            FacebiasError: the run is incomplete, its file was changed, or it is of another architecture.
+        """
+        import torch
+
+        from facebias.detectors.networks import build_model, pick_device
+
+        if not self.complete:
+            raise FacebiasError("RUN", self.path, "incomplete: no DONE.json", "Train it: facebias train resumes it")
+        config = self.config
+        found = verify(self.path / "weights.pt", WEIGHTS_SCHEMA)["architecture"]
+        if found != architecture_of(config):
+            raise FacebiasError("WEIGHTS", self.path / "weights.pt",
+                                f"expected {architecture_of(config)}, found {found}", "Use the run it belongs to")
+        model = build_model(config)
+        model.load_state_dict(torch.load(self.path / "weights.pt", weights_only=True, map_location="cpu"))
+        return model.to(pick_device(device)).eval()
+
+    def holds(self, name: str, key: str) -> bool:
+        """Whether a stage has written the file `name`, from what the fingerprint `key` stands for."""
+        manifest = manifest_path(self.path / name)
+        return manifest.exists() and read_json(manifest)["fingerprint"] == key
+
+    # --- writing, for the stages alone ----------------------------------------------------------------------
+    def start(self, config: Config) -> None:
+        """Write the settings, or refuse where the folder belongs to other ones."""
+        file = self.path / "config.json"
+        if file.exists() and (found := self.config).run_id != config.run_id:
+            raise FacebiasError("RUN", self.path, f"holds {found.run_id}, not {config.run_id}", "Use another folder")
+        write_json(file, config.as_dict())
+
+    def write_csv(self, name: str, table: pd.DataFrame) -> None:
+        """Write one of the run's tables."""
+        with atomic_write(self.path / name) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+    def write_parquet(self, name: str, table: pd.DataFrame, schema: str, key: str) -> None:
+        """Write one of the run's tables with its manifest."""
+        with atomic_write(self.path / name) as temporary:
+            table.to_parquet(temporary, index=False)
+        write_manifest(self.path / name, schema, len(table), key)
+
+
+def _told_apart(runs: list[Run]) -> str:
+    """Ids with the settings, three at most, in which the runs differ."""
+    every = [read_json(run.path / "config.json") for run in runs]
+    differ = [name for name in every[0] if len({str(one.get(name)) for one in every}) > 1][:3]
+    return "; ".join(" ".join([run.id, *(f"{name}={one.get(name)}" for name in differ)])
+                     for run, one in zip(runs, every, strict=True))
+
+
+def architecture_of(config: Config) -> dict[str, Any]:
+    """What must agree for weights to fit a network."""
+    same = {"model": config.model, "size": config.size}
+    return same | ({"latents": config.latents} if config.model == "db_vae" else {})
+
+
+def list_runs(folder: Path) -> list[Run]:
+    """All runs in a folder, complete or not, by name."""
+    return sorted((Run(file.parent) for file in folder.glob("*/config.json")), key=lambda run: run.path.name)

@@ -1,0 +1,77 @@
+"""Scoring: a finished run's logit for every held-out image, as one table that the audit reads.
+
+Scores are stored, decisions never: the threshold is a parameter of the audit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facebias.core.config import Config
+from facebias.data.dataset import FaceDataset, warn_on_framing
+from facebias.detectors.networks import logits
+from facebias.data.pack import pack_audit, pack_training
+from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
+from facebias.core.files import fingerprint, manifest_path, read_json
+from facebias.training.threads import threads
+
+HELD_OUT = ("validation", "test")
+_FILE = "predictions.parquet"
+
+
+def score(run: Run, config: Config | None = None) -> pd.DataFrame:
+    """Predictions of a run on its held-out splits and on the audit sets; written to the run's folder.
+
+    Args:
+        run: a finished run.
+        config: where the audit sets differ from the run's own settings; it says which sets, and where data lie.
+
+    Returns:
+        One row an image with PREDICTION_COLUMNS. `dataset` is "validation", "test" or the audit set's name; `score`
+        is the face logit (float32): probability 0.5 is logit 0.
+
+    Raises:
+        FacebiasError: the run is incomplete, or data cannot be packed.
+    """
+    config = run.config if config is None else config
+    own = run.config.with_(**config.as_dict("audit_data", "runtime"), data_root=config.data_root)
+    files = scored_files(own)
+    if is_scored(run, files):
+        return run.predictions
+    train = FaceDataset.load(pack_training(own)["train"])
+    model, parts = run.model(config.device), []
+    with threads(config.threads):
+        for name, path in files.items():
+            data = FaceDataset.load(path)
+            warn_on_framing(train, data)
+            parts.append(prediction_rows(data, name, logits(model, data.tensor()).numpy(), run_id=run.id,
+                                         model=run.config.arm, seed=run.config.seed))
+    table = pd.concat(parts, ignore_index=True)
+    run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files))
+    return table
+
+
+def scored_files(config: Config) -> dict[str, Path]:
+    """The packed file of every held-out split and audit set that `config` names; packed and verified here."""
+    training = pack_training(config)
+    return {name: training[name] for name in HELD_OUT} | {name: pack_audit(config, name) for name in config.audit_names}
+
+
+def is_scored(run: Run, files: dict[str, Path]) -> bool:
+    """Whether the run is complete and its predictions are those of the very bytes in `files`."""
+    return run.complete and run.holds(_FILE, _key(run, files))
+
+
+def _key(run: Run, files: dict[str, Path]) -> str:
+    # the bytes that are scored, not only their settings: a set packed anew is scored anew
+    hashes = {name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}
+    return fingerprint({"run": run.id, **hashes})
+
+
+def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about: object) -> pd.DataFrame:
+    """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id, model and seed."""
+    table = data.table.assign(**about, dataset=dataset, label=data.labels, score=scores)
+    return table.loc[:, list(PREDICTION_COLUMNS)]
