@@ -34,8 +34,13 @@ from facebias.audit.stats.tests import sign_flip
 from facebias.core.progress import bar
 
 SEEDS, REPLICATES = 6, 1000
-SIZES = {"4 of 80": [80] * 4, "4 of 360": [360] * 4, "14 of 80": [80] * 14, "10 of 360": [360] * 10,
-         "4 of 80, 4 of 360": [80] * 4 + [360] * 4}
+SIZES = {
+    "4 of 80": [80] * 4,
+    "4 of 360": [360] * 4,
+    "14 of 80": [80] * 14,
+    "10 of 360": [360] * 10,
+    "4 of 80, 4 of 360": [80] * 4 + [360] * 4,
+}
 DOUBT = {"as measured": (0.08, 0.08, 1.3), "images alone": (0.0, 0.0, 1.5), "seeds foremost": (0.2, 0.1, 0.5)}
 
 
@@ -63,8 +68,12 @@ def truths(groups: int) -> dict[str, np.ndarray]:
     """True rates by name."""
     behind = np.full(groups, 0.95)
     behind[0] = 0.8
-    return {"alike": np.full(groups, 0.93), "spread": np.linspace(0.86, 0.97, groups), "one behind": behind,
-            "near the ceiling": np.linspace(0.99, 0.9995, groups)}
+    return {
+        "alike": np.full(groups, 0.93),
+        "spread": np.linspace(0.86, 0.97, groups),
+        "one behind": behind,
+        "near the ceiling": np.linspace(0.99, 0.9995, groups),
+    }
 
 
 def held(setting: Setting, rates: np.ndarray, number: int) -> dict[str, float]:
@@ -78,8 +87,11 @@ def held(setting: Setting, rates: np.ndarray, number: int) -> dict[str, float]:
         low, high = (ends[0] for ends in part.interval)
         found[name] = np.mean((low <= wanted) & (wanted <= high))
     several = between_groups(observed[0], errors[:, 0], setting.n)
-    for name, metric, wanted in (("worst group", "worst", true.min()), ("gap", "gap", np.ptp(true)),
-                                 ("ratio of miss rates", "miss_ratio", miss_ratio(true))):
+    for name, metric, wanted in (
+        ("worst group", "worst", true.min()),
+        ("gap", "gap", np.ptp(true)),
+        ("ratio of miss rates", "miss_ratio", miss_ratio(true)),
+    ):
         *_, low, high = several[metric]
         found[name] = float(low - 1e-12 <= wanted <= high + 1e-12)
     _, low, high = middle_interval(np.diff(drawn, axis=1)[:, 0])
@@ -123,11 +135,16 @@ def main() -> None:
     keys = ["groups", "doubt", "truth", "rise"]
     pd.set_option("display.width", 250, "display.max_rows", None, "display.max_columns", None)
     still = table[table["rise"] == "0"]
-    print(f"coverage of 95 % intervals, {studies} studies a setting, standard error "
-          f"{100 * np.sqrt(0.95 * 0.05 / studies):.1f}\n", table.drop(columns=told).to_string(index=False))
+    print(
+        f"coverage of 95 % intervals, {studies} studies a setting, standard error "
+        f"{100 * np.sqrt(0.95 * 0.05 / studies):.1f}\n",
+        table.drop(columns=told).to_string(index=False),
+    )
     print("type I error, %: two arms of the same true rates\n", still[[*keys[:3], *told]].to_string(index=False))
-    print("power, %: the group that is behind rises by so many points\n",
-          table[table["rise"] != "0"][[*keys, *told]].to_string(index=False))
+    print(
+        "power, %: the group that is behind rises by so many points\n",
+        table[table["rise"] != "0"][[*keys, *told]].to_string(index=False),
+    )
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
-from facebias.detectors.adapters.cascade import Search, lbp_cascade
 from facebias.audit.thresholds import threshold
 from facebias.data.dataset import FaceDataset
+from facebias.detectors.adapters.cascade import Search, lbp_cascade
 
 MARGINS, SMALLEST, FACTORS, STEPS = (0, 8, 16), (32, 40, 48, 56), (1.1, 1.2), (1.0, 2.0)
 SEED = 0
@@ -57,8 +57,10 @@ def main() -> None:
     print(f"{np.sum(labels == 1)} faces, {np.sum(labels == 0)} non-faces")
     print("   AUC  recall at FPR 1 %  FPR reached  ms a crop  margin  smallest  factor  step")
     for area, recall, rate, spent, search in sorted(rows, key=lambda row: (-row[0], row[3])):
-        print(f"{area:.4f} {100 * recall:15.1f} % {100 * rate:10.2f} % {1000 * spent:10.1f} {search.margin:7d} "
-              f"{search.smallest:9d} {search.factor:7.2f} {search.step:5.1f}")
+        print(
+            f"{area:.4f} {100 * recall:15.1f} % {100 * rate:10.2f} % {1000 * spent:10.1f} {search.margin:7d} "
+            f"{search.smallest:9d} {search.factor:7.2f} {search.step:5.1f}"
+        )
 
 
 if __name__ == "__main__":

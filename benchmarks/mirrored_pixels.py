@@ -16,16 +16,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from facebias.audit import fix_thresholds
-from facebias.analyses.shift.tables import FACTORS
-from facebias.core.config import profile
-from facebias.data.pixels import box_of, read_rgb, square
-from facebias.detectors.networks import IMAGE_SIZE, logits
-from facebias.core.progress import bar
-from facebias.training.run import Run
 from facebias.analyses.shift.pictures import change
+from facebias.analyses.shift.tables import FACTORS
+from facebias.audit import fix_thresholds
+from facebias.core.config import profile
+from facebias.core.progress import bar
+from facebias.data.pixels import box_of, read_rgb, square
 from facebias.data.sources.base import Box
 from facebias.data.sources.fairface import FairFace
+from facebias.detectors.networks import IMAGE_SIZE, logits
+from facebias.training.run import Run
 
 
 def pictures(folder: Path) -> Iterator[tuple[Image.Image, Box]]:
@@ -59,8 +59,14 @@ def main() -> None:
     thresholds = [float(fix_thresholds(run.predictions, ("fpr=0.01",))["threshold"].iloc[0]) for run in runs]
 
     def recall(images: torch.Tensor) -> float:
-        return float(np.mean([(logits(model, images).numpy() >= least).mean()
-                              for model, least in zip(models, thresholds, strict=True)]))
+        return float(
+            np.mean(
+                [
+                    (logits(model, images).numpy() >= least).mean()
+                    for model, least in zip(models, thresholds, strict=True)
+                ]
+            )
+        )
 
     found = list(bar(pictures(options.fairface), desc="reading", unit="picture"))
     tight = tensor([square(image, box, IMAGE_SIZE) for image, box in found])
@@ -68,8 +74,11 @@ def main() -> None:
     for factor in FACTORS[:2]:
         for value in factor.values:
             real = tensor([square(image, moved(box, factor.name, value), IMAGE_SIZE) for image, box in found])
-            print(f"{factor.name} {value:+.3f}  real {100 * recall(real):5.1f} %   "
-                  f"mirrored {100 * recall(change(tight, factor.name, value)):5.1f} %", flush=True)
+            print(
+                f"{factor.name} {value:+.3f}  real {100 * recall(real):5.1f} %   "
+                f"mirrored {100 * recall(change(tight, factor.name, value)):5.1f} %",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binomtest
 
-from facebias.audit.stats.permutation import group_tests
 from facebias.analyses.saliency.stack import GRID, pool
+from facebias.audit.stats.permutation import group_tests
 from facebias.saliency.maps_file import KINDS, SaliencyMaps
 
 LIMITS = (0.03, 0.07)
@@ -32,13 +32,18 @@ def fields(faces: int, rng: np.random.Generator) -> np.ndarray:
     return size * np.exp(2 * noise / noise.std()).reshape(faces, -1)
 
 
-def p_values(values: np.ndarray, members: int, shuffles: int, permutations: int,
-             rng: np.random.Generator) -> np.ndarray:
+def p_values(
+    values: np.ndarray, members: int, shuffles: int, permutations: int, rng: np.random.Generator
+) -> np.ndarray:
     """p-value of each of `shuffles` random groups of `members` faces."""
     codes = np.zeros(len(values), dtype=int)
     codes[:members] = 1
-    return np.array([group_tests(values, rng.permutation(codes), [1], shuffles=permutations,
-                                 seed=int(rng.integers(2**31))).p[0] for _ in range(shuffles)])
+    return np.array(
+        [
+            group_tests(values, rng.permutation(codes), [1], shuffles=permutations, seed=int(rng.integers(2**31))).p[0]
+            for _ in range(shuffles)
+        ]
+    )
 
 
 def main() -> None:
@@ -54,7 +59,7 @@ def main() -> None:
     rng, missed = np.random.default_rng(args.seed), False
     if args.maps:
         values = pool(getattr(SaliencyMaps.read(args.maps), args.kind).astype(np.float32))
-        values = values[rng.permutation(len(values))[:args.faces]]
+        values = values[rng.permutation(len(values))[: args.faces]]
     else:
         values = fields(args.faces, rng)
     for members in (30, len(values) // 4, len(values) // 2):
@@ -62,8 +67,11 @@ def main() -> None:
         p = p_values(values, members, args.shuffles, args.permutations, rng)
         found = binomtest(int((p < 0.05).sum()), len(p))
         low, high = found.proportion_ci(method="exact")
-        print(f"{members} of {len(values)} faces: p < .05 in {100 * found.statistic:.1f} % of {len(p):,} shuffles "
-              f"({100 * low:.1f} to {100 * high:.1f} %), {time.perf_counter() - start:.1f} s", flush=True)
+        print(
+            f"{members} of {len(values)} faces: p < .05 in {100 * found.statistic:.1f} % of {len(p):,} shuffles "
+            f"({100 * low:.1f} to {100 * high:.1f} %), {time.perf_counter() - start:.1f} s",
+            flush=True,
+        )
         missed |= not LIMITS[0] <= found.statistic <= LIMITS[1]
     if missed:
         sys.exit("outside 3 to 7 %")

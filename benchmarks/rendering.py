@@ -18,9 +18,9 @@ import numpy as np
 
 from facebias.data.rendering import Difficulty, blocks, render_negatives
 from facebias.data.rendering.camera import develop
-from facebias.data.rendering.population import draw_cells
 from facebias.data.rendering.face_light import face_light
 from facebias.data.rendering.factors import draw_factors
+from facebias.data.rendering.population import draw_cells
 
 
 def one_at_a_time(n: int, seed: int) -> None:

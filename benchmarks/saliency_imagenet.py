@@ -21,18 +21,18 @@ from torchvision.models import ResNet18_Weights
 
 from facebias import plots
 from facebias.core.csv import write_csv
-from facebias.data.pixels import read_rgb, square
-from facebias.detectors.networks import as_input
-from facebias.data.user_pictures import gather, spell
-from facebias.saliency.benchmarks.plots import of_benchmark
+from facebias.core.files import fingerprint, sha256, write_manifest
 from facebias.core.progress import bar
+from facebias.data.archive import read_bytes
+from facebias.data.pixels import read_rgb, square
+from facebias.data.user_pictures import gather, spell
+from facebias.detectors.networks import as_input
 from facebias.saliency.benchmarks import SHARES, perturbation_changes, rows
 from facebias.saliency.benchmarks.perturbation import DIRECTIONS, method_maps
+from facebias.saliency.benchmarks.plots import of_benchmark
 from facebias.saliency.benchmarks.suite import SCHEMA, conventions
 from facebias.saliency.explain import scores
 from facebias.saliency.subjects import Normalised, Subject, fit_weights, read_weights
-from facebias.data.archive import read_bytes
-from facebias.core.files import fingerprint, sha256, write_manifest
 
 DEFAULT = "fullgrad,simple_fullgrad,input_gradient,input_x_gradient,gradcam,random,edges"
 # Of the TensorFlow original that the weights were converted from (127 and 128 of 255). The package's README shows
@@ -74,8 +74,12 @@ def main() -> None:
     subject, places = network(), gather(args.data)
     drawn = np.sort(np.random.default_rng(args.seed).permutation(len(places))[: args.images])
     chosen = [places[number] for number in drawn]
-    pixels = np.stack([square(read_rgb(read_bytes(place), spell(place)), 1.0, subject.side)
-                       for place in bar(chosen, desc="reading", unit="picture")])
+    pixels = np.stack(
+        [
+            square(read_rgb(read_bytes(place), spell(place)), 1.0, subject.side)
+            for place in bar(chosen, desc="reading", unit="picture")
+        ]
+    )
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
     print(f"{len(images)} pictures; {accuracy(subject, images, [place.path.name for place in chosen])}", flush=True)
     found, areas, points = [], [], [{"k": share} for share in SHARES]
@@ -88,8 +92,9 @@ def main() -> None:
             everyone = rows.members(None, len(images))
             mine = rows.summarise(change, [0], everyone, fixed | {"metric": "relative change"}, points)
             found += mine
-            areas += rows.summarise(rows.area(change, SHARES)[..., None], [0], everyone,
-                                    fixed | {"metric": "relative change, area"}, [{}])
+            areas += rows.summarise(
+                rows.area(change, SHARES)[..., None], [0], everyone, fixed | {"metric": "relative change, area"}, [{}]
+            )
             cells = (f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" for row in mine if row["seed"] == "all")
             print(f"{name:<20}{direction:<6}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
     if args.out:
@@ -102,11 +107,24 @@ def write(out: Path, found: list, areas: list, subject: Subject, count: int, arg
     write_csv(table, out / "benchmark_saliency.csv")
     write_csv(rows.table(areas).drop(columns=["k", "layer"]), out / "areas.csv")
     settings = {"images": count, "methods": args.methods, "seed": args.seed}
-    write_manifest(out / "benchmark_saliency.csv", SCHEMA, len(table), fingerprint(settings), models=[subject.record],
-                   settings=settings, psi={"scope": "layer", "align_corners": True}, pixel_perturbation=conventions())
+    write_manifest(
+        out / "benchmark_saliency.csv",
+        SCHEMA,
+        len(table),
+        fingerprint(settings),
+        models=[subject.record],
+        settings=settings,
+        psi={"scope": "layer", "align_corners": True},
+        pixel_perturbation=conventions(),
+    )
     for name, figure, behind in of_benchmark("pixel_perturbation", table):
-        plots.save(figure, behind, out / f"{name}-{subject.name}.png", synthetic=False,
-                   provenance=f"{subject.name}: {count} pictures")
+        plots.save(
+            figure,
+            behind,
+            out / f"{name}-{subject.name}.png",
+            synthetic=False,
+            provenance=f"{subject.name}: {count} pictures",
+        )
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ def peer(model: nn.Module, images: Tensor) -> Tensor:
     """FullGrad of grad-cam 1.5.7."""
     from pytorch_grad_cam import FullGrad as Peer
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget, RawScoresOutputTarget
+
     one = model(images[:1]).dim() == 1
     targets = [RawScoresOutputTarget() if one else ClassifierOutputTarget(0) for _ in images]
     with Peer(model, []) as method:
@@ -108,8 +109,18 @@ def growth(calls: int = 500) -> float:
 
 
 def _in_child(name: str, side: int, batch: int, call: str) -> float:
-    command = [sys.executable, __file__, "--child", call, "--networks", name, "--side", str(side),
-               "--batch", str(batch)]
+    command = [
+        sys.executable,
+        __file__,
+        "--child",
+        call,
+        "--networks",
+        name,
+        "--side",
+        str(side),
+        "--batch",
+        str(batch),
+    ]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 

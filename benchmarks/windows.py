@@ -26,8 +26,8 @@ from PIL import Image
 from torch import nn
 from torchvision.transforms.functional import to_tensor
 
-from facebias.core.config import Config
 from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
+from facebias.core.config import Config
 from facebias.detectors.networks import build_model
 from facebias.detectors.windows import SIDE, Scan, batches, boxes_of
 
@@ -60,19 +60,29 @@ def compare(image: Image.Image, model: nn.Module, score: Scorer, rounds: int) ->
     places = Scan.parse("fine").places(*image.size)
     part = np.random.default_rng(1).permutation(len(places))[:SHOWN]
     boxes = boxes_of(places, *image.size)[part]
-    times = np.array([(*timed(lambda: loop(image, boxes, model)),
-                       *timed(lambda: score_windows(image, places, [score])),
-                       *timed(lambda: sum(len(rows) for rows, _ in batches(image, places)))) for _ in range(rounds)])
+    times = np.array(
+        [
+            (
+                *timed(lambda: loop(image, boxes, model)),
+                *timed(lambda: score_windows(image, places, [score])),
+                *timed(lambda: sum(len(rows) for rows, _ in batches(image, places))),
+            )
+            for _ in range(rounds)
+        ]
+    )
     times = np.median(times, axis=0) / np.repeat([len(part), len(places), len(places)], 2)
     print(f"{image.width} x {image.height}, {len(places)} windows, {torch.get_num_threads()} thread(s)")
     for name, (other, mine, cutting) in (("wall", times[::2]), ("processor", times[1::2])):
-        print(f"    {name:<10} plain loop {1 / other:6.0f} windows/s, in batches {1 / mine:6.0f} windows/s, "
-              f"ratio {other / mine:.1f} (a window takes {1e6 * mine:.0f} us, {1e6 * cutting:.0f} of them cutting)")
+        print(
+            f"    {name:<10} plain loop {1 / other:6.0f} windows/s, in batches {1 / mine:6.0f} windows/s, "
+            f"ratio {other / mine:.1f} (a window takes {1e6 * mine:.0f} us, {1e6 * cutting:.0f} of them cutting)"
+        )
     print(f"    {differences(image, places, boxes, part, model, score)}")
 
 
-def differences(image: Image.Image, places: np.ndarray, boxes: np.ndarray, part: np.ndarray, model: nn.Module,
-                score: Scorer) -> str:
+def differences(
+    image: Image.Image, places: np.ndarray, boxes: np.ndarray, part: np.ndarray, model: nn.Module, score: Scorer
+) -> str:
     """How far both differ, in words."""
     crops = np.empty((len(places), SIDE, SIDE, 3), np.uint8)
     for rows, found in batches(image, places):
@@ -80,10 +90,14 @@ def differences(image: Image.Image, places: np.ndarray, boxes: np.ndarray, part:
     alone = np.stack([np.asarray(cut(image, box)) for box in boxes])
     grey = np.abs(alone.astype(int) - crops[part])
     scores = score_windows(image, places, [score])[0]
-    apart, folded = np.abs(scores[part] - loop(image, boxes, model)).max(), np.abs(scores[part] - loop_of(
-        crops[part], model)).max()
-    return (f"pixels: {100 * np.mean(grey > 0):.1f} % of values differ, by {grey.max()} of 255 at most; scores differ "
-            f"by {apart:.0e} at most ({folded:.0e} on the same pixels), their standard deviation is {scores.std():.0e}")
+    apart, folded = (
+        np.abs(scores[part] - loop(image, boxes, model)).max(),
+        np.abs(scores[part] - loop_of(crops[part], model)).max(),
+    )
+    return (
+        f"pixels: {100 * np.mean(grey > 0):.1f} % of values differ, by {grey.max()} of 255 at most; scores differ "
+        f"by {apart:.0e} at most ({folded:.0e} on the same pixels), their standard deviation is {scores.std():.0e}"
+    )
 
 
 def loop_of(crops: np.ndarray, model: nn.Module) -> np.ndarray:

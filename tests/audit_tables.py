@@ -16,14 +16,25 @@ def images(per_cell=40, negatives=400, seed=0):
     rng = np.random.default_rng(seed)
 
     def block(dataset, n, label):
-        return pd.DataFrame({"dataset": dataset, "image_id": [f"{label}/{k:05d}" for k in range(n)], "label": label,
-                             "skin_tone": "", "ita": np.nan, "race": "", "gender": "", "age": ""})
+        return pd.DataFrame(
+            {
+                "dataset": dataset,
+                "image_id": [f"{label}/{k:05d}" for k in range(n)],
+                "label": label,
+                "skin_tone": "",
+                "ita": np.nan,
+                "race": "",
+                "gender": "",
+                "age": "",
+            }
+        )
 
     validation, test = block("validation", negatives, 0), block("test", negatives, 0)
     own = block("test", 200, 1).assign(gender=rng.choice(["Female", "Male"], 200), ita=rng.normal(35, 15, 200))
     audit = block("fairface", 2 * len(RACES) * per_cell, 1)
-    audit = audit.assign(race=np.tile(np.repeat(RACES, per_cell), 2),
-                         gender=np.repeat(["Female", "Male"], len(RACES) * per_cell))
+    audit = audit.assign(
+        race=np.tile(np.repeat(RACES, per_cell), 2), gender=np.repeat(["Female", "Male"], len(RACES) * per_cell)
+    )
     audit["ita"] = np.where(audit["race"] == "Black", -35, 35) + rng.normal(0, 20, len(audit))
     table = pd.concat([validation, test, own, audit], ignore_index=True)
     return table.assign(skin_tone=classify_ita(table["ita"].to_numpy()))

@@ -50,6 +50,11 @@ def rows(faces: int = 120, negatives: int = 400) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     n = faces + negatives
     label = np.repeat([1, 0], [faces, negatives])
-    return pd.DataFrame({"image": [f"{i}.jpg" for i in range(n)], "label": label,
-                         "score": np.where(label, 3, -3) + rng.normal(0, 1, n),
-                         "race": np.where(label, rng.choice(["Black", "White"], n), "")})
+    return pd.DataFrame(
+        {
+            "image": [f"{i}.jpg" for i in range(n)],
+            "label": label,
+            "score": np.where(label, 3, -3) + rng.normal(0, 1, n),
+            "race": np.where(label, rng.choice(["Black", "White"], n), ""),
+        }
+    )

@@ -38,8 +38,14 @@ class Shelf:
 
     def add(self, arm, *seeds, lift=0.0, change=lambda table: table, **settings):
         scores, model = scored(lift), "dbvae-0.01" if lift else "cnn"
-        return [made(self.folder, BASE.for_arm(arm, seed).with_(**settings), change(
-            scores[(scores["model"] == model) & (scores["seed"] == seed)])) for seed in seeds]
+        return [
+            made(
+                self.folder,
+                BASE.for_arm(arm, seed).with_(**settings),
+                change(scores[(scores["model"] == model) & (scores["seed"] == seed)]),
+            )
+            for seed in seeds
+        ]
 
 
 def change_of(found, **where):

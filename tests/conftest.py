@@ -26,8 +26,9 @@ def test_data() -> Path:
 @pytest.fixture
 def tiny(tmp_path: Path) -> Config:
     """A configuration of seconds whose files all go to the test's own folder."""
-    return profile("tiny", runs_dir=str(tmp_path / "runs"), data_dir=str(tmp_path / "data"),
-                   figures_dir=str(tmp_path / "figures"))
+    return profile(
+        "tiny", runs_dir=str(tmp_path / "runs"), data_dir=str(tmp_path / "data"), figures_dir=str(tmp_path / "figures")
+    )
 
 
 @pytest.fixture(scope="session")

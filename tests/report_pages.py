@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from audit_tables import RACES, predictions
-from facebias.report.audit_figures import AuditFigures
 from facebias.core.config import Config
+from facebias.core.files import write_json
+from facebias.report.audit_figures import AuditFigures
 from facebias.report.findings import Findings
 from facebias.report.page import AuditFolder
 from facebias.training.run import PREDICTIONS_SCHEMA, Run
-from facebias.core.files import write_json
 
 HOSTILE = ('<script>alert("1")</script>', "\"' onload=alert(2) x='", "</script></title><b>=1+1")
 DONE = {"device": "cpu", "seconds_of_this_process": 90.0, "torch": "2", "code_version": "0"}
@@ -24,8 +24,15 @@ DONE = {"device": "cpu", "seconds_of_this_process": 90.0, "torch": "2", "code_ve
 
 def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, **more) -> AuditFolder:
     """An audited study of made predictions, races named at will, with one figure of the audit and one of FullGrad."""
-    config = Config.make(train_faces="celeba", negatives="folder", audit_sets="fairface", arms=arms, seeds=seeds,
-                         runs_dir=str(root / "runs"), figures_dir=str(root / "figures"))
+    config = Config.make(
+        train_faces="celeba",
+        negatives="folder",
+        audit_sets="fairface",
+        arms=arms,
+        seeds=seeds,
+        runs_dir=str(root / "runs"),
+        figures_dir=str(root / "figures"),
+    )
     table = predictions(models=config.arm_names, seeds=seeds, **more)
     table["race"] = table["race"].replace(dict(zip(RACES, names, strict=True)))
     for (arm, seed), rows in table.groupby(["model", "seed"]):
@@ -69,6 +76,6 @@ def words(text: str) -> str:
 
 def table_of(page: str, caption: str) -> list[list[str]]:
     """Cells of the sortable table with this caption."""
-    part = page[page.index(f'<caption class="hidden">{html.escape(caption, quote=False)}'):]
+    part = page[page.index(f'<caption class="hidden">{html.escape(caption, quote=False)}') :]
     rows = re.findall(r"<tr>(.*?)</tr>", part[: part.index("</table>")], flags=re.S)
     return [[words(cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.S)] for row in rows]

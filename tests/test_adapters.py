@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from facebias.detectors.adapters import mtcnn as facenet, lbp_cascade, mtcnn
 from facebias.core.config import Config
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
+from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
+from facebias.detectors.adapters import lbp_cascade, mtcnn
+from facebias.detectors.adapters import mtcnn as facenet
 
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory) -> tuple[np.ndarray, np.ndarray]:
     """Rendered faces, and rendered non-faces."""
-    config = Config(train_size=64, negative_size=160, audit_size=96,
-                    data_dir=str(tmp_path_factory.mktemp("rendered")), workers=1)
+    config = Config(
+        train_size=64, negative_size=160, audit_size=96, data_dir=str(tmp_path_factory.mktemp("rendered")), workers=1
+    )
     data = FaceDataset.load(pack_training(config)["train"])
     return FaceDataset.load(pack_audit(config, "synthetic")).images, data.images[data.negatives]
 

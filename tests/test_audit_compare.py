@@ -85,8 +85,12 @@ def test_equal_sensitivity_with_a_shifted_threshold_is_no_change_at_matched_fpr(
     cnn = unchanged[unchanged["model"] == "cnn"]
     moved = cnn.assign(model="dbvae-0.01", run_id="m" + cnn["run_id"], score=cnn["score"] + 2)
     both = pd.concat([cnn, moved], ignore_index=True)
-    gaps = {rule: compare(both, rule=rule, groupings=(("race",),)).set_index(["dataset", "metric"])
-            .loc[("fairface", "gap"), "change"] for rule in ("p=0.5", "fpr=0.01")}
+    gaps = {
+        rule: compare(both, rule=rule, groupings=(("race",),))
+        .set_index(["dataset", "metric"])
+        .loc[("fairface", "gap"), "change"]
+        for rule in ("p=0.5", "fpr=0.01")
+    }
     assert abs(gaps["p=0.5"]) > 0.05
     assert abs(gaps["fpr=0.01"]) < 0.005
 
@@ -134,8 +138,11 @@ def test_verdict_withholds_the_claim(helped, case):
         table = table[(table["dataset"] != "validation") | (table["image_id"] < "0/00099")]
     found = verdict(table, rule=rule, groupings=RACE)
     assert {finding.claim for finding in found.findings} == {"none"}
-    said = {"other rule": "Claims are made at FPR 1 % alone", "one seed": "Training seeds an arm: 1",
-            "few negatives": "Too few held-out non-faces"}[case]
+    said = {
+        "other rule": "Claims are made at FPR 1 % alone",
+        "one seed": "Training seeds an arm: 1",
+        "few negatives": "Too few held-out non-faces",
+    }[case]
     assert any(said in line for line in found.cautions)
 
 

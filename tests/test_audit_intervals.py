@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from facebias.audit.stats.intervals import auc_interval, binomial_null_gap, corrected_interval, null_gap, rate_interval, wilson
+from facebias.audit.stats.intervals import (
+    auc_interval,
+    binomial_null_gap,
+    corrected_interval,
+    null_gap,
+    rate_interval,
+    wilson,
+)
 from facebias.audit.stats.noise import Noise
 
 

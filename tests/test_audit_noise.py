@@ -18,8 +18,11 @@ def study(rng, rates, seeds_sd=0.0, images_sd=1.0, arms=1, n=IMAGES):
 
     codes = np.repeat(np.arange(len(rates)), n)
     level = norm.ppf(rates) * np.sqrt(1 + seeds_sd**2 + images_sd**2)
-    z = level[codes] + rng.normal(0, images_sd, len(codes)) + rng.normal(0, seeds_sd, (1, SEEDS, 1)) if seeds_sd else \
-        level[codes] + rng.normal(0, images_sd, len(codes))
+    z = (
+        level[codes] + rng.normal(0, images_sd, len(codes)) + rng.normal(0, seeds_sd, (1, SEEDS, 1))
+        if seeds_sd
+        else level[codes] + rng.normal(0, images_sd, len(codes))
+    )
     return z + rng.standard_normal((arms, SEEDS, len(codes))) > 0, codes
 
 
@@ -65,8 +68,10 @@ def test_a_group_of_which_nothing_is_missed_is_not_certain():
 def test_seeds_of_each_model_are_drawn_apart_and_a_single_training_adds_no_doubt_of_seeds():
     rng = np.random.default_rng(0)
     both, codes = study(rng, np.array([0.85]), seeds_sd=0.5, images_sd=0.0, arms=2)
-    change = {drawn: np.ptp(np.quantile(np.diff(Noise.of(both, codes, 1, drawn).draws(), axis=1), [0.025, 0.975]))
-              for drawn in (SHARED, APART, ALONE)}
+    change = {
+        drawn: np.ptp(np.quantile(np.diff(Noise.of(both, codes, 1, drawn).draws(), axis=1), [0.025, 0.975]))
+        for drawn in (SHARED, APART, ALONE)
+    }
     assert change[APART] > 1.5 * change[SHARED]  # seeds move both arms alike here
     assert change[ALONE] < change[SHARED]
     unequal = Noise.of([both[0], both[1][:2]], codes, 1, APART)
@@ -99,8 +104,11 @@ def test_a_gap_that_noise_alone_would_show_may_be_none():
     assert value < 0.06  # six groups that are all alike show 0.076
 
 
-@pytest.mark.parametrize("truth", [np.full(6, 0.88), np.linspace(0.75, 0.96, 6), np.array([0.7, *[0.93] * 5])],
-                         ids=["alike", "spread", "one behind"])
+@pytest.mark.parametrize(
+    "truth",
+    [np.full(6, 0.88), np.linspace(0.75, 0.96, 6), np.array([0.7, *[0.93] * 5])],
+    ids=["alike", "spread", "one behind"],
+)
 def test_intervals_hold_the_truth_about_as_often_as_they_say(truth):
     held = {"rate": [], "worst": [], "gap": [], "change": []}
     for trial in range(100):

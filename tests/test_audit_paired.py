@@ -13,8 +13,8 @@ from statsmodels.stats.multitest import multipletests
 from audit_tables import predictions
 from facebias import audit
 from facebias.audit.detection import detection_rows
-from facebias.audit.stats.tests import sign_flip
 from facebias.audit.stats.permutation import holm
+from facebias.audit.stats.tests import sign_flip
 from facebias.core.errors import FacebiasError
 
 
@@ -88,10 +88,16 @@ def test_a_group_without_a_miss_has_a_finite_sensitivity_and_an_empty_one_has_no
 def shifted(shift: float) -> pd.DataFrame:
     """Two groups 2.0 and 2.6 standard deviations above the non-faces, all scores moved by `shift`."""
     quantiles = norm.ppf((np.arange(4000) + 0.5) / 4000)
-    sets = [("validation", 0, "", 0.0), ("test", 0, "", 0.0), ("fairface", 1, "Black", 2.0),
-            ("fairface", 1, "White", 2.6)]
-    parts = [pd.DataFrame({"dataset": name, "label": label, "race": race, "score": quantiles + mean + shift})
-             for name, label, race, mean in sets]
+    sets = [
+        ("validation", 0, "", 0.0),
+        ("test", 0, "", 0.0),
+        ("fairface", 1, "Black", 2.0),
+        ("fairface", 1, "White", 2.6),
+    ]
+    parts = [
+        pd.DataFrame({"dataset": name, "label": label, "race": race, "score": quantiles + mean + shift})
+        for name, label, race, mean in sets
+    ]
     frame = pd.concat(parts, ignore_index=True)
     fixed = {"run_id": "m-s0", "model": "m", "seed": 0, "skin_tone": "", "ita": np.nan, "gender": "", "age": ""}
     return frame.assign(image_id=[str(number) for number in range(len(frame))], **fixed)

@@ -12,9 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from audit_tables import predictions
 from facebias.audit import group_report, summarise
+from facebias.audit.group_report import REPORT_COLUMNS
 from facebias.audit.groups import cells_of
 from facebias.audit.predictions import COLUMNS, read_predictions, validate
-from facebias.audit.group_report import REPORT_COLUMNS
 from facebias.core.errors import FacebiasError
 
 
@@ -28,25 +28,45 @@ def report(table):
     return group_report(table)
 
 
-faces_strategy = st.lists(st.tuples(st.sampled_from(["Black", "White", "Indian", "=cmd"]),
-                                    st.sampled_from(["Female", "Male"]), st.integers(-5, 5)), min_size=1, max_size=60)
+faces_strategy = st.lists(
+    st.tuples(
+        st.sampled_from(["Black", "White", "Indian", "=cmd"]), st.sampled_from(["Female", "Male"]), st.integers(-5, 5)
+    ),
+    min_size=1,
+    max_size=60,
+)
 
 
 @settings(max_examples=25, deadline=None)
 @given(faces_strategy, st.lists(st.integers(-5, 5), min_size=1, max_size=30))
 def test_recall_agrees_with_fairlearn_to_1e_12(faces, negatives):
     frame = pd.DataFrame(faces, columns=["race", "gender", "score"]).assign(dataset="fairface", label=1)
-    frame = pd.concat([frame, *(pd.DataFrame({"score": negatives}).assign(dataset=name, label=0)
-                                for name in ("validation", "test"))], ignore_index=True)
-    frame = frame.assign(run_id="r", model="cnn", seed=0, image_id=[str(k) for k in range(len(frame))], skin_tone="",
-                         ita=np.nan, age="", race=frame["race"].fillna(""), gender=frame["gender"].fillna(""))
+    frame = pd.concat(
+        [frame, *(pd.DataFrame({"score": negatives}).assign(dataset=name, label=0) for name in ("validation", "test"))],
+        ignore_index=True,
+    )
+    frame = frame.assign(
+        run_id="r",
+        model="cnn",
+        seed=0,
+        image_id=[str(k) for k in range(len(frame))],
+        skin_tone="",
+        ita=np.nan,
+        age="",
+        race=frame["race"].fillna(""),
+        gender=frame["gender"].fillna(""),
+    )
     report = group_report(frame, ("fpr=0.3", "p=0.5"), (("race", "gender"),))
     ours = report.select(("race", "gender"), metric="TPR", dataset="fairface")
     real = frame[frame["label"] == 1]
     for rule, rows in ours.groupby("rule"):
         decided = (real["score"] >= rows["threshold"].iloc[0]).astype(int)
-        theirs = MetricFrame(metrics=true_positive_rate, y_true=real["label"], y_pred=decided,
-                             sensitive_features=real[["race", "gender"]]).by_group
+        theirs = MetricFrame(
+            metrics=true_positive_rate,
+            y_true=real["label"],
+            y_pred=decided,
+            sensitive_features=real[["race", "gender"]],
+        ).by_group
         mine = rows.set_index(["race", "gender"])["value"]
         for cell, value in theirs.dropna().items():
             assert abs(mine[cell] - value) < 1e-12, rule
@@ -100,8 +120,11 @@ def test_empty_group_has_n_zero_and_no_value(table):
 
 def test_single_image_group_has_an_interval_inside_zero_and_one_and_is_flagged(table):
     lone = table["race"].eq("White") & table["gender"].eq("Male") & (table["image_id"] != "1/00200")
-    row = group_report(table[~lone]).select(("race", "gender"), metric="TPR", race="White", gender="Male",
-                                            rule="p=0.5", run_id="cnn-s0").iloc[0]
+    row = (
+        group_report(table[~lone])
+        .select(("race", "gender"), metric="TPR", race="White", gender="Male", rule="p=0.5", run_id="cnn-s0")
+        .iloc[0]
+    )
     assert row["n"] == 1
     assert row["small"]
     assert 0 <= row["low"] < row["high"] <= 1
@@ -170,8 +193,11 @@ def test_reads_parquet_and_names_missing_columns(table, tmp_path):
 
 def test_refuses_bad_rows_by_their_number(table):
     assert tuple(validate(table).columns) == COLUMNS
-    for change, message in (({"label": 2}, "label '2'"), ({"score": np.nan}, "a finite number"),
-                            ({"image_id": table["image_id"][6]}, "each image once")):
+    for change, message in (
+        ({"label": 2}, "label '2'"),
+        ({"score": np.nan}, "a finite number"),
+        ({"image_id": table["image_id"][6]}, "each image once"),
+    ):
         broken = table.copy()
         for column, value in change.items():
             broken.loc[7, column] = value

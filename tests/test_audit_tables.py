@@ -14,7 +14,7 @@ from audit_tables import predictions
 from facebias.audit import group_report, read_csv, write_csv
 from facebias.core.errors import FacebiasError
 
-HOSTILE = ["=HYPERLINK(\"http://x\")", "+1", "-2", "@SUM(A1)", "\tx", "\rx", "'=1", "a,b\n\"c\"", "<script>", ""]
+HOSTILE = ['=HYPERLINK("http://x")', "+1", "-2", "@SUM(A1)", "\tx", "\rx", "'=1", 'a,b\n"c"', "<script>", ""]
 
 
 def test_no_written_cell_would_run_as_a_formula(tmp_path):

@@ -21,8 +21,9 @@ def test_published_bars_give_the_published_variance():
 def test_correction_takes_off_what_chance_alone_adds():
     rng = np.random.default_rng(0)
     n = np.full(4, 50)
-    raw, corrected = np.array([(group_variance(rates), corrected_variance(rates, n))
-                               for rates in rng.binomial(50, 0.9, (4000, 4)) / 50]).T
+    raw, corrected = np.array(
+        [(group_variance(rates), corrected_variance(rates, n)) for rates in rng.binomial(50, 0.9, (4000, 4)) / 50]
+    ).T
     assert raw.mean() == pytest.approx(1e4 * 0.9 * 0.1 / 50, rel=0.05)
     assert corrected.mean() == pytest.approx(0, abs=1.2)  # p (1 - p) / n falls short by 1 / n of itself
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facebias.training.augmentation import augment
 from facebias.core.config import Config
+from facebias.training.augmentation import augment
 
 
 def generator() -> torch.Generator:

@@ -46,16 +46,24 @@ def test_no_listed_picture_at_all_is_an_error(tmp_path):
     assert "none of the 12 listed pictures" in refused(CelebA(tmp_path), "MISSING")
 
 
-@pytest.mark.parametrize("name, old, new, code, say", [
-    ("list_attr_celeba.txt", "000002.jpg -1 -1", "000002.jpg -1", "CSV_ROW",
-     "list_attr_celeba.txt:4: 2 fields, expected 3"),
-    ("list_attr_celeba.txt", "000002.jpg -1", "000002.jpg 0", "LABEL", "unknown label '0'"),
-    ("list_attr_celeba.txt", "000002.jpg", "000001.jpg", "DUPLICATE", "000001.jpg is listed twice"),
-    ("list_attr_celeba.txt", "Male", "Mail", "CSV_COLUMN", "with Male"),
-    ("list_attr_celeba.txt", "12\n", "13\n", "CSV_ROW", "announces 13 rows, has 12"),
-    ("identity_CelebA.txt", "000002.jpg", "999999.jpg", "LABEL", "000002.jpg has no line in identity_CelebA.txt"),
-    ("list_eval_partition.txt", "000002.jpg 1", "000002.jpg 7", "LABEL", "unknown label '7'"),
-])
+@pytest.mark.parametrize(
+    "name, old, new, code, say",
+    [
+        (
+            "list_attr_celeba.txt",
+            "000002.jpg -1 -1",
+            "000002.jpg -1",
+            "CSV_ROW",
+            "list_attr_celeba.txt:4: 2 fields, expected 3",
+        ),
+        ("list_attr_celeba.txt", "000002.jpg -1", "000002.jpg 0", "LABEL", "unknown label '0'"),
+        ("list_attr_celeba.txt", "000002.jpg", "000001.jpg", "DUPLICATE", "000001.jpg is listed twice"),
+        ("list_attr_celeba.txt", "Male", "Mail", "CSV_COLUMN", "with Male"),
+        ("list_attr_celeba.txt", "12\n", "13\n", "CSV_ROW", "announces 13 rows, has 12"),
+        ("identity_CelebA.txt", "000002.jpg", "999999.jpg", "LABEL", "000002.jpg has no line in identity_CelebA.txt"),
+        ("list_eval_partition.txt", "000002.jpg 1", "000002.jpg 7", "LABEL", "unknown label '7'"),
+    ],
+)
 def test_names_the_fault_in_label_files(tmp_path, name, old, new, code, say):
     path = celeba(tmp_path) / name
     write(path, path.read_text().replace(old, new, 1))
@@ -100,8 +108,10 @@ def test_face_box_and_web_crops():
 def test_landmarks_and_boxes_are_read_where_present(tmp_path):
     celeba(tmp_path, 3, 3, size=(300, 400))
     write(tmp_path / "list_bbox_celeba.txt", "1\nimage_id x_1 y_1 width height\n000001.jpg 95 71 226 313\n")
-    write(tmp_path / "list_landmarks_celeba.txt",
-          "1\nlefteye_x lefteye_y\n000002.jpg 100 200 170 200 135 240 110 270 160 270\n")
+    write(
+        tmp_path / "list_landmarks_celeba.txt",
+        "1\nlefteye_x lefteye_y\n000002.jpg 100 200 170 200 135 240 110 270 160 270\n",
+    )
     crops = [s.crop for s in CelebA(tmp_path)]
     assert crops == [Framing(face=(95, 71, 226, 313)), Framing((100, 200, 170, 200, 110, 270, 160, 270)), Framing()]
 

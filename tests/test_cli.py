@@ -9,16 +9,40 @@ import sys
 
 import pytest
 
-VERBS = ("train", "score", "audit", "study", "notebook", "compare", "report", "shift", "mechanism", "tone", "detect",
-         "protocols", "explain", "explain-groups", "benchmark-saliency", "data pack", "data describe", "data fetch")
+VERBS = (
+    "train",
+    "score",
+    "audit",
+    "study",
+    "notebook",
+    "compare",
+    "report",
+    "shift",
+    "mechanism",
+    "tone",
+    "detect",
+    "protocols",
+    "explain",
+    "explain-groups",
+    "benchmark-saliency",
+    "data pack",
+    "data describe",
+    "data fetch",
+)
 
 
 def facebias(*words: str, home, timeout: int = 120) -> subprocess.CompletedProcess[str]:
     import os
 
     environment = {**os.environ, "FACEBIAS_HOME": str(home), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    return subprocess.run([sys.executable, "-m", "facebias", *words], capture_output=True, text=True, cwd=home,
-                          env=environment, timeout=timeout)
+    return subprocess.run(
+        [sys.executable, "-m", "facebias", *words],
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=environment,
+        timeout=timeout,
+    )
 
 
 @pytest.fixture(scope="module")

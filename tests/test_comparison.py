@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from compared_runs import Shelf, change_of
-from facebias.report.comparison import compare_runs, find_runs, models_of, settings_table
 from facebias.core.errors import FacebiasError
+from facebias.report.comparison import compare_runs, find_runs, models_of, settings_table
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_model_with_seeds(shelf):
@@ -59,15 +59,15 @@ def test_an_ambiguous_beginning_is_one_line_with_the_candidates(shelf):
 
 
 def test_a_run_named_twice_counts_once_and_one_from_two_folders_is_refused(shelf, tmp_path):
-    run, = shelf.add("cnn", 0)
+    (run,) = shelf.add("cnn", 0)
     assert find_runs([run.id, str(run.path)], shelf.config) == [run]
-    twin, = Shelf(tmp_path / "elsewhere").add("cnn", 0)
+    (twin,) = Shelf(tmp_path / "elsewhere").add("cnn", 0)
     with pytest.raises(FacebiasError, match="the same training as"):
         models_of([run, twin])
 
 
 def test_a_run_without_predictions_and_a_folder_that_is_no_run_are_refused(shelf, tmp_path):
-    run, = shelf.add("cnn", 0)
+    (run,) = shelf.add("cnn", 0)
     (run.path / "predictions.parquet").unlink()
     with pytest.raises(FacebiasError, match=r"not scored.*facebias score cnn-s0"):
         find_runs([run.id], shelf.config)

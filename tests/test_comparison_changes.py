@@ -49,10 +49,16 @@ def test_one_seed_flags_nothing_and_says_that_its_interval_speaks_for_images_alo
     assert any("images alone" in note and "Nothing is flagged" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("seeds, drawn, says", [
-    ((0, 1, 2), SHARED, "Changes are paired"), ((3, 4, 5), APART, "seeds are not shared"),
-    ((2, 3, 4), APART, "seeds are not shared"), ((1, 2, 3, 4), SHARED, "over the shared seeds 1-2 alone"),
-    ((5,), ALONE, "images alone")])
+@pytest.mark.parametrize(
+    "seeds, drawn, says",
+    [
+        ((0, 1, 2), SHARED, "Changes are paired"),
+        ((3, 4, 5), APART, "seeds are not shared"),
+        ((2, 3, 4), APART, "seeds are not shared"),
+        ((1, 2, 3, 4), SHARED, "over the shared seeds 1-2 alone"),
+        ((5,), ALONE, "images alone"),
+    ],
+)
 def test_what_the_interval_was_drawn_over_follows_from_the_seeds(shelf, seeds, drawn, says):
     found = compare_runs([*shelf.add("cnn", 0, 1, 2), *shelf.add("dbvae-0.01", *seeds, lift=4.0)])
     assert set(found.changes["drawn"]) == {drawn}
@@ -74,10 +80,12 @@ def test_small_and_unknown_groups_are_never_flagged(shelf):
     def few(table):
         keep = (table["race"] != "Black") | (table["gender"] != "Male") | (table["image_id"] > "1/00139")
         return table[keep | (table["dataset"] != "fairface")].assign(
-            race=table["race"].where(table["race"] != "White", ""))
+            race=table["race"].where(table["race"] != "White", "")
+        )
 
-    found = compare_runs([*shelf.add("cnn", 0, 1, 2, change=few),
-                          *shelf.add("dbvae-0.01", 0, 1, 2, lift=4.0, change=few)])
+    found = compare_runs(
+        [*shelf.add("cnn", 0, 1, 2, change=few), *shelf.add("dbvae-0.01", 0, 1, 2, lift=4.0, change=few)]
+    )
     row = change_of(found, grouping="race x gender", group="Black \N{MIDDLE DOT} Male", metric="TPR")
     assert row["n"] < 30 and not row["flagged"]
     assert not found.changes.query("group == 'unknown'")["flagged"].any()
@@ -86,8 +94,8 @@ def test_small_and_unknown_groups_are_never_flagged(shelf):
 
 def test_flags_of_equal_models_are_rare():
     """Type I error of a group's flag, three seeds, 60 faces a group, where seeds vary as much as images do."""
-    from facebias.audit.groups import cells_of
     from facebias.audit.decisions import Hits
+    from facebias.audit.groups import cells_of
     from facebias.report.comparison.changes import Pair, group_intervals
 
     rng = np.random.default_rng(5)

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from facebias import audit
-from facebias.report.comparison import compare_runs, published_table
-from facebias.report.comparison.terminal import WIDTH, aligned, heads
 from facebias.core.errors import FacebiasError
+from facebias.report.comparison import compare_runs, published_table
 from facebias.report.comparison.plots import group_changes, recall_beside_published
+from facebias.report.comparison.terminal import WIDTH, aligned, heads
 
 
 def test_levels_have_three_columns_a_model_and_raw_and_corrected_measures(compared):
@@ -22,8 +22,15 @@ def test_levels_have_three_columns_a_model_and_raw_and_corrected_measures(compar
     same = compared.summary.query("model == 'cnn' and grouping == 'race' and group == 'Black'").iloc[0]
     assert tuple(row[["n", "cnn", "cnn low", "cnn high"]]) == tuple(same[["n", "value", "low", "high"]])
     metrics = list(table.query("grouping == 'race'")["metric"])
-    assert metrics == ["TPR"] * 3 + ["worst", "worst_corrected", "gap", "gap_corrected", "null_gap", "variance",
-                                     "variance_corrected"]
+    assert metrics == ["TPR"] * 3 + [
+        "worst",
+        "worst_corrected",
+        "gap",
+        "gap_corrected",
+        "null_gap",
+        "variance",
+        "variance_corrected",
+    ]
     assert table["metric"].iloc[0] == "FPR"
 
 
@@ -39,13 +46,13 @@ def test_the_published_numbers_are_the_papers_and_labelled_as_such():
 
 def test_the_text_is_aligned_flags_what_the_table_flags_and_fits_its_width(compared):
     lines = compared.text.splitlines()
-    change = lines[next(n for n, line in enumerate(lines) if line.startswith("Change from cnn")):]
+    change = lines[next(n for n, line in enumerate(lines) if line.startswith("Change from cnn")) :]
     flagged = compared.changes.query("flagged")
     assert "".join(change).count("] *") == len(flagged) > 0
     assert any(line.startswith("  Black") and line.endswith("*") for line in change)
     head = next(n for n, line in enumerate(lines) if line.startswith("Recall, %"))
-    rows = [line for line in lines[head + 2:head + 20] if "[" in line]
-    assert len({line.index("[", 30) - len(line[:line.index("[", 30)].split()[-1]) for line in rows}) == 1
+    rows = [line for line in lines[head + 2 : head + 20] if "[" in line]
+    assert len({line.index("[", 30) - len(line[: line.index("[", 30)].split()[-1]) for line in rows}) == 1
     assert all(len(line) <= WIDTH for line in lines if "  " in line.strip())
     assert "false positive rate that the paper does not state" in compared.text
 
@@ -111,14 +118,26 @@ def test_the_command_writes_figures_and_tables_and_leaves_with_status_0(shelf, t
 
     _mount()
     runs = [*shelf.add("cnn", 0, 1), *shelf.add("dbvae-0.01", 0, 1, lift=4.0)]
-    words = ["compare", *(run.id for run in runs), "--runs-dir", str(shelf.folder), "--baseline", "dbvae",
-             "--out", str(tmp_path / "out")]
+    words = [
+        "compare",
+        *(run.id for run in runs),
+        "--runs-dir",
+        str(shelf.folder),
+        "--baseline",
+        "dbvae",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     assert "changes are from dbvae-0.01" in done.output
     made_files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"recall-fairface-race-x-gender.png", "recall-fairface-race-x-gender.csv", "comparison.txt",
-            "change-fairface-race-x-gender.png"} <= made_files
+    assert {
+        "recall-fairface-race-x-gender.png",
+        "recall-fairface-race-x-gender.csv",
+        "comparison.txt",
+        "change-fairface-race-x-gender.png",
+    } <= made_files
 
 
 def test_rendered_faces_are_called_so(shelf):

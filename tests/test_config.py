@@ -9,18 +9,21 @@ from facebias.core.config import Config, profile
 from facebias.core.errors import FacebiasError
 
 
-@pytest.mark.parametrize(("name", "value", "says"), [
-    ("alhpa", 0.1, "did you mean alpha"),
-    ("alpha", "1e-3", "expected float, found str"),
-    ("flip", "false", "expected bool, found str"),
-    ("epochs", True, "expected int, found bool"),
-    ("epochs", 2.0, "expected int, found float"),
-    ("epochs", 0, "outside"),
-    ("alpha", float("nan"), "outside"),
-    ("size", "labs", "did you mean lab"),
-    ("audit_sets", "fairfaces", "did you mean fairface"),
-    ("arms", "cnn,dbvae-x", "names no arm"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("alhpa", 0.1, "did you mean alpha"),
+        ("alpha", "1e-3", "expected float, found str"),
+        ("flip", "false", "expected bool, found str"),
+        ("epochs", True, "expected int, found bool"),
+        ("epochs", 2.0, "expected int, found float"),
+        ("epochs", 0, "outside"),
+        ("alpha", float("nan"), "outside"),
+        ("size", "labs", "did you mean lab"),
+        ("audit_sets", "fairfaces", "did you mean fairface"),
+        ("arms", "cnn,dbvae-x", "names no arm"),
+    ],
+)
 def test_refuses_unknown_names_and_wrong_values_in_one_line(name, value, says):
     with pytest.raises(FacebiasError, match=says) as caught:
         Config.make(**{name: value})
@@ -47,9 +50,25 @@ def test_data_key_ignores_the_network_and_audit_key_the_training_data():
     assert base.with_(audit_size=5).audit_key("fairface") != base.audit_key("fairface")
 
 
-@pytest.mark.parametrize("arm", ["cnn", "cnn-photometric", "vae", "tempered", "dbvae-0.01", "dbvae-0.001",
-                                 "product-0.1", "dbvae-0.01-photometric", "shuffled-0.001", "balanced",
-                                 "cnn-balanced", "jtt", "groupdro", "jtt-photometric"])
+@pytest.mark.parametrize(
+    "arm",
+    [
+        "cnn",
+        "cnn-photometric",
+        "vae",
+        "tempered",
+        "dbvae-0.01",
+        "dbvae-0.001",
+        "product-0.1",
+        "dbvae-0.01-photometric",
+        "shuffled-0.001",
+        "balanced",
+        "cnn-balanced",
+        "jtt",
+        "groupdro",
+        "jtt-photometric",
+    ],
+)
 def test_an_arm_reads_back_as_its_own_name(arm):
     assert Config().for_arm(arm, seed=2).arm == arm
 

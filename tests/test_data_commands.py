@@ -18,14 +18,33 @@ def run(*words):
 
 
 def test_pack_takes_the_names_of_the_configuration(tmp_path):
-    result = run("pack", "--profile", "photographs", "--data-root", raw(tmp_path / "raw"), "--data-dir",
-                 tmp_path / "out",
-                 "--audit-sets", "fairface", "--crops-per-picture", 2, "--validation-share", 0.25, "--test-share", 0.25,
-                 "--workers", 1)
+    result = run(
+        "pack",
+        "--profile",
+        "photographs",
+        "--data-root",
+        raw(tmp_path / "raw"),
+        "--data-dir",
+        tmp_path / "out",
+        "--audit-sets",
+        "fairface",
+        "--crops-per-picture",
+        2,
+        "--validation-share",
+        0.25,
+        "--test-share",
+        0.25,
+        "--workers",
+        1,
+    )
     assert result.exit_code == 0, result.output
     paths = result.output.split()
     assert [re.sub(r"-[0-9a-f]{8}-", "-", path.rsplit("/", 1)[1]) for path in paths] == [
-        "celeba-train.h5", "celeba-validation.h5", "celeba-test.h5", "fairface-audit.h5"]
+        "celeba-train.h5",
+        "celeba-validation.h5",
+        "celeba-test.h5",
+        "fairface-audit.h5",
+    ]
     shown = run("describe", paths[3])
     assert shown.exit_code == 0 and "race x gender" in shown.output and "6 faces" in shown.output
 

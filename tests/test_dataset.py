@@ -8,19 +8,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facebias.data.dataset import FaceDataset, shared_images, warn_on_framing
 from facebias.core.errors import FacebiasError
+from facebias.core.files import manifest_path, read_json, write_json, write_manifest
+from facebias.data.dataset import FaceDataset, shared_images, warn_on_framing
 from facebias.data.pack.file import SCHEMA, Writer
 from facebias.data.sources.base import TABLE_COLUMNS
-from facebias.core.files import manifest_path, read_json, write_json, write_manifest
 from made import write
 
 
 def rows(start: int, count: int) -> pd.DataFrame:
     ids = [f"{i:06d}" for i in range(start, start + count)]
-    return pd.DataFrame({"image_id": ids, "label": [i % 2 for i in range(start, start + count)], "identity": ids,
-                         "where": [f"NA.csv:{i}" for i in ids], "race": "ñandú", "gender": "", "age": "20-29",
-                         "ita": np.linspace(-30, 60, count), "factor_pose": 0.5})
+    return pd.DataFrame(
+        {
+            "image_id": ids,
+            "label": [i % 2 for i in range(start, start + count)],
+            "identity": ids,
+            "where": [f"NA.csv:{i}" for i in ids],
+            "race": "ñandú",
+            "gender": "",
+            "age": "20-29",
+            "ita": np.linspace(-30, 60, count),
+            "factor_pose": 0.5,
+        }
+    )
 
 
 def images(start: int, count: int) -> np.ndarray:
@@ -54,8 +64,13 @@ def test_what_is_written_is_read(tmp_path):
     assert list(dataset.table) == [*TABLE_COLUMNS, "factor_pose"] and dataset.table["image_id"][7] == "000007"
     assert dataset.table["race"][0] == "ñandú" and dataset.table["skin_tone"][0] == ""
     assert np.isnan(dataset.table["hue"][0])
-    assert dataset.attrs == {"schema": SCHEMA, "framing": "tight", "image_size": 64, "synthetic": False,
-                             "split": "train"}
+    assert dataset.attrs == {
+        "schema": SCHEMA,
+        "framing": "tight",
+        "image_size": 64,
+        "synthetic": False,
+        "split": "train",
+    }
 
 
 def test_faces_and_negatives_are_indices(tmp_path):
@@ -65,6 +80,7 @@ def test_faces_and_negatives_are_indices(tmp_path):
 
 def test_tensor_is_a_channels_last_view(tmp_path):
     import torch
+
     dataset = FaceDataset.load(packed(tmp_path / "a.h5"))
     tensor = dataset.tensor()
     assert tensor.shape == (173, 3, 64, 64) and tensor.dtype == torch.uint8
@@ -75,6 +91,7 @@ def test_tensor_is_a_channels_last_view(tmp_path):
 def test_reading_needs_no_torch(tmp_path):
     import subprocess
     import sys
+
     load = f"from facebias.data.dataset import FaceDataset; FaceDataset.load({str(packed(tmp_path / 'a.h5'))!r})"
     code = f"import sys; {load}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

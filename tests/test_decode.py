@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from facebias.data.pack.workers import batches, decode, in_order
 from facebias.core.errors import FacebiasError
+from facebias.data.pack.workers import batches, decode, in_order
 from facebias.data.sources.base import Block, Box, Sample
 from facebias.data.sources.rendered import Render
 from made import encoded, picture, pixels, write
@@ -23,8 +23,9 @@ def sample(path, **more):
 
 def flesh(path):
     """A plain patch of light skin with enough noise to be no flat colour."""
-    image = np.clip(np.array([205, 165, 140]) + np.random.default_rng(0).normal(0, 4, (80, 80, 3)), 0,
-                    255).astype(np.uint8)
+    image = np.clip(np.array([205, 165, 140]) + np.random.default_rng(0).normal(0, 4, (80, 80, 3)), 0, 255).astype(
+        np.uint8
+    )
     return write(path, encoded(image, "PNG"))
 
 
@@ -73,9 +74,21 @@ def test_skin_is_measured_on_faces_alone(tmp_path):
 
 
 def test_skin_that_is_known_is_not_measured_again():
-    table = pd.DataFrame({"image_id": ["a"], "label": [1], "identity": ["a"], "where": ["w"], "race": [""],
-                          "gender": [""],
-                          "age": [""], "skin_tone": ["tan"], "ita": [12.5], "l_star": [50.0], "hue": [60.0]})
+    table = pd.DataFrame(
+        {
+            "image_id": ["a"],
+            "label": [1],
+            "identity": ["a"],
+            "where": ["w"],
+            "race": [""],
+            "gender": [""],
+            "age": [""],
+            "skin_tone": ["tan"],
+            "ita": [12.5],
+            "l_star": [50.0],
+            "hue": [60.0],
+        }
+    )
     block = decode(Block(np.full((1, 64, 64, 3), 200, np.uint8), table), 64).block
     assert block.table["ita"][0] == 12.5 and block.table["skin_tone"][0] == "tan"
 

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from facebias.analyses.pictures.detect import COLUMNS, detect, detect_pictures, score_windows, scorer, table_of
 from facebias.cli.detect import register
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import build_model, logits
-from facebias.data.user_pictures import gather
-from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA
 from facebias.data.rendering import blocks, render_negatives
+from facebias.data.user_pictures import gather
+from facebias.detectors.networks import build_model, logits
 from facebias.detectors.windows import Scan
+from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA
 from made import encoded, picture, pixels, untrained_run, write
 
 FACE = (68, 44, 90)  # left, top and side of the pasted face
@@ -95,8 +95,10 @@ def test_scores_of_windows_are_those_of_their_crops_and_each_is_cut_once(tiny):
     assert len(crops) == len(places) and (found[1] == 0).all()
 
 
-@pytest.mark.parametrize("answer", [lambda crops: np.zeros((len(crops), 1)), lambda crops: np.zeros(1),
-                                    lambda crops: np.full(len(crops), np.nan)])
+@pytest.mark.parametrize(
+    "answer",
+    [lambda crops: np.zeros((len(crops), 1)), lambda crops: np.zeros(1), lambda crops: np.full(len(crops), np.nan)],
+)
 def test_a_detector_that_does_not_answer_as_it_should_is_one_line(answer):
     image = Image.new("RGB", (80, 80))
     with pytest.raises(FacebiasError, match="one finite score a crop") as caught:

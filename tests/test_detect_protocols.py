@@ -7,12 +7,22 @@ import pandas as pd
 import pytest
 
 from facebias.analyses.pictures import scan as protocols
+from facebias.analyses.pictures.figures import audit_protocols
+from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
+from facebias.analyses.pictures.scan import (
+    NEVER,
+    VIEW,
+    highest,
+    overlaps,
+    reduce,
+    scan_runs,
+    union,
+    view,
+    whole_pictures,
+)
 from facebias.analyses.pictures.tables import ProtocolTables, halves
 from facebias.cli.detect import parse_grid
 from facebias.core.errors import FacebiasError
-from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
-from facebias.analyses.pictures.figures import audit_protocols
-from facebias.analyses.pictures.scan import NEVER, VIEW, highest, overlaps, reduce, scan_runs, union, view, whole_pictures
 from facebias.data.sources.base import Box, Sample
 from facebias.detectors.windows import Scan, boxes_of
 from made import fairface, picture
@@ -117,18 +127,50 @@ def made_scores(n=160, seeds=2):
             for protocol, spread in (("few", 1.0), ("many", 2.0)):
                 face = np.where(np.arange(n) % 4 == 0, -1.0, 1.0)  # three in four are found at 0
                 clear = list(shift + spread * (rng.permutation(n * 10).reshape(n, 10) / (n * 10) - 0.9))
-                parts.append(pd.DataFrame({
-                    "run_id": f"{arm}-{seed}", "model": arm, "seed": seed, "dataset": "fairface", "protocol": protocol,
-                    "image_id": [f"{i:03d}" for i in range(n)], "skin_tone": "", "ita": np.nan,
-                    "race": np.where(np.arange(n) < n // 2, "A", "B"), "gender": "Male", "age": "", "given": 1.0,
-                    "found": face, "any": [max(f, c.max()) for f, c in zip(face, clear, strict=True)],
-                    "background": [c.max() for c in clear], "clear": clear, "windows": 12}))
+                parts.append(
+                    pd.DataFrame(
+                        {
+                            "run_id": f"{arm}-{seed}",
+                            "model": arm,
+                            "seed": seed,
+                            "dataset": "fairface",
+                            "protocol": protocol,
+                            "image_id": [f"{i:03d}" for i in range(n)],
+                            "skin_tone": "",
+                            "ita": np.nan,
+                            "race": np.where(np.arange(n) < n // 2, "A", "B"),
+                            "gender": "Male",
+                            "age": "",
+                            "given": 1.0,
+                            "found": face,
+                            "any": [max(f, c.max()) for f, c in zip(face, clear, strict=True)],
+                            "background": [c.max() for c in clear],
+                            "clear": clear,
+                            "windows": 12,
+                        }
+                    )
+                )
     scores = pd.concat(parts, ignore_index=True)
     negatives = pd.DataFrame({"image_id": [f"n{i}" for i in range(100)], "score": -np.geomspace(1e-6, 1, 100)})
     negatives.loc[99, "score"] = 5.0
-    predictions = pd.concat([negatives.assign(
-        run_id=run, model=run[:-2], seed=int(run[-1]), dataset="validation", label=0, skin_tone="", race="", gender="",
-        age="", ita=np.nan) for run in scores["run_id"].unique()], ignore_index=True)
+    predictions = pd.concat(
+        [
+            negatives.assign(
+                run_id=run,
+                model=run[:-2],
+                seed=int(run[-1]),
+                dataset="validation",
+                label=0,
+                skin_tone="",
+                race="",
+                gender="",
+                age="",
+                ita=np.nan,
+            )
+            for run in scores["run_id"].unique()
+        ],
+        ignore_index=True,
+    )
     return scores, predictions
 
 
@@ -191,15 +233,27 @@ def test_the_figures_show_every_protocol_and_arm(tables):
 
 
 def test_the_command_writes_tables_and_figures_of_sets_with_whole_pictures(study, raw):
-    flags = [("--arms", study.arms), ("--seeds", 1), ("--audit-sets", study.audit_sets), ("--data-root", raw),
-             ("--grid", "one=0.5:1:2@0.5"), ("--image-fpr", 0.4), ("--profile", "tiny")]
+    flags = [
+        ("--arms", study.arms),
+        ("--seeds", 1),
+        ("--audit-sets", study.audit_sets),
+        ("--data-root", raw),
+        ("--grid", "one=0.5:1:2@0.5"),
+        ("--image-fpr", 0.4),
+        ("--profile", "tiny"),
+    ]
     folders = [(f"--{name}-dir", study.path(name)) for name in ("runs", "data", "figures")]
     result = command("protocols", *(word for pair in [*flags, *folders] for word in pair))
     assert result.exit_code == 0, result.exception
     folder = study.path("figures") / study.figures_name
     names = {file.name for file in folder.iterdir()}
-    assert {"protocols-fairface.png", "protocols-fairface.csv", "protocols-fairface-groups.csv",
-            "protocols-fairface-recall-race.png", "protocols-fairface-image-fpr-gender.png"} <= names
+    assert {
+        "protocols-fairface.png",
+        "protocols-fairface.csv",
+        "protocols-fairface-groups.csv",
+        "protocols-fairface-recall-race.png",
+        "protocols-fairface-image-fpr-gender.png",
+    } <= names
     assert "given box" in result.output and "one" in result.output and "utkface" not in names
 
 

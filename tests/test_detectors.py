@@ -11,9 +11,9 @@ import torch
 
 from brought_detectors import IMAGES, brightness, one_line
 from facebias import detectors
+from facebias.core.errors import FacebiasError
 from facebias.detectors import find_detector
 from facebias.detectors.detector import BATCH, FIRST, Detector, as_logits
-from facebias.core.errors import FacebiasError
 
 
 @pytest.fixture
@@ -39,27 +39,36 @@ class TestFindingAFunction:
         found = find_detector(f"{tmp_path}/my detector.py:rate", "mine")
         assert found.name == "mine" and np.allclose(found(IMAGES), brightness(IMAGES) - 1)
 
-    @pytest.mark.parametrize(("spec", "says"), [
-        ("brought", "neither a function nor a stored program"),
-        ("no_such_package.detectors:rate", "no module named 'no_such_package'"),
-        ("facebias.no_such_part:rate", "no module named 'facebias.no_such_part'"),
-        ("brought:brightnes", "no function 'brightnes'. Did you mean brightness?"),
-        ("brought:wholly_other", "no function 'wholly_other'. It has brightness"),
-        ("brought:number", "a int, which cannot be called"),
-        ("brought:Kind", "a class, expected a function"),
-        ("no_such_file.py:rate", "no such file"),
-        ("no_such_file.pt", "no such file"),
-    ])
+    @pytest.mark.parametrize(
+        ("spec", "says"),
+        [
+            ("brought", "neither a function nor a stored program"),
+            ("no_such_package.detectors:rate", "no module named 'no_such_package'"),
+            ("facebias.no_such_part:rate", "no module named 'facebias.no_such_part'"),
+            ("brought:brightnes", "no function 'brightnes'. Did you mean brightness?"),
+            ("brought:wholly_other", "no function 'wholly_other'. It has brightness"),
+            ("brought:number", "a int, which cannot be called"),
+            ("brought:Kind", "a class, expected a function"),
+            ("no_such_file.py:rate", "no such file"),
+            ("no_such_file.pt", "no such file"),
+        ],
+    )
     def test_what_is_not_there_is_one_line(self, module, spec, says):
         with pytest.raises(FacebiasError) as error:
             find_detector(spec)
         assert says in one_line(error)
 
-    @pytest.mark.parametrize(("text", "says"), [
-        ("import no_such_dependency", "cannot be imported: ModuleNotFoundError: No module named 'no_such_dependency'"),
-        ("def rate(images:\n", "cannot be imported: SyntaxError"),
-        ("import sys\nsys.exit(3)", "cannot be imported: SystemExit: 3"),
-    ])
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            (
+                "import no_such_dependency",
+                "cannot be imported: ModuleNotFoundError: No module named 'no_such_dependency'",
+            ),
+            ("def rate(images:\n", "cannot be imported: SyntaxError"),
+            ("import sys\nsys.exit(3)", "cannot be imported: SystemExit: 3"),
+        ],
+    )
     def test_a_file_that_fails_when_imported_is_one_line(self, tmp_path, monkeypatch, text, says):
         (tmp_path / "brought_broken.py").write_text(text)
         monkeypatch.syspath_prepend(tmp_path)
@@ -75,18 +84,24 @@ class TestFindingAFunction:
 
 
 class TestCalling:
-    @pytest.mark.parametrize(("function", "says"), [
-        (lambda images: images.mean((1, 2)), r"with shape \(20, 3\), expected \(20,\)"),
-        (lambda images: images[:5].mean((1, 2, 3)), r"with shape \(5,\), expected \(20,\)"),
-        (lambda images: 0.5, r"with shape \(\), expected \(20,\)"),
-        (lambda images: images.mean((1, 2, 3)) > 9, r"with bool \(20,\), expected scores of a floating type"),
-        (lambda images: images.max((1, 2, 3)), r"with uint8 \(20,\), expected scores of a floating type"),
-        (lambda images: None, "with no array of numbers, expected scores of a floating type"),
-        (lambda images: np.where(np.arange(20) < 17, 1.0, np.nan), "3 score.* not finite, the first nan for image 17"),
-        (lambda images: 1 / 0, "failed on images uint8 .*: ZeroDivisionError: division by zero"),
-        (lambda: 1.0, "TypeError: .*takes 0 positional arguments"),
-        (lambda images: [[1.0], [2.0, 3.0]], "failed on images uint8 .*: ValueError"),
-    ])
+    @pytest.mark.parametrize(
+        ("function", "says"),
+        [
+            (lambda images: images.mean((1, 2)), r"with shape \(20, 3\), expected \(20,\)"),
+            (lambda images: images[:5].mean((1, 2, 3)), r"with shape \(5,\), expected \(20,\)"),
+            (lambda images: 0.5, r"with shape \(\), expected \(20,\)"),
+            (lambda images: images.mean((1, 2, 3)) > 9, r"with bool \(20,\), expected scores of a floating type"),
+            (lambda images: images.max((1, 2, 3)), r"with uint8 \(20,\), expected scores of a floating type"),
+            (lambda images: None, "with no array of numbers, expected scores of a floating type"),
+            (
+                lambda images: np.where(np.arange(20) < 17, 1.0, np.nan),
+                "3 score.* not finite, the first nan for image 17",
+            ),
+            (lambda images: 1 / 0, "failed on images uint8 .*: ZeroDivisionError: division by zero"),
+            (lambda: 1.0, "TypeError: .*takes 0 positional arguments"),
+            (lambda images: [[1.0], [2.0, 3.0]], "failed on images uint8 .*: ValueError"),
+        ],
+    )
     def test_a_wrong_answer_is_one_line_with_what_was_expected(self, function, says):
         with pytest.raises(FacebiasError, match=says) as error:
             detector(function)(IMAGES)
@@ -99,9 +114,15 @@ class TestCalling:
         with pytest.raises(FacebiasError, match=r"RuntimeError: the first line\. It must take"):
             detector(fails)(IMAGES)
 
-    @pytest.mark.parametrize("answer", [
-        lambda mean: mean[:, None], lambda mean: torch.from_numpy(mean), lambda mean: mean.tolist(),
-        lambda mean: mean.astype(np.float32)])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            lambda mean: mean[:, None],
+            lambda mean: torch.from_numpy(mean),
+            lambda mean: mean.tolist(),
+            lambda mean: mean.astype(np.float32),
+        ],
+    )
     def test_a_column_a_tensor_and_a_list_are_scores_too(self, answer):
         found = detector(lambda images: answer(brightness(images)))(IMAGES)
         assert found.shape == (20,) and np.allclose(found, brightness(IMAGES))

@@ -8,11 +8,11 @@ import pytest
 
 from brought_detectors import exported, one_line, rows, table
 from facebias.core.config import Config, profile
-from facebias.detectors import DetectorFigures, find_detector, gather
-from facebias.training.score_detector import score_detector
 from facebias.core.errors import FacebiasError
-from facebias.training.score import score
+from facebias.detectors import DetectorFigures, find_detector, gather
 from facebias.training.fit import fit
+from facebias.training.score import score
+from facebias.training.score_detector import score_detector
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,12 @@ class TestAudited:
 
     def test_nothing_names_without_models_and_two_of_one_name_are_one_line_each(self, small, run):
         twice = ["brought_detectors:brightness"] * 2
-        for given, says in (({}, "nothing to audit"), ({"detectors": twice}, "two models of this name"),
-                            ({"detectors": twice[:1], "names": ["a", "b"]}, "2 names for 1 detectors"),
-                            ({"runs": [run.id], "detectors": twice[:1], "names": ["cnn"]}, "two models of this name")):
+        for given, says in (
+            ({}, "nothing to audit"),
+            ({"detectors": twice}, "two models of this name"),
+            ({"detectors": twice[:1], "names": ["a", "b"]}, "2 names for 1 detectors"),
+            ({"runs": [run.id], "detectors": twice[:1], "names": ["cnn"]}, "two models of this name"),
+        ):
             with pytest.raises(FacebiasError, match=says) as error:
                 gather(small, **given)
             assert one_line(error)

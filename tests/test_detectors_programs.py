@@ -9,8 +9,8 @@ from torch import nn
 
 from brought_detectors import IMAGES, brightness, exported, one_line, scripted
 from facebias.core.config import Config
-from facebias.detectors import find_detector
 from facebias.core.errors import FacebiasError
+from facebias.detectors import find_detector
 from facebias.detectors.networks import build_model, logits
 
 

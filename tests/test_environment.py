@@ -51,8 +51,11 @@ def test_the_lock_and_the_project_name_no_package_host():
 
 def test_this_environment_is_the_locked_one(lock):
     installed = {canonicalize_name(d.metadata["Name"]): d.version for d in distributions()}
-    differing = {name: (installed.get(name), str(r.specifier)) for name, r in here(lock).items()
-                 if not r.specifier.contains(installed.get(name, "0"), prereleases=True)}
+    differing = {
+        name: (installed.get(name), str(r.specifier))
+        for name, r in here(lock).items()
+        if not r.specifier.contains(installed.get(name, "0"), prereleases=True)
+    }
     assert not differing
 
 
@@ -63,8 +66,19 @@ def test_conda_users_get_python_and_pip_from_conda_and_the_rest_from_the_lock(pr
     assert project["requires-python"] == ">=3.11"
 
 
-@pytest.mark.parametrize("module", ["facebias", "facebias.audit", "facebias.report.comparison", "facebias.report.findings",
-                                    "facebias.analyses.mechanism.tables", "facebias.plots", "facebias.report.page", "facebias.data.skin_tone"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "facebias",
+        "facebias.audit",
+        "facebias.report.comparison",
+        "facebias.report.findings",
+        "facebias.analyses.mechanism.tables",
+        "facebias.plots",
+        "facebias.report.page",
+        "facebias.data.skin_tone",
+    ],
+)
 def test_what_judges_and_draws_imports_no_torch(module):
     code = f"import sys, {module}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,14 +13,14 @@ from PIL import Image
 from torch import nn
 from typer.testing import CliRunner
 
+from facebias.cli.explain import register
 from facebias.core.errors import FacebiasError
+from facebias.core.files import sha256
 from facebias.data.user_pictures import gather
-from facebias.training.run import Run
 from facebias.saliency import FullGrad, method
 from facebias.saliency.explain import explain_pictures, maps_of, overlay, scores
 from facebias.saliency.subjects import Normalised, Subject, find_subject, read_weights
-from facebias.cli.explain import register
-from facebias.core.files import sha256
+from facebias.training.run import Run
 from made import encoded, picture, pixels, untrained_run, write
 
 runner = CliRunner()
@@ -55,8 +55,9 @@ def test_explain_writes_overlay_map_and_manifest_of_a_run(tmp_path, tiny):
     run = untrained_run(tiny)
     picture(tmp_path / "in" / "a.jpg", 1, 120, 80)
     picture(tmp_path / "in" / "b" / "a.png", 2)
-    result = command("explain", tmp_path / "in", "--model", run.id[:6], "--runs-dir", tiny.path("runs"), "--out",
-                     tmp_path / "out")
+    result = command(
+        "explain", tmp_path / "in", "--model", run.id[:6], "--runs-dir", tiny.path("runs"), "--out", tmp_path / "out"
+    )
     assert result.exit_code == 0, result.output
     made = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert made["model"] == {"name": run.id, "weights_sha256": sha256(run.path / "weights.pt"), "side": 64}
@@ -172,8 +173,9 @@ def test_explain_groups_draws_the_study_with_the_settings_it_is_given(tmp_path, 
 
     def figures(study):
         seen["study"] = study
-        return SimpleNamespace(all=lambda: seen.update(drawn=True), saliency_arms=["cnn", "dbvae-0.01"],
-                               folder=tmp_path / "figures")
+        return SimpleNamespace(
+            all=lambda: seen.update(drawn=True), saliency_arms=["cnn", "dbvae-0.01"], folder=tmp_path / "figures"
+        )
 
     monkeypatch.setattr("facebias.training.study.run_study", lambda config: config)
     monkeypatch.setattr("facebias.analyses.saliency.figures.SaliencyFigures.of", figures)

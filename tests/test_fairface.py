@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from facebias.data.pack.workers import decode
 from facebias.core.errors import FacebiasError
+from facebias.data.pack.workers import decode
 from facebias.data.sources import fairface_parquet
 from facebias.data.sources.fairface import FairFace
 from made import encoded, fairface, picture, pixels, refused, write
@@ -18,13 +18,20 @@ from made import encoded, fairface, picture, pixels, refused, write
 def test_reads_labels_of_train_and_val(tmp_path):
     fairface(tmp_path)
     picture(tmp_path / "val/1.jpg", 9)
-    write(tmp_path / "fairface_label_val.csv",
-          "file,age,gender,race,service_test\nval/1.jpg,more than 70,Male,Indian,False\n")
+    write(
+        tmp_path / "fairface_label_val.csv",
+        "file,age,gender,race,service_test\nval/1.jpg,more than 70,Male,Indian,False\n",
+    )
     samples = list(FairFace(tmp_path))
     assert [s.image_id for s in samples] == [*(f"train/{i}.jpg" for i in range(1, 7)), "val/1.jpg"]
     last = samples[-1]
-    assert (last.race, last.gender, last.age, last.identity, last.crop) == ("Indian", "Male", "more than 70",
-                                                                            "val/1.jpg", 1.0)
+    assert (last.race, last.gender, last.age, last.identity, last.crop) == (
+        "Indian",
+        "Male",
+        "more than 70",
+        "val/1.jpg",
+        1.0,
+    )
     assert [s.image_id for s in FairFace(tmp_path, splits=("val",))] == ["val/1.jpg"]
 
 
@@ -39,6 +46,7 @@ def test_padding_125_is_cut_to_the_same_square(tmp_path):
 
 def test_reads_the_authors_zip_and_gzipped_labels(tmp_path):
     import gzip
+
     fairface(tmp_path)
     table = tmp_path / "fairface_label_train.csv"
     write(tmp_path / "fairface_label_train.csv.gz", gzip.compress(table.read_bytes()))
@@ -49,11 +57,14 @@ def test_reads_the_authors_zip_and_gzipped_labels(tmp_path):
     assert only.member == "train/1.jpg" and only.where.endswith("fairface_label_train.csv.gz:2")
 
 
-@pytest.mark.parametrize("old, new, code, say", [
-    ("White", "Wite", "LABEL", "unknown label 'Wite'. The closest known label is 'White'"),
-    ("Female", "F", "LABEL", "fairface_label_train.csv:3: unknown label 'F'"),
-    ("race", "ethnicity", "CSV_COLUMN", "Add race"),
-])
+@pytest.mark.parametrize(
+    "old, new, code, say",
+    [
+        ("White", "Wite", "LABEL", "unknown label 'Wite'. The closest known label is 'White'"),
+        ("Female", "F", "LABEL", "fairface_label_train.csv:3: unknown label 'F'"),
+        ("race", "ethnicity", "CSV_COLUMN", "Add race"),
+    ],
+)
 def test_names_the_fault_in_labels(tmp_path, old, new, code, say):
     path = fairface(tmp_path) / "fairface_label_train.csv"
     write(path, path.read_text().replace(old, new, 1))
@@ -79,9 +90,13 @@ def test_nothing_there(tmp_path):
 
 
 def parquet(path: Path, rows: int = 5, metadata: dict | None = None, drop: str = "") -> Path:
-    columns = {"image": [{"bytes": encoded(pixels(i), "PNG"), "path": None} for i in range(rows)],
-               "age": [i % 9 for i in range(rows)], "gender": [i % 2 for i in range(rows)],
-               "race": [i % 7 for i in range(rows)], "service_test": [True] * rows}
+    columns = {
+        "image": [{"bytes": encoded(pixels(i), "PNG"), "path": None} for i in range(rows)],
+        "age": [i % 9 for i in range(rows)],
+        "gender": [i % 2 for i in range(rows)],
+        "race": [i % 7 for i in range(rows)],
+        "service_test": [True] * rows,
+    }
     columns.pop(drop, None)
     table = pa.table(columns)
     if metadata:
@@ -96,7 +111,10 @@ def test_parquet_of_the_hub_is_read_row_by_row(tmp_path):
     parquet(tmp_path / "0.25/validation-00000-of-00001.parquet", 2)
     samples = list(FairFace(tmp_path))
     assert [(s.race, s.gender, s.age) for s in samples[:3]] == [
-        ("East Asian", "Male", "0-2"), ("Indian", "Female", "3-9"), ("Black", "Male", "10-19")]
+        ("East Asian", "Male", "0-2"),
+        ("Indian", "Female", "3-9"),
+        ("Black", "Male", "10-19"),
+    ]
     assert len({s.image_id for s in samples}) == 7
     decoded = decode(samples[:5], 100)
     assert not decoded.rejects and all((decoded.block.images[i] == pixels(i)).all() for i in range(5))

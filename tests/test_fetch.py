@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("ETag", tag)
         self.end_headers()
         with contextlib.suppress(ConnectionError):  # a client that has seen enough hangs up
-            self.wfile.write(data[start:][:self.server.cut or None])
+            self.wfile.write(data[start:][: self.server.cut or None])
         self.server.cut = 0
 
     def log_message(self, *_: object) -> None:
@@ -152,8 +152,10 @@ def test_not_found_no_connection_and_quota_say_what_to_do(server, tmp_path):
 def test_fairface_comes_from_the_hub_with_its_checksums(server, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", server.url(""))
     name = "0.25/train-00000-of-00001.parquet"
-    listing = [{"type": "file", "path": name, "lfs": {"oid": hashlib.sha256(DATA).hexdigest()}},
-               {"path": "0.25/README.md"}]
+    listing = [
+        {"type": "file", "path": name, "lfs": {"oid": hashlib.sha256(DATA).hexdigest()}},
+        {"path": "0.25/README.md"},
+    ]
     server.files = {HUB: json.dumps(listing).encode(), f"/datasets/HuggingFaceM4/FairFace/resolve/main/{name}": DATA}
     assert fetch("fairface", tmp_path) == [tmp_path / "fairface" / name]
     server.files[HUB] = b"{}" * 2
@@ -164,7 +166,8 @@ def test_fairface_comes_from_the_hub_with_its_checksums(server, tmp_path, monkey
 def test_celeba_takes_ids_and_checksums_from_torchvision():
     remotes = SETS["celeba"][1]()
     assert {"img_align_celeba.zip", "list_attr_celeba.txt", "identity_CelebA.txt", "list_eval_partition.txt"} <= {
-        r.name for r in remotes}
+        r.name for r in remotes
+    }
     assert all(r.algorithm == "md5" and re.fullmatch("[0-9a-f]{32}", r.digest) for r in remotes)
 
 

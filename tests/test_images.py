@@ -32,12 +32,19 @@ def test_reads_each_allowed_format(kind):
     assert image.mode == "RGB" and abs(np.asarray(image).astype(int) - pixels(1)).mean() < 12
 
 
-@pytest.mark.parametrize("data, found", [
-    (b"<!DOCTYPE html><html>gone</html>", "an HTML page"), (b"not a picture", "text"), (b"", "an empty file"),
-    (b"%PDF-1.7", "a PDF"), (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
-    (b"\x93\xfa\x00\x12", "unknown"),
-    (encoded(np.zeros((4, 4, 3), np.uint8), "TIFF"), "TIFF"), (encoded(np.zeros((4, 4, 3), np.uint8), "PPM"), "PPM"),
-])
+@pytest.mark.parametrize(
+    "data, found",
+    [
+        (b"<!DOCTYPE html><html>gone</html>", "an HTML page"),
+        (b"not a picture", "text"),
+        (b"", "an empty file"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+        (b"\x93\xfa\x00\x12", "unknown"),
+        (encoded(np.zeros((4, 4, 3), np.uint8), "TIFF"), "TIFF"),
+        (encoded(np.zeros((4, 4, 3), np.uint8), "PPM"), "PPM"),
+    ],
+)
 def test_names_the_format_found_where_it_is_not_allowed(data, found):
     assert f"found {found}" in refused(data, "IMAGE_FORMAT")
 
@@ -46,7 +53,7 @@ def test_names_the_format_found_where_it_is_not_allowed(data, found):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
 def test_rejects_a_truncated_picture(kind, share):
     data = encoded(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8), kind)
-    refused(data[:int(len(data) * share)], "IMAGE_BROKEN")
+    refused(data[: int(len(data) * share)], "IMAGE_BROKEN")
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
@@ -61,7 +68,7 @@ def test_rejects_a_truncated_jpeg_even_where_filling_was_switched_on():
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         data = encoded(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8))
-        refused(data[:len(data) // 2], "IMAGE_BROKEN")
+        refused(data[: len(data) // 2], "IMAGE_BROKEN")
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -75,8 +82,12 @@ def test_rejects_a_jpeg_whose_end_mark_is_gone():
 def png_header(width: int, height: int) -> bytes:
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0,
-                                                             0)) + chunk(b"IDAT", b"")
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", b"")
+    )
 
 
 @pytest.mark.parametrize("side", [5001, 12_000, 60_000])
@@ -88,8 +99,16 @@ def test_refuses_over_25_megapixels_from_the_header(side):
 
 def test_applies_every_exif_orientation_and_notes_it():
     base = pixels(3, 60, 40)
-    transposed = {1: base, 2: base[:, ::-1], 3: base[::-1, ::-1], 4: base[::-1], 5: base.transpose(1, 0, 2),
-                  6: np.rot90(base, -1), 7: base.transpose(1, 0, 2)[::-1, ::-1], 8: np.rot90(base, 1)}
+    transposed = {
+        1: base,
+        2: base[:, ::-1],
+        3: base[::-1, ::-1],
+        4: base[::-1],
+        5: base.transpose(1, 0, 2),
+        6: np.rot90(base, -1),
+        7: base.transpose(1, 0, 2)[::-1, ::-1],
+        8: np.rot90(base, 1),
+    }
     for orientation, expected in transposed.items():
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -99,7 +118,7 @@ def test_applies_every_exif_orientation_and_notes_it():
 
 
 def test_scales_16_bit_grey_to_8():
-    grey = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040)
+    grey = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040
     image = read_rgb(encoded(Image.fromarray(grey), "PNG"), "x")
     assert np.array_equal(np.asarray(image)[..., 0], (grey.astype(int) * 255 // 65535).astype(np.uint8))
     assert image.info["mended"] == ("16 bits",)

@@ -37,14 +37,20 @@ def test_does_not_claim_the_tight_framing():
     assert LabFile("x", 1).framing != "tight"
 
 
-@pytest.mark.parametrize("change, code, say", [
-    ({"images": np.zeros((4, 32, 32, 3), np.uint8), "labels": np.zeros((4, 1))}, "SCHEMA",
-     r"\(4, 32, 32, 3\), expected"),
-    ({"images": np.zeros((4, 64, 64, 3), np.float32), "labels": np.zeros((4, 1))}, "SCHEMA", "float32"),
-    ({"labels": np.zeros((3, 1))}, "SCHEMA", r"\(3, 1\), expected \(10, 1\)"),
-    ({"labels": np.full((10, 1), 2)}, "LABEL", ":0: label 2"),
-    ({"drop": "labels"}, "SCHEMA", "found images"),
-])
+@pytest.mark.parametrize(
+    "change, code, say",
+    [
+        (
+            {"images": np.zeros((4, 32, 32, 3), np.uint8), "labels": np.zeros((4, 1))},
+            "SCHEMA",
+            r"\(4, 32, 32, 3\), expected",
+        ),
+        ({"images": np.zeros((4, 64, 64, 3), np.float32), "labels": np.zeros((4, 1))}, "SCHEMA", "float32"),
+        ({"labels": np.zeros((3, 1))}, "SCHEMA", r"\(3, 1\), expected \(10, 1\)"),
+        ({"labels": np.full((10, 1), 2)}, "LABEL", ":0: label 2"),
+        ({"drop": "labels"}, "SCHEMA", "found images"),
+    ],
+)
 def test_names_what_is_wrong_inside(tmp_path, change, code, say):
     lab(tmp_path / "t.h5", **change)
     with pytest.raises(FacebiasError, match=say) as caught:

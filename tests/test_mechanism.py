@@ -8,13 +8,22 @@ import pytest
 from scipy import stats
 
 from audit_tables import predictions
-from facebias.core.config import profile
 from facebias.analyses.mechanism.covariates import MEASURED, TRUE, covariates
-from facebias.core.errors import FacebiasError
-from facebias.analyses.mechanism.tables import ALL, OTHER_SEED, ladders, mean_interval, preferred_faces, resampling_arms, share_ratios, step_changes
 from facebias.analyses.mechanism.figures import MechanismFigures
 from facebias.analyses.mechanism.plots import preferred_faces as faces_figure
 from facebias.analyses.mechanism.plots import step_changes as steps_figure
+from facebias.analyses.mechanism.tables import (
+    ALL,
+    OTHER_SEED,
+    ladders,
+    mean_interval,
+    preferred_faces,
+    resampling_arms,
+    share_ratios,
+    step_changes,
+)
+from facebias.core.config import profile
+from facebias.core.errors import FacebiasError
 from facebias.data.rendering import render_faces
 from facebias.training.study import run_study
 
@@ -79,8 +88,9 @@ def drawn(faces, weight, model="dbvae-0.001", seeds=3):
     parts = []
     for seed in range(seeds):
         weights = np.exp(weight(faces) + 0.1 * rng.normal(size=len(faces)))
-        parts.append(pd.DataFrame({"model": model, "seed": seed, "row": faces.index,
-                                   "probability": weights / weights.sum()}))
+        parts.append(
+            pd.DataFrame({"model": model, "seed": seed, "row": faces.index, "probability": weights / weights.sum()})
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -134,8 +144,19 @@ def test_one_seed_has_no_interval(faces):
 
 # --- groups and the shuffled control -------------------------------------------------------------------------
 def test_ratios_of_groups_are_geometric_means_over_seeds():
-    log = pd.DataFrame({"model": "dbvae-0.01", "seed": [0, 1, 2], "epoch": 1, "ess": [40.0, 50.0, 60.0],
-                        "grouping": "gender", "group": "", "n": 20, "natural_share": 0.2, "share": [0.1, 0.2, 0.4]})
+    log = pd.DataFrame(
+        {
+            "model": "dbvae-0.01",
+            "seed": [0, 1, 2],
+            "epoch": 1,
+            "ess": [40.0, 50.0, 60.0],
+            "grouping": "gender",
+            "group": "",
+            "n": 20,
+            "natural_share": 0.2,
+            "share": [0.1, 0.2, 0.4],
+        }
+    )
     row = share_ratios(log).iloc[0]
     assert row["group"] == "unknown" and row["ratio"] == pytest.approx(1.0)
     half = stats.t.ppf(0.975, 2) * np.log(2) / np.sqrt(3)
@@ -144,9 +165,14 @@ def test_ratios_of_groups_are_geometric_means_over_seeds():
 
 
 def test_ratios_of_two_seeds_or_of_one_run_have_no_interval_and_a_column_missing_is_named():
-    log = pd.DataFrame([(seed, 1, 50.0, "gender", group, n, n / 100, share + 0.02 * seed) for seed in (0, 1)
-                        for group, n, share in (("Female", 60, 0.5), ("", 40, 0.5))],
-                       columns=["seed", "epoch", "ess", "grouping", "group", "n", "natural_share", "share"])
+    log = pd.DataFrame(
+        [
+            (seed, 1, 50.0, "gender", group, n, n / 100, share + 0.02 * seed)
+            for seed in (0, 1)
+            for group, n, share in (("Female", 60, 0.5), ("", 40, 0.5))
+        ],
+        columns=["seed", "epoch", "ess", "grouping", "group", "n", "natural_share", "share"],
+    )
     table = share_ratios(log).set_index("group")
     assert table["low"].isna().all() and table["high"].isna().all() and set(table["model"]) == {""}
     assert table.loc["Female", "share"] == pytest.approx(0.51)
@@ -174,11 +200,19 @@ def test_steps_compare_neighbours_and_ends_of_the_ladder():
 
 
 def test_a_study_writes_its_figures_and_tables(tmp_path):
-    config = profile("tiny", seeds=2, arms="vae,shuffled-0.001,dbvae-0.001",
-                     **{f"{kind}_dir": str(tmp_path / kind) for kind in ("runs", "data", "figures")})
+    config = profile(
+        "tiny",
+        seeds=2,
+        arms="vae,shuffled-0.001,dbvae-0.001",
+        **{f"{kind}_dir": str(tmp_path / kind) for kind in ("runs", "data", "figures")},
+    )
     figures = MechanismFigures.of(run_study(config))
     figures.all()
     assert {path.name for path in figures.folder.iterdir()} == {
-        "mechanism-faces.png", "mechanism-faces.csv", "mechanism-groups.csv", "mechanism-dbvae-0.001.png",
-        "mechanism-dbvae-0.001.csv"}
+        "mechanism-faces.png",
+        "mechanism-faces.csv",
+        "mechanism-groups.csv",
+        "mechanism-dbvae-0.001.png",
+        "mechanism-dbvae-0.001.csv",
+    }
     assert "dbvae-0.001: " in figures.text

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.data.user_pictures import gather, printable, safe_names
 from facebias.data.archive import Place
+from facebias.data.user_pictures import gather, printable, safe_names
 from made import picture
 
 

@@ -46,7 +46,8 @@ class TestStructure:
         for cell in cells(path):
             for node in ast.walk(ast.parse(source(cell))):
                 assert not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.While)) or isinstance(
-                    node, ast.Lambda), source(cell)
+                    node, ast.Lambda
+                ), source(cell)
             assert "sys.path" not in source(cell) and "os.chdir" not in source(cell)
 
     def test_about_half_of_the_cells_are_prose_and_there_are_at_most_forty(self, path):
@@ -75,8 +76,13 @@ def test_the_committed_study_was_executed_in_order_without_an_error_and_is_small
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> Config:
     home = tmp_path_factory.mktemp("notebooks")
-    return profile("tiny", audit_size=480, negative_size=240, train_size=240, **{
-        f"{kind}_dir": str(home / kind) for kind in ("runs", "data", "figures")})
+    return profile(
+        "tiny",
+        audit_size=480,
+        negative_size=240,
+        train_size=240,
+        **{f"{kind}_dir": str(home / kind) for kind in ("runs", "data", "figures")},
+    )
 
 
 def test_the_study_runs_headlessly_from_any_working_directory(tiny, tmp_path, monkeypatch):
@@ -93,8 +99,14 @@ def test_the_study_runs_headlessly_from_any_working_directory(tiny, tmp_path, mo
 
 def test_the_study_runs_on_photographs_and_shows_no_single_face(test_data, tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    real = tiny.with_(train_faces="celeba", negatives="folder", audit_sets="fairface,utkface", audit_size=600,
-                      train_size=600, data_root=str(test_data))
+    real = tiny.with_(
+        train_faces="celeba",
+        negatives="folder",
+        audit_sets="fairface,utkface",
+        audit_size=600,
+        train_size=600,
+        data_root=str(test_data),
+    )
     done = execute(real, TOP.name)
     assert done.verdict.startswith("On FairFace, by race x gender")
     figures = {path.stem for path in done.places["figures"].glob("*.png")}
@@ -104,7 +116,7 @@ def test_the_study_runs_on_photographs_and_shows_no_single_face(test_data, tiny,
 
 def test_the_html_asks_for_nothing_from_the_network(tiny):
     html = next(tiny.path("runs").glob("study-*/*.html")).read_text(encoding="utf-8")
-    assert "<script src" not in html and "<link rel=\"stylesheet\" href=\"http" not in html
+    assert "<script src" not in html and '<link rel="stylesheet" href="http' not in html
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -118,8 +130,13 @@ def test_papermill_alone_runs_a_notebook_and_refuses_a_typo_and_a_wrong_type(tin
     given = parameters(tiny)
     for name, value, says in (("epoch", 3, "did you mean epochs"), ("flip", "false", "expected bool, found str")):
         with pytest.raises(papermill.PapermillExecutionError, match=says):
-            papermill.execute_notebook(str(path), str(tmp_path / "out.ipynb"), {**given, name: value},
-                                       kernel_name="python3", progress_bar=False)
+            papermill.execute_notebook(
+                str(path),
+                str(tmp_path / "out.ipynb"),
+                {**given, name: value},
+                kernel_name="python3",
+                progress_bar=False,
+            )
 
 
 def test_a_notebook_that_is_not_there_is_one_line(tiny):

@@ -16,20 +16,30 @@ from PIL import Image
 
 import facebias.data.pack
 from facebias.core.config import Config, profile
-from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.core.errors import FacebiasError
+from facebias.core.files import manifest_path, read_json
+from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
 from facebias.data.sources.base import TABLE_COLUMNS
-from facebias.core.files import manifest_path, read_json
 from made import encoded, pixels, raw, write
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return profile("tiny", train_faces="celeba", negatives="folder", audit_sets="fairface",
-                   data_root=str(raw(tmp_path / "raw")),
-                   data_dir=str(tmp_path / "packed"), train_size=0, negative_size=0, audit_size=0, crops_per_picture=2,
-                   validation_share=0.25, test_share=0.25)
+    return profile(
+        "tiny",
+        train_faces="celeba",
+        negatives="folder",
+        audit_sets="fairface",
+        data_root=str(raw(tmp_path / "raw")),
+        data_dir=str(tmp_path / "packed"),
+        train_size=0,
+        negative_size=0,
+        audit_size=0,
+        crops_per_picture=2,
+        validation_share=0.25,
+        test_share=0.25,
+    )
 
 
 def load(paths: dict[str, Path]) -> dict[str, FaceDataset]:
@@ -191,8 +201,9 @@ facebias.data.pack.pack_training(Config.make(**json.loads(sys.argv[1])))
 
 
 def test_killed_while_packing_leaves_no_file_and_a_rerun_goes_through(config):
-    process = subprocess.Popen([sys.executable, "-c", SLOW, json.dumps(config.as_dict())], stdout=subprocess.PIPE,
-                               text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, json.dumps(config.as_dict())], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "decoded\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -244,13 +255,23 @@ def test_rendered_sets_need_a_number(tiny):
 
 
 def test_real_photographs_pack_with_one_framing(test_data, tmp_path):
-    config = profile("tiny", train_faces="celeba", negatives="folder", audit_sets="utkface", data_root=str(test_data),
-                     data_dir=str(tmp_path), train_size=400, negative_size=400, audit_size=400)
+    config = profile(
+        "tiny",
+        train_faces="celeba",
+        negatives="folder",
+        audit_sets="utkface",
+        data_root=str(test_data),
+        data_dir=str(tmp_path),
+        train_size=400,
+        negative_size=400,
+        audit_size=400,
+    )
     train = FaceDataset.load(pack_training(config)["train"])
     audit = FaceDataset.load(pack_audit(config, "utkface"))
     means = [d.images[d.faces].mean(axis=(0, 3)) for d in (train, audit)]
     # Mean faces agree where one convention holds; five pixels off in height they correlate at about 0.1
     from scipy.ndimage import gaussian_filter
+
     details = [(gaussian_filter(m, 1) - gaussian_filter(m, 6))[6:-6, 6:-6].ravel() for m in means]
     assert np.corrcoef(details)[0, 1] > 0.7
 

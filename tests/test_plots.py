@@ -11,8 +11,8 @@ from PIL import Image
 
 from audit_tables import predictions
 from facebias import audit, plots
-from facebias.core.errors import FacebiasError
 from facebias.analyses.mechanism.tables import share_ratios
+from facebias.core.errors import FacebiasError
 from facebias.plots.slope import apart
 from facebias.plots.style import COLOURS, MARKERS, SYNTHETIC, look
 
@@ -178,9 +178,15 @@ def test_training_curves_leave_out_what_an_arm_does_not_have():
 
 
 def test_sampling_figure_names_each_groups_natural_share():
-    log = pd.DataFrame([("dbvae-0.01", seed, epoch, 80.0, "gender", group, n, n / 100, 0.5) for seed in (0, 1)
-                        for epoch in (1, 2) for group, n in (("Female", 60), ("Male", 40))],
-                       columns=["model", "seed", "epoch", "ess", "grouping", "group", "n", "natural_share", "share"])
+    log = pd.DataFrame(
+        [
+            ("dbvae-0.01", seed, epoch, 80.0, "gender", group, n, n / 100, 0.5)
+            for seed in (0, 1)
+            for epoch in (1, 2)
+            for group, n in (("Female", 60), ("Male", 40))
+        ],
+        columns=["model", "seed", "epoch", "ess", "grouping", "group", "n", "natural_share", "share"],
+    )
     shown = texts(plots.sampling_by_group(share_ratios(log)))
     assert "Female (60.0 % of faces)" in shown
     assert "DB-VAE alpha 0.01" in shown
@@ -231,8 +237,13 @@ def test_footer_says_synthetic_and_where_the_numbers_come_from(summary, tmp_path
 
 def test_saving_writes_the_same_bytes_each_time_and_the_table_beside(summary, tmp_path):
     for name in ("a", "b"):
-        plots.save(plots.group_recall(summary, "fairface"), summary, tmp_path / f"{name}.png", synthetic=True,
-                   provenance="n = 1")
+        plots.save(
+            plots.group_recall(summary, "fairface"),
+            summary,
+            tmp_path / f"{name}.png",
+            synthetic=True,
+            provenance="n = 1",
+        )
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert len(audit.read_csv(tmp_path / "a.csv", numbers=("n", "value"))) == len(summary)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.png", "b.csv", "b.png"]
@@ -244,8 +255,12 @@ def test_saving_writes_the_same_bytes_each_time_and_the_table_beside(summary, tm
 def test_hostile_names_are_text_and_nothing_is_clipped(scored, tmp_path):
     hostile = scored.assign(race=scored["race"].replace("Black", r"$\frac{=x}{<b>}^"))
     rows = audit.summarise(hostile)
-    for figure in (plots.group_recall(rows, "fairface"), plots.group_heatmap(rows, "fairface"),
-                   plots.paired_slope(rows, "fairface", "cnn", "dbvae-0.01", "race"), plots.source_recall(rows)):
+    for figure in (
+        plots.group_recall(rows, "fairface"),
+        plots.group_heatmap(rows, "fairface"),
+        plots.paired_slope(rows, "fairface", "cnn", "dbvae-0.01", "race"),
+        plots.source_recall(rows),
+    ):
         plots.save(figure, rows, tmp_path / "x.png", synthetic=True, provenance="a long footer " * 20)
         assert fits(figure)
 
@@ -273,8 +288,10 @@ def test_the_overview_has_a_row_an_arm_and_fills_the_dots_of_clear_changes_alone
     figure = plots.arms_overview(measures, clear, "fairface", "race x gender")
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels[0] == "CNN" and len(labels) == scored["model"].nunique()
-    filled = [sum(line.get_marker() == "o" and line.get_markerfacecolor() != "white" for line in axis.lines)
-              for axis in figure.axes]
+    filled = [
+        sum(line.get_marker() == "o" and line.get_markerfacecolor() != "white" for line in axis.lines)
+        for axis in figure.axes
+    ]
     assert filled == [1, 2, 1]  # the baseline everywhere, and the one clear change
 
 

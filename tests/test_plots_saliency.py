@@ -11,11 +11,11 @@ import pytest
 
 from facebias import plots
 from facebias.analyses.saliency import figures as saliency_figures
+from facebias.analyses.saliency.figures import SaliencyFigures
 from facebias.analyses.saliency.maps import group_differences, group_means
 from facebias.analyses.saliency.shares import share_table
 from facebias.core.errors import FacebiasError
 from facebias.plots.style import FAINT
-from facebias.analyses.saliency.figures import SaliencyFigures
 from facebias.training.study import run_study
 from test_plots import fits, texts
 from test_saliency_groups import BY, stack
@@ -50,8 +50,21 @@ def test_all_means_share_one_scale_and_tell_group_n_and_interval(means, face):
     shown = texts(figure)
     assert len({id(image.norm) for image in pictures(figure)}) == 1
     assert len(pictures(figure)) == (~means.table["small"]).sum()
-    for expected in ("Black", "White", "all", "Female", "Male", "CNN", "DB-VAE", "n = 50", "n = 10", "no map",
-                     "FairFace", "logits per 4 x 4 pixels", "contours of the mean face"):
+    for expected in (
+        "Black",
+        "White",
+        "all",
+        "Female",
+        "Male",
+        "CNN",
+        "DB-VAE",
+        "n = 50",
+        "n = 10",
+        "no map",
+        "FairFace",
+        "logits per 4 x 4 pixels",
+        "contours of the mean face",
+    ):
         assert expected in shown
     row = means.table.iloc[0]
     assert f"{row['value']:,.0f} ({row['low']:,.0f} to {row['high']:,.0f})" in shown
@@ -82,16 +95,31 @@ def test_differences_are_symmetric_about_zero_with_adjusted_p(differences, face)
 def test_outlines_surround_the_cells_that_differ(differences):
     figure = plots.saliency_differences(differences)
     drawn = sum(len(item.get_segments()) for item in figure.findobj(mpl.collections.LineCollection))
-    borders = sum(np.abs(np.diff(np.pad(cells, 1).astype(int), axis=axis)).sum()
-                  for cells in differences.notable for axis in (0, 1))
+    borders = sum(
+        np.abs(np.diff(np.pad(cells, 1).astype(int), axis=axis)).sum()
+        for cells in differences.notable
+        for axis in (0, 1)
+    )
     assert drawn == borders > 0
 
 
 def test_shares_show_every_region_and_group_for_both_arms(maps):
     figure = plots.region_shares(share_table(maps, BY, replicates=50))
     shown = texts(figure)
-    for expected in ("eyes", "nose", "mouth", "forehead, hair", "cheeks, chin", "background", "% of the area", "CNN",
-                     "DB-VAE alpha 0.001", "Black · Male", "all faces", "n = 10 (small)"):
+    for expected in (
+        "eyes",
+        "nose",
+        "mouth",
+        "forehead, hair",
+        "cheeks, chin",
+        "background",
+        "% of the area",
+        "CNN",
+        "DB-VAE alpha 0.001",
+        "Black · Male",
+        "all faces",
+        "n = 10 (small)",
+    ):
         assert expected in shown
     axes = [axis for axis in figure.axes if not axis.images]
     widths = [np.ptp(axis.get_xlim()) for axis in axes]
@@ -100,8 +128,11 @@ def test_shares_show_every_region_and_group_for_both_arms(maps):
 
 
 def test_footers_do_not_cover_the_figure(maps, means, differences, face):
-    for figure in (plots.saliency_means(means, face), plots.saliency_differences(differences, face),
-                   plots.region_shares(share_table(maps, BY, replicates=20))):
+    for figure in (
+        plots.saliency_means(means, face),
+        plots.saliency_differences(differences, face),
+        plots.region_shares(share_table(maps, BY, replicates=20)),
+    ):
         plots.mark(figure, synthetic=True, provenance="FairFace: n = 1,103; seeds an arm: 3")
         figure.draw_without_rendering()
         footer = max(text.get_window_extent().y1 for text in figure.texts if str(text.get_gid()).startswith("facebias"))
@@ -124,8 +155,12 @@ def test_a_study_explains_its_arms_and_saves_figures_with_tables(tiny, monkeypat
     monkeypatch.setattr(saliency_figures, "GROUPINGS", (("race", "gender"), ("gender",)))  # race is not known
     config = tiny.with_(arms="cnn,dbvae-0.01", seeds=1, epochs=1, audit_size=96)
     figures = SaliencyFigures.of(run_study(config))
-    shown = [*figures.means("synthetic", "raw"), *figures.differences("synthetic"), *figures.regions("synthetic"),
-             *figures.beside("synthetic")]
+    shown = [
+        *figures.means("synthetic", "raw"),
+        *figures.differences("synthetic"),
+        *figures.regions("synthetic"),
+        *figures.beside("synthetic"),
+    ]
     names = [f"saliency-{name}-synthetic-gender-raw" for name in ("means", "differences", "regions", "beside")]
     assert [item.path.stem for item in shown] == names
     assert all(item.path.exists() and item.path.with_suffix(".csv").exists() for item in shown)

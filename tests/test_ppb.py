@@ -57,14 +57,17 @@ def test_cascade_finds_nothing_in_noise_or_a_tiny_picture():
     assert find_face(Image.fromarray(np.zeros((30, 400, 3), np.uint8))) is None
 
 
-@pytest.mark.parametrize("file, old, new, code, say", [
-    ("boxes.csv", "100,50,200", "100,50,90", "CSV_ROW", "boxes.csv:2: no box"),
-    ("boxes.csv", "x2", "x9", "CSV_COLUMN", "Add x2"),
-    ("boxes.csv", "25.5", "wide", "CSV_ROW", "boxes.csv:4"), ("PPB-2017-metadata.csv", "Female", "Femal", "LABEL",
-                                                              "closest"),
-    ("PPB-2017-metadata.csv", "bi.fitz", "skin", "CSV_COLUMN", "Add bi.fitz"),
-    ("PPB-2017-metadata.csv", "b.jpg", "z.jpg", "MISSING", "metadata.csv:3"),
-])
+@pytest.mark.parametrize(
+    "file, old, new, code, say",
+    [
+        ("boxes.csv", "100,50,200", "100,50,90", "CSV_ROW", "boxes.csv:2: no box"),
+        ("boxes.csv", "x2", "x9", "CSV_COLUMN", "Add x2"),
+        ("boxes.csv", "25.5", "wide", "CSV_ROW", "boxes.csv:4"),
+        ("PPB-2017-metadata.csv", "Female", "Femal", "LABEL", "closest"),
+        ("PPB-2017-metadata.csv", "bi.fitz", "skin", "CSV_COLUMN", "Add bi.fitz"),
+        ("PPB-2017-metadata.csv", "b.jpg", "z.jpg", "MISSING", "metadata.csv:3"),
+    ],
+)
 def test_names_fault_and_line(tmp_path, file, old, new, code, say):
     path = layout(tmp_path) / file
     write(path, path.read_text().replace(old, new, 1))

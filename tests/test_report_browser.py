@@ -57,10 +57,26 @@ def measured(report_page, tmp_path_factory) -> dict:
     copy = copy.replace("<title>", trap + "<title>", 1).replace("</body>", own + "</body>")
     (folder / "page.html").write_text(copy)
     done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         f"--user-data-dir={folder / 'profile'}", "--window-size=1280,800", "--virtual-time-budget=30000",
-         "--dump-dom", (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=300)
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={folder / 'profile'}",
+            "--window-size=1280,800",
+            "--virtual-time-budget=30000",
+            "--dump-dom",
+            (folder / "page.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     found = re.search(r'<pre id="measured">(.*?)</pre>', done.stdout, flags=re.S)
     assert found, done.stderr[-2000:]
     return json.loads(html.unescape(found[1]))

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from facebias.core.errors import FacebiasError
-from facebias.report.page import render as page, figures as pictures, write_report
+from facebias.report.page import figures as pictures
+from facebias.report.page import render as page
+from facebias.report.page import write_report
 from report_pages import HOSTILE, Outline, words
 
 
@@ -56,7 +58,7 @@ def test_alt_texts_tell_numbers_and_unknown_figures_are_shown_too(audited, outli
 
 
 def test_a_large_figure_is_shown_smaller_and_the_page_refuses_to_grow_without_bound(audited, monkeypatch, tmp_path):
-    (_, (picture,)), = pictures.gather(audited.folder, saliency=True)
+    ((_, (picture,)),) = pictures.gather(audited.folder, saliency=True)
     assert (audited.folder / f"{picture.name}.png").stat().st_size > 200_000
     assert picture.width == 1200 and len(picture.source) < 400_000
     monkeypatch.setattr(page, "LIMIT", 10_000)
@@ -82,8 +84,20 @@ def run_command(*more: str):
 
 
 def test_the_command_finds_a_study_by_its_options_and_refuses_another_ones_figures(audited):
-    options = ["--train-faces", "celeba", "--negatives", "folder", "--audit-sets", "fairface", "--arms",
-               "cnn,dbvae-0.01", "--runs-dir", str(audited.runs), "--figures-dir", str(audited.folder.parent)]
+    options = [
+        "--train-faces",
+        "celeba",
+        "--negatives",
+        "folder",
+        "--audit-sets",
+        "fairface",
+        "--arms",
+        "cnn,dbvae-0.01",
+        "--runs-dir",
+        str(audited.runs),
+        "--figures-dir",
+        str(audited.folder.parent),
+    ]
     done = run_command(*options, "--seeds", "2")
     assert done.exit_code == 0, done.exception
     assert (audited.folder / "report.html").exists()

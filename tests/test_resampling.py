@@ -90,8 +90,9 @@ def test_rare_faces_are_drawn_more_often():
     assert p[990:].mean() > 5 * p[:990].mean()
 
 
-@pytest.mark.parametrize(("bad", "says"), [(np.array([[np.nan]]), "NaN"), (np.zeros(3), "shape"),
-                                           (np.zeros((0, 2)), "shape")])
+@pytest.mark.parametrize(
+    ("bad", "says"), [(np.array([[np.nan]]), "NaN"), (np.zeros(3), "shape"), (np.zeros((0, 2)), "shape")]
+)
 def test_latents_that_cannot_be_meant_are_refused(bad, says):
     with pytest.raises(FacebiasError, match=says):
         sampling_probabilities(bad, 0.1)

@@ -16,8 +16,8 @@ from torch.nn import functional
 from facebias.core.errors import FacebiasError
 from facebias.detectors.networks import StandardCNN
 from facebias.saliency import CompletenessError, FullGrad, SimpleFullGrad, SmoothFullGrad
-from facebias.saliency.fullgrad import rules as rules_module
 from facebias.saliency.benchmarks.networks import harden, network
+from facebias.saliency.fullgrad import rules as rules_module
 
 
 def noise(count: int = 2, side: int = 64, dtype: torch.dtype = torch.float64, channels: int = 3) -> torch.Tensor:
@@ -117,10 +117,14 @@ def state_of(model: nn.Module) -> dict:
         "flags": [(module.training, getattr(module, "inplace", None)) for module in model.modules()],
         "asking": [parameter.requires_grad for parameter in model.parameters()],
         "gradients": [parameter.grad for parameter in model.parameters()],
-        "hooks": [(len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks))
-                  for module in model.modules()],
-        "global": [len(getattr(nn.modules.module, name)) for name in
-                   ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")],
+        "hooks": [
+            (len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks))
+            for module in model.modules()
+        ],
+        "global": [
+            len(getattr(nn.modules.module, name))
+            for name in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
+        ],
         "random": torch.get_rng_state(),
     }
 
@@ -226,6 +230,7 @@ def test_kept_maps_add_up_to_their_terms():
 
 def test_memory_does_not_grow_with_calls():
     import psutil
+
     method, images = FullGrad(StandardCNN()), noise(4, dtype=torch.float32)
     for _ in range(30):
         method.saliency(images)

@@ -12,17 +12,17 @@ import typer
 from torch import nn
 from typer.testing import CliRunner
 
+from facebias.cli.explain import register
 from facebias.core.csv import write_csv
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
+from facebias.data.dataset import FaceDataset
 from facebias.detectors.networks import StandardCNN, build_model
-from facebias.saliency.benchmarks.plots import of_benchmark, perturbation_curves
 from facebias.saliency.benchmarks import Settings, perturbation_changes, removal_order, remove, retrain, rows, sanity
 from facebias.saliency.benchmarks.perturbation import method_maps, pixel_count
-from facebias.saliency.benchmarks.smoothness import blurred_random, matching_width, smoothness
+from facebias.saliency.benchmarks.plots import of_benchmark, perturbation_curves
 from facebias.saliency.benchmarks.short_training import balanced, train_briefly
+from facebias.saliency.benchmarks.smoothness import blurred_random, matching_width, smoothness
 from facebias.saliency.subjects import Subject
-from facebias.cli.explain import register
 from made import untrained_run
 
 
@@ -123,8 +123,9 @@ def test_rows_of_groups_and_seeds_have_their_own_means_and_leave_undefined_value
 def test_the_interval_of_a_share_ends_at_1():
     hits = np.ones((3, 40, 1))
     hits[0, :4] = 0
-    (*_, wide), (*_, cut) = (rows.summarise(hits, [0, 1, 2], rows.members(None, 40), {}, [{}], share=share)
-                             for share in (False, True))
+    (*_, wide), (*_, cut) = (
+        rows.summarise(hits, [0, 1, 2], rows.members(None, 40), {}, [{}], share=share) for share in (False, True)
+    )
     assert wide["high"] > 1 == cut["high"] and wide["low"] == cut["low"]
 
 
@@ -240,10 +241,29 @@ def suite(tmp_path_factory):
     runs = [untrained_run(config, seed) for seed in (0, 1)]
     app = typer.Typer()
     register(app)
-    words = ["benchmark-saliency", *(str(run.path) for run in runs), "--parts", "pixels,sanity,retrain", "--labels",
-             "--methods", "fullgrad,random", "--images", "8", "--sanity-images", "2", "--train-images", "16",
-             "--retrain-epochs", "1", "--workers", "1", "--runs-dir", str(home / "runs"), "--data-dir",
-             str(home / "data")]
+    words = [
+        "benchmark-saliency",
+        *(str(run.path) for run in runs),
+        "--parts",
+        "pixels,sanity,retrain",
+        "--labels",
+        "--methods",
+        "fullgrad,random",
+        "--images",
+        "8",
+        "--sanity-images",
+        "2",
+        "--train-images",
+        "16",
+        "--retrain-epochs",
+        "1",
+        "--workers",
+        "1",
+        "--runs-dir",
+        str(home / "runs"),
+        "--data-dir",
+        str(home / "data"),
+    ]
     for name in ("one", "two"):
         result = CliRunner().invoke(app, [*words, "--out", str(home / name)])
         assert result.exit_code == 0, result.exception
@@ -254,8 +274,14 @@ def suite(tmp_path_factory):
 def test_repeated_runs_give_identical_files(suite):
     names = sorted(path.name for path in (suite / "one").iterdir())
     assert names == sorted(path.name for path in (suite / "two").iterdir())
-    assert {"benchmark_saliency.csv", "areas.csv", "pixels-least-cnn.png", "pixels-most-cnn.png", "retrain-cnn.png",
-            "sanity-cnn.png"} <= set(names)
+    assert {
+        "benchmark_saliency.csv",
+        "areas.csv",
+        "pixels-least-cnn.png",
+        "pixels-most-cnn.png",
+        "retrain-cnn.png",
+        "sanity-cnn.png",
+    } <= set(names)
     for name in names:
         assert (suite / "one" / name).read_bytes() == (suite / "two" / name).read_bytes(), name
 
@@ -283,8 +309,11 @@ def test_the_manifest_says_how_pixels_were_removed_and_of_which_networks(suite):
 
 
 def test_settings_and_runs_that_make_no_sense_are_refused(tiny):
-    for words, said in (({"methods": "fullgrad,magic"}, "'magic' is not one of"), ({"parts": ""}, "is empty"),
-                        ({"images": 0}, "1 or more")):
+    for words, said in (
+        ({"methods": "fullgrad,magic"}, "'magic' is not one of"),
+        ({"parts": ""}, "is empty"),
+        ({"images": 0}, "1 or more"),
+    ):
         with pytest.raises(FacebiasError, match=said):
             Settings(**words)
     from facebias.saliency.benchmarks.suite import run_suite

@@ -101,8 +101,11 @@ def test_a_figure_of_small_groups_alone_is_refused():
 def test_terms_of_every_group_add_up_to_its_logit():
     table = faces()
     terms = np.random.default_rng(0).standard_normal((2, len(table), 3))
-    found = term_table(TermStack("fairface", table, ("cnn",), (0, 1), terms, {"input": True, "a": True, "head": False}),
-                       BY, replicates=50)
+    found = term_table(
+        TermStack("fairface", table, ("cnn",), (0, 1), terms, {"input": True, "a": True, "head": False}),
+        BY,
+        replicates=50,
+    )
     for (_, group), rows in found.groupby(["grouping", "group"]):
         values = rows.set_index("term")["value"]
         assert values["logit"] == pytest.approx(values.drop("logit").sum()), group

@@ -31,8 +31,16 @@ class Small(nn.Module):
         return self.head(self.linear(torch.relu(self.conv(x)).mean((2, 3))))
 
 
-@pytest.mark.parametrize("target", [[2, 0, 1], torch.tensor([2, 0, 1]), torch.tensor([[2], [0], [1]]), (2, 0, 1),
-                                    lambda out: out[torch.arange(3), torch.tensor([2, 0, 1])]])
+@pytest.mark.parametrize(
+    "target",
+    [
+        [2, 0, 1],
+        torch.tensor([2, 0, 1]),
+        torch.tensor([[2], [0], [1]]),
+        (2, 0, 1),
+        lambda out: out[torch.arange(3), torch.tensor([2, 0, 1])],
+    ],
+)
 def test_a_target_for_each_image(target):
     model, x = Small().eval(), images()
     result = FullGrad(model).decompose(x, target)
@@ -46,8 +54,17 @@ def test_none_takes_the_highest_output_and_an_int_the_same_for_all():
     torch.testing.assert_close(FullGrad(model).decompose(x, 1).output, model(x)[:, 1].detach())
 
 
-@pytest.mark.parametrize("head", [lambda z: z, lambda z: z[:, 0], torch.sigmoid, lambda z: torch.sigmoid(z).squeeze(1),
-                                  lambda z: torch.sigmoid(z[:, 0]), nn.Sigmoid()])
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda z: z,
+        lambda z: z[:, 0],
+        torch.sigmoid,
+        lambda z: torch.sigmoid(z).squeeze(1),
+        lambda z: torch.sigmoid(z[:, 0]),
+        nn.Sigmoid(),
+    ],
+)
 def test_a_single_output_is_explained_at_the_logit(head):
     x = images()
     logit = FullGrad(Small(outputs=1).eval()).decompose(x).output
@@ -67,11 +84,14 @@ def test_many_outputs_are_explained_at_the_logit_unless_told_not_to(head):
     result.check()
 
 
-@pytest.mark.parametrize(("head", "pick"), [
-    (lambda z: {"face": z, "other": z + 1}, lambda out: out["face"][:, 1]),
-    (lambda z: (z + 1, z), lambda out: out[1][:, 1]),
-    (lambda z: {"probability": z.softmax(1)}, lambda out: out["probability"][:, 1]),
-])
+@pytest.mark.parametrize(
+    ("head", "pick"),
+    [
+        (lambda z: {"face": z, "other": z + 1}, lambda out: out["face"][:, 1]),
+        (lambda z: (z + 1, z), lambda out: out[1][:, 1]),
+        (lambda z: {"probability": z.softmax(1)}, lambda out: out["probability"][:, 1]),
+    ],
+)
 def test_a_dict_or_tuple_through_a_callable(head, pick):
     x = images()
     result = FullGrad(Small(head).eval()).decompose(x, pick)
@@ -82,22 +102,32 @@ def test_a_nonlinear_callable_is_traced_too():
     FullGrad(Small().double().eval()).check_completeness(images().double(), lambda out: out[:, 0].exp() * out[:, 1] + 1)
 
 
-@pytest.mark.parametrize(("head", "target", "message"), [
-    (lambda z: {"face": z}, None, "a dict with 'face'"), (lambda z: (z, z), 0, "a tuple of 2"),
-    (lambda z: z, 3, "3 to 3, but the model has 3"), (lambda z: z, [0, 1], "found 2 values"),
-    (lambda z: z, 0.5, "float"), (lambda z: z[:, :, None, None].expand(-1, -1, 2, 2), None, r"\(3, 3, 2, 2\)"),
-    (lambda z: z, lambda out: out.sum(), "a callable target"), (lambda z: z.detach(), None, "does not depend"),
-])
+@pytest.mark.parametrize(
+    ("head", "target", "message"),
+    [
+        (lambda z: {"face": z}, None, "a dict with 'face'"),
+        (lambda z: (z, z), 0, "a tuple of 2"),
+        (lambda z: z, 3, "3 to 3, but the model has 3"),
+        (lambda z: z, [0, 1], "found 2 values"),
+        (lambda z: z, 0.5, "float"),
+        (lambda z: z[:, :, None, None].expand(-1, -1, 2, 2), None, r"\(3, 3, 2, 2\)"),
+        (lambda z: z, lambda out: out.sum(), "a callable target"),
+        (lambda z: z.detach(), None, "does not depend"),
+    ],
+)
 def test_a_misfit_of_target_and_output_is_named(head, target, message):
     with pytest.raises(FacebiasError, match=message):
         FullGrad(Small(head).eval()).decompose(images(), target)
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda m: m.saliency(images(), scope="image"), "SALIENCY_SCOPE"),
-    (lambda m: m.saliency((255 * images()).byte()), "uint8"),
-    (lambda m: m.saliency(torch.rand(2, 3)), "no spatial"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.saliency(images(), scope="image"), "SALIENCY_SCOPE"),
+        (lambda m: m.saliency((255 * images()).byte()), "uint8"),
+        (lambda m: m.saliency(torch.rand(2, 3)), "no spatial"),
+    ],
+)
 def test_a_wrong_call_is_named(call, message):
     with pytest.raises(FacebiasError, match=message):
         call(FullGrad(Small().eval()))
@@ -154,13 +184,22 @@ def test_a_method_gives_detached_maps_and_leaves_the_model_alone(name, model):
     assert torch.equal(torch.get_rng_state(), random)
 
 
-@pytest.mark.parametrize("name", ["input_gradient", "integrated_gradients", "gradcam", "deeplift", "occlusion",
-                                  "smoothgrad"])
+@pytest.mark.parametrize(
+    "name", ["input_gradient", "integrated_gradients", "gradcam", "deeplift", "occlusion", "smoothgrad"]
+)
 def test_a_method_explains_the_logit_and_the_target(name):
     torch.manual_seed(0)
-    x, plain = images(2), nn.Sequential(
-        nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3, stride=4), nn.ReLU(inplace=True),
-        nn.Flatten(), nn.LazyLinear(3)).eval()
+    x, plain = (
+        images(2),
+        nn.Sequential(
+            nn.Conv2d(3, 4, 3, stride=2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(4, 4, 3, stride=4),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.LazyLinear(3),
+        ).eval(),
+    )
     plain(x)
     with_head = nn.Sequential(plain, nn.Softmax(1))
     expected = method(name, plain)(x, [2, 0])

@@ -10,19 +10,19 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
 from facebias.analyses.saliency.maps import bootstrap_means, group_differences, group_means, interval
-from facebias.audit.stats.permutation import group_tests, holm
 from facebias.analyses.saliency.regions import REGIONS, region_areas, region_map, region_shares
 from facebias.analyses.saliency.shares import share_table
 from facebias.analyses.saliency.stack import GRID, MapStack, pool
+from facebias.audit.stats.permutation import group_tests, holm
 from facebias.core.config import profile
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import as_input
+from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit
+from facebias.detectors.networks import as_input
 from facebias.saliency import FullGrad
 from facebias.saliency import of_faces as computing
-from facebias.saliency.of_faces import explain_faces, raw_map
 from facebias.saliency.maps_file import SaliencyMaps
+from facebias.saliency.of_faces import explain_faces, raw_map
 from facebias.training.fit import fit
 
 BY = ("race", "gender")
@@ -137,9 +137,20 @@ def test_regions_are_disjoint_cover_the_image_and_mirror(side):
     assert region_areas(side).sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("region", "x", "y"), [
-    ("eyes", 0.325, 0.31), ("eyes", 0.675, 0.31), ("nose", 0.493, 0.51), ("mouth", 0.493, 0.72), ("nose", 0.5, 0.31),
-    ("forehead, hair", 0.5, 0.05), ("cheeks, chin", 0.3, 0.55), ("cheeks, chin", 0.5, 0.9), ("background", 0.02, 0.9)])
+@pytest.mark.parametrize(
+    ("region", "x", "y"),
+    [
+        ("eyes", 0.325, 0.31),
+        ("eyes", 0.675, 0.31),
+        ("nose", 0.493, 0.51),
+        ("mouth", 0.493, 0.72),
+        ("nose", 0.5, 0.31),
+        ("forehead, hair", 0.5, 0.05),
+        ("cheeks, chin", 0.3, 0.55),
+        ("cheeks, chin", 0.5, 0.9),
+        ("background", 0.02, 0.9),
+    ],
+)
 def test_features_of_a_tight_face_lie_in_their_regions(region, x, y):
     assert REGIONS[region_map(64)[int(64 * y), int(64 * x)]] == region
 
@@ -157,8 +168,12 @@ def test_a_flat_map_has_the_areas_and_a_point_has_one_region():
 def test_shuffled_groups_are_significant_in_five_percent():
     values, rng = pool(fields(120)), np.random.default_rng(3)
     codes, count, shuffles = np.repeat([0, 1], [80, 40]), 400, 99
-    p = np.array([group_tests(values, rng.permutation(codes), [1], shuffles=shuffles, seed=number).p[0]
-                  for number in range(count)])
+    p = np.array(
+        [
+            group_tests(values, rng.permutation(codes), [1], shuffles=shuffles, seed=number).p[0]
+            for number in range(count)
+        ]
+    )
     # p < .05 where at most 3 of 99 shuffles are as large: exactly 4 % under the null hypothesis
     low, high = binom.ppf([0.001, 0.999], count, 0.04)
     assert low <= (p < 0.05).sum() <= high
@@ -262,11 +277,16 @@ def test_a_paired_change_between_arms_is_sharper_than_the_arms():
     table = faces()
     base = [fields(len(table), seed) for seed in (0, 1)]
     brighter = [array * np.where(region_map() == REGIONS.index("eyes"), 1.1, 1) for array in base]
-    both = MapStack.of("fairface", "raw", table, [*(("cnn", seed, base[seed]) for seed in (0, 1)),
-                                                  *(("dbvae-0.001", seed, brighter[seed]) for seed in (0, 1))])
+    both = MapStack.of(
+        "fairface",
+        "raw",
+        table,
+        [*(("cnn", seed, base[seed]) for seed in (0, 1)), *(("dbvae-0.001", seed, brighter[seed]) for seed in (0, 1))],
+    )
     shares = share_table(both, BY, replicates=200)
-    row = shares[(shares["model"] == "dbvae-0.001") & (shares["grouping"] == "all faces")
-                 & (shares["region"] == "eyes")].iloc[0]
+    row = shares[
+        (shares["model"] == "dbvae-0.001") & (shares["grouping"] == "all faces") & (shares["region"] == "eyes")
+    ].iloc[0]
     assert row["change_low"] > 0
     assert row["change_high"] - row["change_low"] < (row["high"] - row["low"]) / 3
     assert shares[shares["model"] == "cnn"]["change"].isna().all()
@@ -274,12 +294,19 @@ def test_a_paired_change_between_arms_is_sharper_than_the_arms():
     np.testing.assert_allclose(sums, 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("maps", "message"), [
-    ([("cnn", 0, np.ones((3, 64, 64)))], "for 4 faces"),
-    ([("cnn", 0, np.ones((4, 60, 60)))], "multiples of 16"),
-    ([("cnn", 0, np.ones((4, 64, 64))), ("cnn", 0, np.ones((4, 64, 64)))], "given twice"),
-    ([("cnn", 0, np.ones((4, 64, 64))), ("cnn", 1, np.ones((4, 64, 64))), ("vae", 0, np.ones((4, 64, 64)))], "paired"),
-    ([], "0 trainings")])
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ([("cnn", 0, np.ones((3, 64, 64)))], "for 4 faces"),
+        ([("cnn", 0, np.ones((4, 60, 60)))], "multiples of 16"),
+        ([("cnn", 0, np.ones((4, 64, 64))), ("cnn", 0, np.ones((4, 64, 64)))], "given twice"),
+        (
+            [("cnn", 0, np.ones((4, 64, 64))), ("cnn", 1, np.ones((4, 64, 64))), ("vae", 0, np.ones((4, 64, 64)))],
+            "paired",
+        ),
+        ([], "0 trainings"),
+    ],
+)
 def test_maps_that_do_not_pair_are_refused(maps, message):
     with pytest.raises(FacebiasError, match=message):
         MapStack.of("fairface", "raw", faces(4), maps)

@@ -28,6 +28,7 @@ def test_terms_add_up_for_every_image_of_a_hardened_network(name):
 def test_agrees_with_grad_cam_by_channel(name):
     from pytorch_grad_cam import FullGrad as Peer
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
     model, images = network(name), noise(2, 64, torch.float32)
     with Peer(model, []) as peer:
         theirs = peer(images, [ClassifierOutputTarget(3)] * 2)
@@ -36,8 +37,9 @@ def test_agrees_with_grad_cam_by_channel(name):
         assert np.corrcoef(mine.ravel(), other.ravel())[0, 1] >= 0.999
 
 
-@pytest.mark.parametrize("name", ["standard_cnn", "convnext_tiny", "vision_transformer", "swin_t",
-                                  "shufflenet_v2_x1_0"])
+@pytest.mark.parametrize(
+    "name", ["standard_cnn", "convnext_tiny", "vision_transformer", "swin_t", "shufflenet_v2_x1_0"]
+)
 def test_an_image_has_the_same_map_alone_in_a_batch_and_in_another_order(name):
     method, images = FullGrad(network(name).double()), noise(3)
     together, order = method.saliency(images), torch.tensor([2, 0, 1])

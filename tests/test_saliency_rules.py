@@ -20,18 +20,31 @@ def live_input(*shape: int) -> torch.Tensor:
 
 WEIGHT = torch.linspace(0.5, 2, 6, dtype=torch.float64)
 ELEMENTWISE = [
-    (functional.relu6, {}), (functional.silu, {}), (functional.gelu, {}), (functional.gelu, {"approximate": "tanh"}),
-    (functional.hardswish, {}), (functional.hardsigmoid, {}), (torch.sigmoid, {}), (torch.tanh, {}),
-    (functional.hardtanh, {"min_val": -0.5, "max_val": 1.5}), (functional.softmax, {"dim": 1}),
+    (functional.relu6, {}),
+    (functional.silu, {}),
+    (functional.gelu, {}),
+    (functional.gelu, {"approximate": "tanh"}),
+    (functional.hardswish, {}),
+    (functional.hardsigmoid, {}),
+    (torch.sigmoid, {}),
+    (torch.tanh, {}),
+    (functional.hardtanh, {"min_val": -0.5, "max_val": 1.5}),
+    (functional.softmax, {"dim": 1}),
     (functional.layer_norm, {"normalized_shape": (5,), "weight": WEIGHT[:5], "bias": WEIGHT[:5].flip(0)}),
     (functional.layer_norm, {"normalized_shape": (6, 4, 5), "eps": 0.5}),
     (functional.layer_norm, {"normalized_shape": (5,), "weight": WEIGHT[:5], "eps": 0.5}),
     (functional.group_norm, {"num_groups": 3, "weight": WEIGHT, "bias": -WEIGHT, "eps": 0.5}),
     (functional.pad, {"pad": (1, 2), "value": 0.7}),
 ]
-IN_PLACE = [(functional.relu6, {"inplace": True}), (functional.silu, {"inplace": True}),
-            (functional.hardswish, {"inplace": True}), (functional.hardsigmoid, {"inplace": True}),
-            (torch.Tensor.sigmoid_, {}), (torch.Tensor.tanh_, {}), (torch.Tensor.add_, {"other": 0.3})]
+IN_PLACE = [
+    (functional.relu6, {"inplace": True}),
+    (functional.silu, {"inplace": True}),
+    (functional.hardswish, {"inplace": True}),
+    (functional.hardsigmoid, {"inplace": True}),
+    (torch.Tensor.sigmoid_, {}),
+    (torch.Tensor.tanh_, {}),
+    (torch.Tensor.add_, {"other": 0.3}),
+]
 
 
 def residual(func, *args, **kwargs):
@@ -45,7 +58,7 @@ def residual(func, *args, **kwargs):
         args.append(kwargs.pop("other"))
     assert not without_residual(func.__name__, tuple(args), kwargs)
     found = rule(func.__name__, func, tuple(args), kwargs)
-    expected, = by_forward_mode(func, tuple(args), kwargs)
+    (expected,) = by_forward_mode(func, tuple(args), kwargs)
     out = func(*args, **kwargs)
     found = found(out) if callable(found) else found[0]
     return found.full(out).detach().expand_as(expected), expected
@@ -66,14 +79,19 @@ def test_products_of_two_activations_equal_forward_mode(func):
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["relu", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "leaky_relu",
-                                  "interpolate"])
+@pytest.mark.parametrize(
+    "name", ["relu", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "leaky_relu", "interpolate"]
+)
 def test_homogeneous_operations_have_no_residual(name):
     x = live_input(2, 3, 8, 8)
-    kwargs = {"max_pool2d": {"kernel_size": 2}, "avg_pool2d": {"kernel_size": 2}, "interpolate": {"scale_factor": 2},
-              "adaptive_avg_pool2d": {"output_size": 3}}.get(name, {})
+    kwargs = {
+        "max_pool2d": {"kernel_size": 2},
+        "avg_pool2d": {"kernel_size": 2},
+        "interpolate": {"scale_factor": 2},
+        "adaptive_avg_pool2d": {"output_size": 3},
+    }.get(name, {})
     assert without_residual(name, (x,), kwargs)
-    left, = by_forward_mode(getattr(functional, name), (x,), kwargs)
+    (left,) = by_forward_mode(getattr(functional, name), (x,), kwargs)
     assert left.abs().max() < 1e-12
 
 
@@ -132,8 +150,11 @@ def less_the_mean_image(x):
 
 
 GRAPHS = {
-    "set_a_region": set_a_region, "in_place_on_a_view": in_place_on_a_view, "chain_in_place": chain_in_place,
-    "attention": attention, "sequence_first": sequence_first,
+    "set_a_region": set_a_region,
+    "in_place_on_a_view": in_place_on_a_view,
+    "chain_in_place": chain_in_place,
+    "attention": attention,
+    "sequence_first": sequence_first,
     "gate": lambda x: x * torch.sigmoid(x.mean((2, 3), keepdim=True)),
     "gate_of_chunks": lambda x: torch.cat([a * torch.sigmoid(b) for a, b in [x.chunk(2, 1)]], 1).repeat(1, 2, 1, 1),
     "constants": lambda x: 1 - torch.cat([x[:, 1:], torch.full_like(x[:, :1], 0.4)], 1) / 2 + 0.5 * x,
@@ -141,13 +162,18 @@ GRAPHS = {
     "quotient": lambda x: x / (1 + x.abs()) + 1 / (2 + x.square()),
     "rare": lambda x: functional.mish(x) + functional.elu(x) + functional.softplus(x) + x.exp().log1p() + x**3,
     "instance_norm": lambda x: functional.instance_norm(x, eps=0.5) + functional.normalize(x, dim=1),
-    "folded_batch": lambda x: functional.gelu(x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 1, 4, 5)
-                                              .reshape(-1, 6, 4, 4)).reshape(-1, 2, 2, 6, 4, 4)
-                              .permute(0, 3, 1, 4, 2, 5).reshape(-1, 6, 8, 8) + x,
+    "folded_batch": lambda x: (
+        functional.gelu(x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 1, 4, 5).reshape(-1, 6, 4, 4))
+        .reshape(-1, 2, 2, 6, 4, 4)
+        .permute(0, 3, 1, 4, 2, 5)
+        .reshape(-1, 6, 8, 8)
+        + x
+    ),
     "reused": lambda x: functional.silu(functional.silu(x) + x),
     "detached": lambda x: x - x.detach().mean((2, 3), keepdim=True) + x * x.detach(),
-    "lists": lambda x: (torch.stack([x, x.flip(3)]).sum(0) + torch.stack(x.unbind(1), 1)
-                        - torch.split(x, 3, 1)[0].repeat(1, 2, 1, 1)),
+    "lists": lambda x: (
+        torch.stack([x, x.flip(3)]).sum(0) + torch.stack(x.unbind(1), 1) - torch.split(x, 3, 1)[0].repeat(1, 2, 1, 1)
+    ),
     "padded": lambda x: functional.pad(x, (1, 1, 1, 1), value=0.5)[:, :, 1:, 1:],
     "tail": lambda x: torch.einsum("nchw,nchw->nchw", x, functional.softmax(x.flatten(2), 2).view_as(x)),
 }

@@ -9,11 +9,21 @@ import torch
 
 from audit_tables import predictions
 from facebias import audit, plots
-from facebias.analyses.shift.tables import FACTORS, UNCHANGED, VIEWS, Factor, best_view, most_affected, predictions_at, shift_columns, shift_tables
+from facebias.analyses.shift.pictures import change, shift_scores
+from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
+from facebias.analyses.shift.tables import (
+    FACTORS,
+    UNCHANGED,
+    VIEWS,
+    Factor,
+    best_view,
+    most_affected,
+    predictions_at,
+    shift_columns,
+    shift_tables,
+)
 from facebias.core.config import profile
 from facebias.core.errors import FacebiasError
-from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
-from facebias.analyses.shift.pictures import change, shift_scores
 from facebias.training.study import run_study
 
 DARKER = Factor("brightness", (-1.0,), 0.0)
@@ -133,8 +143,9 @@ def test_recall_without_a_change_is_that_of_the_audit(made, tables):
     names = [name for name in audit.COLUMNS if name != "score"]
     summary = audit.summarise(made[names].assign(score=made[UNCHANGED]))
     known = summary.query("grouping == 'all faces' and dataset == 'fairface' and model == 'cnn'")["value"].iloc[0]
-    assert overall(tables, dataset="fairface", model="cnn", value=0.0, negatives=VIEWS[0]) == pytest.approx(known,
-                                                                                                           abs=1e-6)
+    assert overall(tables, dataset="fairface", model="cnn", value=0.0, negatives=VIEWS[0]) == pytest.approx(
+        known, abs=1e-6
+    )
 
 
 def test_unchanged_negatives_keep_the_threshold_and_changed_ones_keep_the_rate(tables):
@@ -153,8 +164,10 @@ def test_faces_are_changed_in_both_views(made):
 
 def test_the_group_that_loses_most_is_named_and_the_gap_opens(tables):
     assert most_affected(tables.curves, "brightness", "fairface", "cnn", count=1) == ["Black"]
-    gaps = tables.gaps.query("model == 'cnn' and dataset == 'fairface' and grouping == 'race' and metric == 'gap' "
-                             "and negatives == 'unchanged'").set_index("value")["gap"]
+    gaps = tables.gaps.query(
+        "model == 'cnn' and dataset == 'fairface' and grouping == 'race' and metric == 'gap' "
+        "and negatives == 'unchanged'"
+    ).set_index("value")["gap"]
     assert gaps[-1.0] > gaps[0.0] + 0.1
 
 

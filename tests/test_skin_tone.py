@@ -11,12 +11,29 @@ from PIL import Image
 from skimage.color import lab2rgb
 
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import CLASS_BOUNDS, CLASSES, MIN_SHARE, MONK_HEX, class_range, classify_ita, ita, measure, nearest_monk, region
 from facebias.data.rendering import render_faces
+from facebias.data.skin_tone import (
+    CLASS_BOUNDS,
+    CLASSES,
+    MIN_SHARE,
+    MONK_HEX,
+    class_range,
+    classify_ita,
+    ita,
+    measure,
+    nearest_monk,
+    region,
+)
 
 # Lab colours of skin from very dark to very pale
-SKINS = {"dark": (22, 8, 9), "brown": (45, 12, 16), "tan": (56, 12, 18), "intermediate": (63, 11, 18),
-         "light": (68, 10, 17), "very light": (76, 8, 13)}
+SKINS = {
+    "dark": (22, 8, 9),
+    "brown": (45, 12, 16),
+    "tan": (56, 12, 18),
+    "intermediate": (63, 11, 18),
+    "light": (68, 10, 17),
+    "very light": (76, 8, 13),
+}
 
 
 def face(lab, noise=0.0, seed=0):
@@ -61,7 +78,7 @@ def test_angle_is_continuous_through_b_zero():
 def test_each_monk_tone_is_nearest_to_itself():
     from skimage.color import rgb2lab
 
-    rgb = np.array([[int(code[i:i + 2], 16) for i in (0, 2, 4)] for code in MONK_HEX]) / 255
+    rgb = np.array([[int(code[i : i + 2], 16) for i in (0, 2, 4)] for code in MONK_HEX]) / 255
     assert nearest_monk(rgb2lab(rgb)).tolist() == list(range(1, 11))
     assert np.isnan(nearest_monk(np.array([np.nan, 0, 0])))[0]
 

@@ -60,8 +60,11 @@ def test_another_schema_is_named_beside_the_expected_one(tmp_path):
 
 
 def test_a_folder_in_use_is_refused_with_its_holder(tmp_path):
-    with (storage.folder_lock(tmp_path), pytest.raises(FacebiasError, match=str(os.getpid())),
-          storage.folder_lock(tmp_path)):
+    with (
+        storage.folder_lock(tmp_path),
+        pytest.raises(FacebiasError, match=str(os.getpid())),
+        storage.folder_lock(tmp_path),
+    ):
         pass
     assert not (tmp_path / ".lock").exists()
 

@@ -15,8 +15,13 @@ from facebias.training.study import plan, run_study
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    return profile("tiny", runs_dir=str(folder / "runs"), data_dir=str(folder / "data"),
-                   figures_dir=str(folder / "figures"), seeds=2)
+    return profile(
+        "tiny",
+        runs_dir=str(folder / "runs"),
+        data_dir=str(folder / "data"),
+        figures_dir=str(folder / "figures"),
+        seeds=2,
+    )
 
 
 @pytest.fixture(scope="module")

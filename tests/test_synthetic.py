@@ -12,21 +12,38 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import CLASSES, classify_ita, ita
-from facebias.data.sources.base import GENDERS, TABLE_COLUMNS, Block
 from facebias.data.rendering import Difficulty, blocks, render_faces, render_negatives, skin_albedo, skin_lab
 from facebias.data.rendering.camera import develop
-from facebias.data.rendering.population import draw_cells, tone_shares
-from facebias.data.rendering.colour import encode_srgb, melanin_for
 from facebias.data.rendering.canvas import Factors
+from facebias.data.rendering.colour import encode_srgb, melanin_for
 from facebias.data.rendering.face_light import face_light
 from facebias.data.rendering.factors import draw_factors, draw_photo, draw_pose
+from facebias.data.rendering.population import draw_cells, tone_shares
 from facebias.data.rendering.shape import build_head
+from facebias.data.skin_tone import CLASSES, classify_ita, ita
+from facebias.data.sources.base import GENDERS, TABLE_COLUMNS, Block
 
 # Frontal, evenly lit, nothing in front, a perfect camera
-PLAIN = Difficulty(yaw=0, pitch=0, roll=0, scale=0, shift=0, exposure=0, azimuth=0, elevation=0, tint=0,
-                   ambient=(0.6, 0.6), contrast=(1, 1), grey=0, occluder=0, covering=0, glasses=0, blur=0.3, noise=0,
-                   jpeg=(95, 95))
+PLAIN = Difficulty(
+    yaw=0,
+    pitch=0,
+    roll=0,
+    scale=0,
+    shift=0,
+    exposure=0,
+    azimuth=0,
+    elevation=0,
+    tint=0,
+    ambient=(0.6, 0.6),
+    contrast=(1, 1),
+    grey=0,
+    occluder=0,
+    covering=0,
+    glasses=0,
+    blur=0.3,
+    noise=0,
+    jpeg=(95, 95),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +70,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(audit):
 @pytest.mark.parametrize(("start", "n"), [(0, 1), (47, 2), (50, 13), (95, 50)])
 def test_an_image_does_not_depend_on_the_size_or_the_start_of_the_request(audit, start, n):
     some = render_faces(n, 5, start=start)
-    assert np.array_equal(some.images, audit.images[start:start + n])
-    pd.testing.assert_frame_equal(some.table, audit.table[start:start + n].reset_index(drop=True))
+    assert np.array_equal(some.images, audit.images[start : start + n])
+    pd.testing.assert_frame_equal(some.table, audit.table[start : start + n].reset_index(drop=True))
 
 
 def test_two_processes_give_what_one_gives():
@@ -85,12 +102,30 @@ def test_faces_come_with_the_whole_table_and_their_factors(audit):
     table = audit.table
     assert audit.images.shape == (480, 64, 64, 3)
     assert audit.images.dtype == np.uint8
-    assert tuple(table.columns[:len(TABLE_COLUMNS)]) == TABLE_COLUMNS
+    assert tuple(table.columns[: len(TABLE_COLUMNS)]) == TABLE_COLUMNS
     assert table.identity.is_unique
     assert (table.label == 1).all()
     assert table["where"][7] == "rendered seed=5 index=7"
-    wanted = {"melanin", "haemoglobin", "exposure", "azimuth", "elevation", "light_colour_r", "yaw", "pitch", "roll",
-              "hair", "beard", "glasses", "covering", "expression", "background", "blur", "noise", "jpeg"}
+    wanted = {
+        "melanin",
+        "haemoglobin",
+        "exposure",
+        "azimuth",
+        "elevation",
+        "light_colour_r",
+        "yaw",
+        "pitch",
+        "roll",
+        "hair",
+        "beard",
+        "glasses",
+        "covering",
+        "expression",
+        "background",
+        "blur",
+        "noise",
+        "jpeg",
+    }
     assert wanted <= {name.removeprefix("factor_") for name in table.columns if name.startswith("factor_")}
     assert not table.isna().any(axis=None)
 
@@ -127,11 +162,17 @@ def test_tone_shares_sum_to_one():
         assert tone_shares(dark).sum() == pytest.approx(1, abs=1e-12)
 
 
-@pytest.mark.parametrize(("call", "setting"), [
-    (lambda: render_faces(1, 0, dark_share=1.5), "dark_share"),
-    (lambda: render_faces(1, 0, women_share=-0.1), "women_share"),
-    (lambda: render_faces(-1, 0), "n"), (lambda: render_negatives(1, -3), "seed"),
-    (lambda: render_faces(1, 0, start=-1), "start"), (lambda: list(blocks("cats", 1, 0)), "kind")])
+@pytest.mark.parametrize(
+    ("call", "setting"),
+    [
+        (lambda: render_faces(1, 0, dark_share=1.5), "dark_share"),
+        (lambda: render_faces(1, 0, women_share=-0.1), "women_share"),
+        (lambda: render_faces(-1, 0), "n"),
+        (lambda: render_negatives(1, -3), "seed"),
+        (lambda: render_faces(1, 0, start=-1), "start"),
+        (lambda: list(blocks("cats", 1, 0)), "kind"),
+    ],
+)
 def test_a_wrong_request_is_refused_by_name(call, setting):
     with pytest.raises(FacebiasError) as error:
         call()
@@ -245,8 +286,10 @@ def test_each_factor_changes_the_picture(factor):
     changed = {**base.values, factor: value + {"yaw": 25.0, "azimuth": 60.0}.get(factor, 0.35)}
     if factor == "melanin":
         changed["skin_colour"] = skin_albedo(changed["melanin"], changed["haemoglobin"])
-    pictures = [develop(face_light(f, np.random.default_rng(1)), f, np.random.default_rng(2)).astype(int)
-                for f in (base, Factors(changed))]
+    pictures = [
+        develop(face_light(f, np.random.default_rng(1)), f, np.random.default_rng(2)).astype(int)
+        for f in (base, Factors(changed))
+    ]
     assert (np.abs(pictures[0] - pictures[1]).mean(axis=(1, 2, 3)) > 0.2).all()
 
 

@@ -8,7 +8,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.label_files import label, read_csv, read_words
 from made import refused, write
 
-GOOD = "file,race\n000001.jpg,NA\n\"a,b.jpg\",White\n"
+GOOD = 'file,race\n000001.jpg,NA\n"a,b.jpg",White\n'
 
 
 def opened(path):
@@ -22,14 +22,22 @@ def rows(path):
 def test_values_stay_text_and_lines_are_named(tmp_path):
     path = write(tmp_path / "t.csv", GOOD)
     assert [(row.where, row.values) for row in rows(path)] == [
-        (f"{path}:2", {"file": "000001.jpg", "race": "NA"}), (f"{path}:3", {"file": "a,b.jpg", "race": "White"})]
+        (f"{path}:2", {"file": "000001.jpg", "race": "NA"}),
+        (f"{path}:3", {"file": "a,b.jpg", "race": "White"}),
+    ]
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: b"\xef\xbb\xbf" + text.encode(), lambda text: text.replace("\n", "\r\n").encode(),
-    lambda text: text.replace("\n", "\r").encode(), lambda text: text.replace("file,race", " File ,RACE").encode(),
-    lambda text: (text + "\n\n").encode(),
-], ids=["BOM", "CRLF", "CR", "case and blanks", "empty lines"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.replace("file,race", " File ,RACE").encode(),
+        lambda text: (text + "\n\n").encode(),
+    ],
+    ids=["BOM", "CRLF", "CR", "case and blanks", "empty lines"],
+)
 def test_accepts_harmless_variants(tmp_path, change):
     assert [row.values["race"] for row in rows(write(tmp_path / "t.csv", change(GOOD)))] == ["NA", "White"]
 
@@ -39,17 +47,21 @@ def test_accepts_gzip_and_beyond_ascii(tmp_path):
     assert rows(path)[0].values == {"file": "é.jpg", "race": "ñandú"}
 
 
-@pytest.mark.parametrize("data, code, say", [
-    (GOOD.encode("utf-16"), "CSV_ENCODING", "UTF-16"), ("file,race\na,ñ\n".encode("latin-1"), "CSV_ENCODING",
-                                                        "t.csv:2"),
-    (GOOD.replace(",", ";").encode(), "CSV_SEPARATOR", "semicolons"),
-    (b"file,rase\na,b\n", "CSV_COLUMN", "found file, rase. Add race"),
-    (b"file,race\na,b\nc\n", "CSV_ROW", "t.csv:3: 1 fields, expected 2"),
-    (b"file,race\na,b,c\n", "CSV_ROW", "t.csv:2: 3 fields"),
-    (b"file,race\na,\0b\n", "CSV_NUL", "t.csv:2"), (b"file,race\n\"a,b\nc,d\n", "CSV_ROW", "not valid CSV"),
-    (b"", "CSV_FORMAT", "empty"),
-    (b"<html>login</html>", "CSV_FORMAT", "an HTML page"),
-])
+@pytest.mark.parametrize(
+    "data, code, say",
+    [
+        (GOOD.encode("utf-16"), "CSV_ENCODING", "UTF-16"),
+        ("file,race\na,ñ\n".encode("latin-1"), "CSV_ENCODING", "t.csv:2"),
+        (GOOD.replace(",", ";").encode(), "CSV_SEPARATOR", "semicolons"),
+        (b"file,rase\na,b\n", "CSV_COLUMN", "found file, rase. Add race"),
+        (b"file,race\na,b\nc\n", "CSV_ROW", "t.csv:3: 1 fields, expected 2"),
+        (b"file,race\na,b,c\n", "CSV_ROW", "t.csv:2: 3 fields"),
+        (b"file,race\na,\0b\n", "CSV_NUL", "t.csv:2"),
+        (b'file,race\n"a,b\nc,d\n', "CSV_ROW", "not valid CSV"),
+        (b"", "CSV_FORMAT", "empty"),
+        (b"<html>login</html>", "CSV_FORMAT", "an HTML page"),
+    ],
+)
 def test_names_fault_and_line(tmp_path, data, code, say):
     assert say in refused(opened(write(tmp_path / "t.csv", data)), code)
 

@@ -6,19 +6,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facebias.analyses.tone.figures import ToneFigures
+from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
 from facebias.analyses.tone.tables import NOT_MEASURED, tone_accuracy, tone_by_race, tone_summary
 from facebias.core.errors import FacebiasError
-from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
 from facebias.data.skin_tone import CLASSES, classify_ita
-from facebias.analyses.tone.figures import ToneFigures
 
 N = 400
 
 
 def skin(angle):
     angle = np.asarray(angle, dtype=float)
-    return pd.DataFrame({"ita": angle, "l_star": 50 + angle / 4, "hue": 60.0, "monk": np.clip(6 - angle // 15, 1, 10),
-                         "skin_tone": classify_ita(angle), "skin_share": np.where(np.isnan(angle), 0.1, 0.8)})
+    return pd.DataFrame(
+        {
+            "ita": angle,
+            "l_star": 50 + angle / 4,
+            "hue": 60.0,
+            "monk": np.clip(6 - angle // 15, 1, 10),
+            "skin_tone": classify_ita(angle),
+            "skin_share": np.where(np.isnan(angle), 0.1, 0.8),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +98,24 @@ def test_rendered_sets_are_checked_without_any_training(tiny):
     figures = ToneFigures(tiny)
     figures.all()
     assert {path.name for path in figures.folder.iterdir()} == {
-        "tone-accuracy-synthetic.png", "tone-accuracy-synthetic.csv", "tone-accuracy-training.png",
-        "tone-accuracy-training.csv", "tone-summary.csv"}
+        "tone-accuracy-synthetic.png",
+        "tone-accuracy-synthetic.csv",
+        "tone-accuracy-training.png",
+        "tone-accuracy-training.csv",
+        "tone-summary.csv",
+    }
     assert figures.text.startswith("synthetic: ") and not tiny.path("runs").exists()
 
 
 def test_photographs_have_their_cross_tables(tiny, test_data):
-    config = tiny.with_(train_faces="celeba", negatives="folder", audit_sets="fairface", audit_size=200, train_size=600,
-                        data_root=str(test_data))
+    config = tiny.with_(
+        train_faces="celeba",
+        negatives="folder",
+        audit_sets="fairface",
+        audit_size=200,
+        train_size=600,
+        data_root=str(test_data),
+    )
     figures = ToneFigures(config)
     assert figures.accuracy() == []
     assert [shown.path.name for shown in figures.by_race()] == ["tone-by-race-fairface.png"]

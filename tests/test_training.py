@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 import torch
 
-from facebias.training import checkpoints, fit as training
 from facebias.core.config import Config, profile
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import LossParts
-from facebias.data.pack import pack_training
-from facebias.training.run import Run
 from facebias.core.files import folder_lock, read_json, write_json, write_manifest
+from facebias.data.dataset import FaceDataset
+from facebias.data.pack import pack_training
+from facebias.detectors.networks import LossParts
+from facebias.training import checkpoints
+from facebias.training import fit as training
 from facebias.training.fit import fit, sampling_plan
+from facebias.training.run import Run
 
 
 @pytest.fixture(scope="module")

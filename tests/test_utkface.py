@@ -18,9 +18,16 @@ def test_labels_come_from_the_name(tmp_path):
     assert sample.identity == sample.image_id == GOOD
 
 
-@pytest.mark.parametrize("name", ["61_1_20170109142408075.jpg.chip.jpg", "26_2_2_20170116001519265.jpg.chip.jpg",
-                                  "26_1_5_20170116001519265.jpg.chip.jpg", "x_1_2_20170116001519265.jpg.chip.jpg",
-                                  "portrait.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "61_1_20170109142408075.jpg.chip.jpg",
+        "26_2_2_20170116001519265.jpg.chip.jpg",
+        "26_1_5_20170116001519265.jpg.chip.jpg",
+        "x_1_2_20170116001519265.jpg.chip.jpg",
+        "portrait.jpg",
+    ],
+)
 def test_malformed_names_are_reported_and_left_out(tmp_path, name):
     picture(tmp_path / GOOD, 1)
     picture(tmp_path / name, 2)
@@ -35,8 +42,19 @@ def test_no_well_formed_name_is_an_error(tmp_path):
         list(UTKFace(tmp_path))
 
 
-@pytest.mark.parametrize("years, name", [(0, "0-2"), (2, "0-2"), (3, "3-9"), (9, "3-9"), (10, "10-19"), (69, "60-69"),
-                                         (70, "more than 70"), (116, "more than 70")])
+@pytest.mark.parametrize(
+    "years, name",
+    [
+        (0, "0-2"),
+        (2, "0-2"),
+        (3, "3-9"),
+        (9, "3-9"),
+        (10, "10-19"),
+        (69, "60-69"),
+        (70, "more than 70"),
+        (116, "more than 70"),
+    ],
+)
 def test_ages_fall_into_fairface_bins(years, name):
     assert age_bin(years) == name
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from audit_tables import predictions
-from facebias.core.arms import counterpart, debiased
 from facebias.audit import compare, verdict
 from facebias.audit.stats.permutation import holm
 from facebias.audit.verdict import too_coarse
-from facebias.report.audit_figures import AuditFigures
+from facebias.core.arms import counterpart, debiased
 from facebias.core.errors import FacebiasError
+from facebias.report.audit_figures import AuditFigures
 from facebias.report.findings import Findings
 
 RACE = (("race", "gender"), ("race",))
@@ -39,7 +39,10 @@ def one_seed(brought):
 
 def test_the_counterpart_is_the_db_vae_of_the_smallest_alpha_whatever_the_order():
     assert debiased(["dbvae-0.001-photometric", "dbvae-0.1", "vae", "dbvae-0.001"]) == [
-        "dbvae-0.001", "dbvae-0.001-photometric", "dbvae-0.1"]
+        "dbvae-0.001",
+        "dbvae-0.001-photometric",
+        "dbvae-0.1",
+    ]
     assert counterpart(["vae", "dbvae-0.1", "dbvae-0.05"]) == "dbvae-0.05"
     assert counterpart(["vae", "balanced"]) == "vae" and counterpart([]) == ""
     with pytest.raises(FacebiasError, match="names no arm"):
@@ -67,8 +70,10 @@ def test_a_detector_that_shares_one_seed_is_not_judged_however_much_worse_it_is(
 
 def test_seeds_are_told_of_each_arm_and_only_what_has_one_is_called_unclaimed(one_seed):
     line = next(line for line in one_seed.cautions if line.startswith("Training seeds"))
-    assert line == ("Training seeds an arm: 3 of CNN, 3 of DB-VAE alpha 0.001, 1 of mine (the protocol asks for 6), so "
-                    "the spread between trainings is unknown and nothing is claimed of mine.")
+    assert line == (
+        "Training seeds an arm: 3 of CNN, 3 of DB-VAE alpha 0.001, 1 of mine (the protocol asks for 6), so "
+        "the spread between trainings is unknown and nothing is claimed of mine."
+    )
     assert any("of 2 comparisons show a change" in line for line in one_seed.cautions)  # mine is not counted
 
 

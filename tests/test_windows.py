@@ -34,7 +34,7 @@ def test_windows_of_every_size_cover_the_picture(size):
     for pixels_ in np.unique(places[:, 0]):
         seen = np.zeros(size[::-1], bool)
         for x0, y0, x1, y1 in boxes[places[:, 0] == pixels_]:
-            seen[int(np.floor(y0 + 1e-6)):int(np.ceil(y1)), int(np.floor(x0 + 1e-6)):int(np.ceil(x1))] = True
+            seen[int(np.floor(y0 + 1e-6)) : int(np.ceil(y1)), int(np.floor(x0 + 1e-6)) : int(np.ceil(x1))] = True
         assert seen.all()
 
 
@@ -86,8 +86,21 @@ def test_windows_larger_than_the_picture_are_left_out_and_none_left_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["medium", "0.5:0.2:1.2@0.5", "0.5:100:1.2@0.5", "0.2:1:1@0.5", "0.2:1:1.2@0",
-                                  "0.2:1:1.2@2", "0.2:1@0.5", "0.2:1:x@0.5", "nan:1:1.2@0.5", "64:inf:1.2@0.5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "medium",
+        "0.5:0.2:1.2@0.5",
+        "0.5:100:1.2@0.5",
+        "0.2:1:1@0.5",
+        "0.2:1:1.2@0",
+        "0.2:1:1.2@2",
+        "0.2:1@0.5",
+        "0.2:1:x@0.5",
+        "nan:1:1.2@0.5",
+        "64:inf:1.2@0.5",
+    ],
+)
 def test_a_protocol_that_is_none_is_one_line(text):
     with pytest.raises(FacebiasError, match="SMALLEST:LARGEST:RATIO@STRIDE") as caught:
         Scan.parse(text)

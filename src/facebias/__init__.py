@@ -40,10 +40,22 @@ from typing import Any
 
 # Loaded when first asked for, so that the audit and its figures never import torch
 _PUBLIC = {
-    "Config": "config", "profile": "config", "FacebiasError": "errors", "FaceDataset": "dataset",
-    "pack_training": "pack", "pack_audit": "pack", "StandardCNN": "models", "DBVAE": "models",
-    "sampling_probabilities": "resampling", "fit": "training", "Run": "runs", "score": "scoring",
-    "Study": "study", "run_study": "study", "group_report": "audit", "GroupReport": "audit",
+    "Config": "config",
+    "profile": "config",
+    "FacebiasError": "errors",
+    "FaceDataset": "dataset",
+    "pack_training": "pack",
+    "pack_audit": "pack",
+    "StandardCNN": "models",
+    "DBVAE": "models",
+    "sampling_probabilities": "resampling",
+    "fit": "training",
+    "Run": "runs",
+    "score": "scoring",
+    "Study": "study",
+    "run_study": "study",
+    "group_report": "audit",
+    "GroupReport": "audit",
 }
 __all__ = list(_PUBLIC)
 

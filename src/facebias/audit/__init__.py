@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from facebias.audit.changes import compare
 from facebias.audit.curves import recall_by_fpr, recall_by_ita
-from facebias.audit.stats.intervals import wilson
+from facebias.audit.group_report import GroupReport, group_report
 from facebias.audit.measures import measures, summarise
 from facebias.audit.moved_threshold import moved_threshold
-from facebias.core.names import arm_name, dataset_name
-from facebias.audit.stats.tests import sign_flip
 from facebias.audit.paper import paper_bars, paper_table
 from facebias.audit.predictions import COLUMNS, read_predictions, validate
-from facebias.audit.group_report import GroupReport, group_report
-from facebias.core.csv import read_csv, write_csv
-from facebias.audit.thresholds import HEADLINE, RULES, FewNegatives, fix_thresholds, rule_text, threshold
+from facebias.audit.stats.intervals import wilson
+from facebias.audit.stats.tests import sign_flip
 from facebias.audit.stats.variance import corrected_variance, group_variance
+from facebias.audit.thresholds import HEADLINE, RULES, FewNegatives, fix_thresholds, rule_text, threshold
 from facebias.audit.verdict import Finding, Verdict, verdict
+from facebias.core.csv import read_csv, write_csv
+from facebias.core.names import arm_name, dataset_name
 
 __all__ = [
     "COLUMNS",

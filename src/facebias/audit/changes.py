@@ -5,22 +5,44 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.groups import GROUPINGS, name_of
 from facebias.audit.decisions import Decisions, Hits
-from facebias.audit.stats.intervals import corrected_interval
+from facebias.audit.groups import GROUPINGS, name_of
 from facebias.audit.measures import METRICS, statistics, worst_group
-from facebias.audit.stats.tests import sign_flip
-from facebias.audit.stats.permutation import holm
 from facebias.audit.predictions import validate
+from facebias.audit.stats.intervals import corrected_interval
+from facebias.audit.stats.permutation import holm
+from facebias.audit.stats.tests import sign_flip
 from facebias.audit.thresholds import HEADLINE
 from facebias.core.errors import FacebiasError
 
-COMPARE_COLUMNS = ("model", "baseline", "dataset", "rule", "grouping", "metric", "group", "groups", "n", "seeds",
-                   "before", "after", "change", "low", "high", "distinguishable", "p", "p_holm")
+COMPARE_COLUMNS = (
+    "model",
+    "baseline",
+    "dataset",
+    "rule",
+    "grouping",
+    "metric",
+    "group",
+    "groups",
+    "n",
+    "seeds",
+    "before",
+    "after",
+    "change",
+    "low",
+    "high",
+    "distinguishable",
+    "p",
+    "p_holm",
+)
 
 
-def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLINE,
-            groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
+def compare(
+    predictions: pd.DataFrame,
+    baseline: str = "cnn",
+    rule: str = HEADLINE,
+    groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
+) -> pd.DataFrame:
     """Change in overall recall, mean over groups, worst group and gap, of each arm against `baseline`.
 
     Each replicate draws the same seeds and images for both arms, and the worst group is chosen anew in each arm.
@@ -39,8 +61,12 @@ def compare(predictions: pd.DataFrame, baseline: str = "cnn", rule: str = HEADLI
     """
     decisions = Decisions(validate(predictions), rule)
     if baseline not in decisions.models:
-        raise FacebiasError("BASELINE", baseline, f"no such model; found {', '.join(decisions.models)}",
-                            "Name one of them as the baseline")
+        raise FacebiasError(
+            "BASELINE",
+            baseline,
+            f"no such model; found {', '.join(decisions.models)}",
+            "Name one of them as the baseline",
+        )
     wanted = [("test", (), 0), *((name, by, 1) for name in decisions.datasets for by in groupings)]
     parts = []
     for model in decisions.models:
@@ -65,13 +91,19 @@ def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["metric", "before", "after", "change", "low", "high", "distinguishable", "p"])
     worst = worst_group(hits.rates[0], hits)
     return table.assign(
-        baseline=hits.models[0], model=hits.models[1], grouping=name_of(hits.cells.by), seeds=len(hits.seeds),
-        groups=int(hits.cells.comparable.sum()), n=len(hits.cells.codes),
-        group=np.where(table["metric"] == "worst", worst, ""))
+        baseline=hits.models[0],
+        model=hits.models[1],
+        grouping=name_of(hits.cells.by),
+        seeds=len(hits.seeds),
+        groups=int(hits.cells.comparable.sum()),
+        n=len(hits.cells.codes),
+        group=np.where(table["metric"] == "worst", worst, ""),
+    )
 
 
-def paired_changes(rates: np.ndarray, errors: np.ndarray, hits: Hits, metrics: tuple[str, ...],
-                   ) -> dict[str, tuple[float, float, float, float]]:
+def paired_changes(
+    rates: np.ndarray, errors: np.ndarray, hits: Hits, metrics: tuple[str, ...]
+) -> dict[str, tuple[float, float, float, float]]:
     """Before, after, and the 95 % interval of the change in each metric, corrected for the bias of extremes.
 
     Args:

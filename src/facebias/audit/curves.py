@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.groups import cells_of, name_of
 from facebias.audit.decisions import Decisions
-from facebias.audit.stats.intervals import wilson
+from facebias.audit.groups import cells_of, name_of
 from facebias.audit.predictions import validate
+from facebias.audit.stats.intervals import wilson
 from facebias.audit.thresholds import HEADLINE
 from facebias.core.errors import FacebiasError
 
 FPRS = tuple(np.round(np.geomspace(0.001, 0.5, 28), 6).tolist())
 
 
-def recall_by_fpr(predictions: pd.DataFrame, dataset: str, by: tuple[str, ...] = ("race",),
-                  fprs: tuple[float, ...] = FPRS) -> pd.DataFrame:
+def recall_by_fpr(
+    predictions: pd.DataFrame, dataset: str, by: tuple[str, ...] = ("race",), fprs: tuple[float, ...] = FPRS
+) -> pd.DataFrame:
     """Recall of each group at every false positive rate allowed, mean over seeds: each model's error trade-off.
 
     Thresholds follow `facebias.audit.thresholds.threshold` on the validation negatives of each run; rates that
@@ -37,12 +38,14 @@ def recall_by_fpr(predictions: pd.DataFrame, dataset: str, by: tuple[str, ...] =
     negatives = {run: np.sort(part.to_numpy(dtype=float))[::-1] for run, part in held_out.groupby("run_id")["score"]}
     fprs = tuple(f for f in fprs if min((len(part) for part in negatives.values()), default=0) * f >= 1)
     if not fprs:
-        raise FacebiasError("NEGATIVES", dataset, "too few validation negatives for any of the rates",
-                            "Score more validation negatives")
+        raise FacebiasError(
+            "NEGATIVES", dataset, "too few validation negatives for any of the rates", "Score more validation negatives"
+        )
     parts = []
     for (run, model), rows in faces.groupby(["run_id", "model"], sort=False).indices.items():
-        found = _run_curve(faces["score"].to_numpy(dtype=float)[rows], cells.codes[rows], len(cells.table),
-                           negatives[run], fprs)
+        found = _run_curve(
+            faces["score"].to_numpy(dtype=float)[rows], cells.codes[rows], len(cells.table), negatives[run], fprs
+        )
         index = pd.MultiIndex.from_product([cells.table["label"], fprs], names=["group", "fpr"])
         parts.append(pd.DataFrame({"value": found.ravel(), "model": model}, index=index).reset_index())
     table = pd.concat(parts).groupby(["model", "group", "fpr"], sort=False)["value"].mean().reset_index()
@@ -50,11 +53,13 @@ def recall_by_fpr(predictions: pd.DataFrame, dataset: str, by: tuple[str, ...] =
     size = cells.table.assign(n=cells.table["n"] // runs).assign(small=lambda t: t["n"] < 30)
     table = table.merge(size[["label", "n", "small"]].rename(columns={"label": "group"}), on="group")
     return table.assign(dataset=dataset, grouping=name_of(by))[
-        ["model", "dataset", "grouping", "group", "n", "small", "fpr", "value"]]
+        ["model", "dataset", "grouping", "group", "n", "small", "fpr", "value"]
+    ]
 
 
-def _run_curve(scores: np.ndarray, codes: np.ndarray, count: int, negatives: np.ndarray,
-               fprs: tuple[float, ...]) -> np.ndarray:
+def _run_curve(
+    scores: np.ndarray, codes: np.ndarray, count: int, negatives: np.ndarray, fprs: tuple[float, ...]
+) -> np.ndarray:
     """(groups, rates) recall of one run; a threshold is just above the negative ranked floor(n f) + 1."""
     allowed = np.floor(len(negatives) * np.array(fprs) + 1e-9).astype(int)
     found = np.full((count, len(fprs)), np.nan)
@@ -86,9 +91,18 @@ def recall_by_ita(predictions: pd.DataFrame, dataset: str, rule: str = HEADLINE,
         rate, angle = hits.array[0].mean(axis=0)[known], angle[known]
         edges = np.unique(np.quantile(angle, np.linspace(0, 1, bins + 1)))
         number = np.clip(np.searchsorted(edges, angle, side="right") - 1, 0, max(len(edges) - 2, 0))
-        part = pd.DataFrame({"bin": number, "angle": angle, "rate": rate}).groupby("bin").agg(
-            ita=("angle", "median"), ita_low=("angle", "min"), ita_high=("angle", "max"), n=("angle", "size"),
-            value=("rate", "mean")).reset_index(drop=True)
+        part = (
+            pd.DataFrame({"bin": number, "angle": angle, "rate": rate})
+            .groupby("bin")
+            .agg(
+                ita=("angle", "median"),
+                ita_low=("angle", "min"),
+                ita_high=("angle", "max"),
+                n=("angle", "size"),
+                value=("rate", "mean"),
+            )
+            .reset_index(drop=True)
+        )
         low, high = wilson(part["value"] * part["n"], part["n"])
         parts.append(part.assign(model=model, low=low, high=high, seeds=len(hits.seeds)))
     table = pd.concat(parts, ignore_index=True).assign(dataset=dataset, rule=rule)

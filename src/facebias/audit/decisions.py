@@ -96,8 +96,9 @@ class Decisions:
             raise FacebiasError("DATASET", dataset, "no faces of it were scored", "Name another data set")
         return found[1]
 
-    def _wide(self, models: tuple[str, ...], dataset: str, label: int,
-              ) -> tuple[np.ndarray, pd.DataFrame, tuple[int, ...]] | None:
+    def _wide(
+        self, models: tuple[str, ...], dataset: str, label: int
+    ) -> tuple[np.ndarray, pd.DataFrame, tuple[int, ...]] | None:
         """Decisions (arms, seeds, images), the table of the images in order of their names, and the seeds."""
         key = (models, dataset, label)
         if key in self._cache:
@@ -110,8 +111,12 @@ class Decisions:
         wide = part.pivot(index="image_id", columns=["model", "seed"], values="hit")
         wide = wide.reindex(columns=pd.MultiIndex.from_product([models, seeds]))
         if wide.isna().to_numpy().any():
-            raise FacebiasError("IMAGES", f"predictions, {dataset}", "the runs did not score the same images",
-                                "Score every run on the same packed set")
+            raise FacebiasError(
+                "IMAGES",
+                f"predictions, {dataset}",
+                "the runs did not score the same images",
+                "Score every run on the same packed set",
+            )
         faces = part.drop_duplicates("image_id").set_index("image_id").loc[wide.index]
         array = wide.to_numpy(dtype=bool).T.reshape(len(models), len(seeds), len(wide))
         self._cache[key] = array, faces, tuple(seeds)

@@ -28,8 +28,13 @@ def detection_rows(recall: pd.DataFrame, false_positives: pd.DataFrame) -> pd.Da
     alarm, alarm_variance = _z(common["value"].to_numpy(), common["n"].to_numpy())
     half = Z * np.sqrt(hit_variance + alarm_variance)
     found = {"d_prime": (hit - alarm, half), "criterion": (-(hit + alarm) / 2, half / 2)}
-    return pd.concat([recall.assign(metric=metric, value=value, low=value - width, high=value + width)
-                      for metric, (value, width) in found.items()], ignore_index=True)
+    return pd.concat(
+        [
+            recall.assign(metric=metric, value=value, low=value - width, high=value + width)
+            for metric, (value, width) in found.items()
+        ],
+        ignore_index=True,
+    )
 
 
 def _z(rate: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,16 +8,30 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.audit.groups import ALL, GROUPINGS, cells_of, further_columns, matching
 from facebias.audit.detection import detection_rows
+from facebias.audit.groups import ALL, GROUPINGS, cells_of, further_columns, matching
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.rates import auc_rows, false_positive_rows, recall_rows
-from facebias.core.csv import write_csv
 from facebias.audit.thresholds import HEADLINE, RULES, fix_thresholds
+from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 
-REPORT_COLUMNS = ("run_id", "model", "seed", "dataset", "rule", "threshold", "metric", *GROUP_COLUMNS, "n", "value",
-                  "low", "high", "small", "note")
+REPORT_COLUMNS = (
+    "run_id",
+    "model",
+    "seed",
+    "dataset",
+    "rule",
+    "threshold",
+    "metric",
+    *GROUP_COLUMNS,
+    "n",
+    "value",
+    "low",
+    "high",
+    "small",
+    "note",
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +49,9 @@ class GroupReport:
     table: pd.DataFrame
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
-    def metric_frame(self, model: str, seed: int, dataset: str, by: tuple[str, ...] = ("race", "gender"),
-                     rule: str = HEADLINE) -> Any:
+    def metric_frame(
+        self, model: str, seed: int, dataset: str, by: tuple[str, ...] = ("race", "gender"), rule: str = HEADLINE
+    ) -> Any:
         """The faces of one run and data set as a `fairlearn.metrics.MetricFrame`, for those who work with Fairlearn.
 
         Args:
@@ -59,11 +74,19 @@ class GroupReport:
         runs = self.predictions[(self.predictions["model"] == model) & (self.predictions["seed"] == seed)]
         faces = runs[(runs["dataset"] == dataset) & (runs["label"] == 1)]
         if faces.empty:
-            raise FacebiasError("REPORT", f"{model}, seed {seed}, {dataset}", "no faces of it were scored",
-                                "Name a model, seed and data set of the report")
+            raise FacebiasError(
+                "REPORT",
+                f"{model}, seed {seed}, {dataset}",
+                "no faces of it were scored",
+                "Name a model, seed and data set of the report",
+            )
         value = fix_thresholds(runs, (rule,))["threshold"].iloc[0]
-        return MetricFrame(metrics={"recall": true_positive_rate, "count": count}, y_true=faces["label"],
-                           y_pred=(faces["score"] >= value).astype(int), sensitive_features=faces[list(by)])
+        return MetricFrame(
+            metrics={"recall": true_positive_rate, "count": count},
+            y_true=faces["label"],
+            y_pred=(faces["score"] >= value).astype(int),
+            sensitive_features=faces[list(by)],
+        )
 
     def select(self, by: tuple[str, ...] | None = None, **values: object) -> pd.DataFrame:
         """Rows with the given column values, and, where `by` is given, of that grouping alone.
@@ -75,7 +98,7 @@ class GroupReport:
             raise FacebiasError("REPORT", unknown[0], "no such column", f"Use {', '.join(REPORT_COLUMNS)}")
         rows = matching(self.table, **values)
         columns = self.table.columns
-        for column in columns[columns.get_loc("metric") + 1:columns.get_loc("n")] if by is not None else ():
+        for column in columns[columns.get_loc("metric") + 1 : columns.get_loc("n")] if by is not None else ():
             rows = rows[(rows[column] != ALL) == (column in by)]
         return rows.reset_index(drop=True)
 
@@ -84,8 +107,9 @@ class GroupReport:
         write_csv(self.table, path)
 
 
-def group_report(predictions: pd.DataFrame, rules: tuple[str, ...] = RULES,
-                 groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> GroupReport:
+def group_report(
+    predictions: pd.DataFrame, rules: tuple[str, ...] = RULES, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+) -> GroupReport:
     """Recall, AUC and FPR of every run on each audit set and on the held-out test faces.
 
     A grouping is left out for a data set whose table says nothing of one of its columns (CelebA has no race).

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.groups import ALL, GROUPINGS, further_columns, name_of
-from facebias.audit.stats.extremes import between_groups
 from facebias.audit.decisions import Decisions, Hits
+from facebias.audit.groups import ALL, GROUPINGS, further_columns, name_of
+from facebias.audit.predictions import GROUP_COLUMNS, validate
+from facebias.audit.stats.extremes import between_groups
 from facebias.audit.stats.intervals import null_gap
 from facebias.audit.stats.noise import Noise
-from facebias.audit.predictions import GROUP_COLUMNS, validate
-from facebias.audit.thresholds import HEADLINE
 from facebias.audit.stats.variance import corrected_variance, group_variance
+from facebias.audit.thresholds import HEADLINE
 
 METRICS = ("overall", "mean", "worst", "gap")
 
@@ -40,8 +40,9 @@ def worst_group(rates: np.ndarray, hits: Hits) -> str:
     return str(hits.cells.table["label"].iloc[use[np.argmin(rates[use])]]) if len(use) >= 2 else ""
 
 
-def summarise(predictions: pd.DataFrame, rule: str = HEADLINE,
-              groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
+def summarise(
+    predictions: pd.DataFrame, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+) -> pd.DataFrame:
     """Recall of every group, mean over seeds, with the interval over seeds and images; and the FPR.
 
     Returns:
@@ -62,8 +63,22 @@ def summarise(predictions: pd.DataFrame, rule: str = HEADLINE,
     table = pd.concat(parts, ignore_index=True).assign(rule=rule)
     table.loc[table["metric"] == "FPR", "group"] = "non-faces"
     further = further_columns(table, groupings)
-    columns = ["model", "dataset", "rule", "grouping", *GROUP_COLUMNS, *further, "group", "metric", "n", "seeds",
-               "value", "low", "high", "small"]
+    columns = [
+        "model",
+        "dataset",
+        "rule",
+        "grouping",
+        *GROUP_COLUMNS,
+        *further,
+        "group",
+        "metric",
+        "n",
+        "seeds",
+        "value",
+        "low",
+        "high",
+        "small",
+    ]
     return table.fillna(dict.fromkeys(further, ALL))[columns]
 
 
@@ -71,12 +86,19 @@ def _group_rows(hits: Hits) -> pd.DataFrame:
     cells, value = hits.cells.table, hits.rates[0]
     low, high = (ends[0] for ends in hits.noise.interval)
     return cells[[*hits.cells.columns, "n", "small"]].assign(
-        model=hits.models[0], grouping=name_of(hits.cells.by), group=cells["label"], seeds=len(hits.seeds),
-        value=value, low=low, high=high)
+        model=hits.models[0],
+        grouping=name_of(hits.cells.by),
+        group=cells["label"],
+        seeds=len(hits.seeds),
+        value=value,
+        low=low,
+        high=high,
+    )
 
 
-def measures(predictions: pd.DataFrame, rule: str = HEADLINE,
-             groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
+def measures(
+    predictions: pd.DataFrame, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+) -> pd.DataFrame:
     """Worst group, gap, null gap, ratio of miss rates, overall and mean recall, and the variance between groups.
 
     Returns:
@@ -94,8 +116,21 @@ def measures(predictions: pd.DataFrame, rule: str = HEADLINE,
             for model in decisions.models if by else ():
                 if (hits := decisions.hits((model,), dataset, by)) is not None:
                     parts.append(_measure_rows(hits).assign(dataset=dataset))
-    columns = ["model", "dataset", "rule", "grouping", "metric", "group", "groups", "n", "seeds", "value",
-               "corrected", "low", "high"]
+    columns = [
+        "model",
+        "dataset",
+        "rule",
+        "grouping",
+        "metric",
+        "group",
+        "groups",
+        "n",
+        "seeds",
+        "value",
+        "corrected",
+        "low",
+        "high",
+    ]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     return table.assign(rule=rule)[columns]
 
@@ -104,15 +139,27 @@ def _measure_rows(hits: Hits) -> pd.DataFrame:
     use, cells, rates = hits.cells.comparable, hits.cells.table, hits.rates[0]
     n = cells["n"].to_numpy()
     kept = use[hits.cells.codes]
-    plain = {"null_gap": null_gap(hits.array[0][:, kept], hits.cells.codes[kept], len(cells)),
-             "variance": group_variance(rates[use]), "variance_corrected": corrected_variance(rates[use], n[use])}
+    plain = {
+        "null_gap": null_gap(hits.array[0][:, kept], hits.cells.codes[kept], len(cells)),
+        "variance": group_variance(rates[use]),
+        "variance_corrected": corrected_variance(rates[use], n[use]),
+    }
     several = between_groups(rates[use], hits.errors[:, 0, use], n[use])
-    rows = [("overall", *_overall(hits)), *((metric, *found) for metric, found in several.items()),
-            *((metric, value, np.nan, np.nan, np.nan) for metric, value in plain.items())]
+    rows = [
+        ("overall", *_overall(hits)),
+        *((metric, *found) for metric, found in several.items()),
+        *((metric, value, np.nan, np.nan, np.nan) for metric, value in plain.items()),
+    ]
     table = pd.DataFrame(rows, columns=["metric", "value", "corrected", "low", "high"])
     worst = worst_group(rates, hits)
-    return table.assign(model=hits.models[0], grouping=name_of(hits.cells.by), groups=int(use.sum()), n=int(n.sum()),
-                        seeds=len(hits.seeds), group=np.where(table["metric"] == "worst", worst, ""))
+    return table.assign(
+        model=hits.models[0],
+        grouping=name_of(hits.cells.by),
+        groups=int(use.sum()),
+        n=int(n.sum()),
+        seeds=len(hits.seeds),
+        group=np.where(table["metric"] == "worst", worst, ""),
+    )
 
 
 def _overall(hits: Hits) -> tuple[float, float, float, float]:

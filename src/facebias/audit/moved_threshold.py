@@ -16,12 +16,27 @@ from facebias.audit.groups import GROUPINGS, Cells, cells_of, name_of
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import threshold
 
-MOVED_COLUMNS = ("model", "baseline", "dataset", "grouping", "group", "n", "small", "seeds", "fpr_before", "fpr_after",
-                 "before", "after", "moved", "explained")
+MOVED_COLUMNS = (
+    "model",
+    "baseline",
+    "dataset",
+    "grouping",
+    "group",
+    "n",
+    "small",
+    "seeds",
+    "fpr_before",
+    "fpr_after",
+    "before",
+    "after",
+    "moved",
+    "explained",
+)
 
 
-def moved_threshold(predictions: pd.DataFrame, baseline: str = "cnn",
-                    groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
+def moved_threshold(
+    predictions: pd.DataFrame, baseline: str = "cnn", groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+) -> pd.DataFrame:
     """Recall of each group at p = 0.5 in both arms, and of the baseline at the arm's false positive rate.
 
     All rates are means over the seeds that both arms have; thresholds and false positive rates come from each run's
@@ -38,9 +53,16 @@ def moved_threshold(predictions: pd.DataFrame, baseline: str = "cnn",
     held_out = {run: part.to_numpy(dtype=float) for run, part in negatives.groupby("run_id")["score"]}
     faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
     sets = [(name, dict(list(part.groupby("run_id")))) for name, part in faces.groupby("dataset", sort=False)]
-    scored = [_Scored(dataset, name_of(by), {run: (cells_of(mine, by), mine["score"].to_numpy(dtype=float))
-                                             for run, mine in of_runs.items()})
-              for dataset, of_runs in sets for by in groupings if cells_of(next(iter(of_runs.values())), by)]
+    scored = [
+        _Scored(
+            dataset,
+            name_of(by),
+            {run: (cells_of(mine, by), mine["score"].to_numpy(dtype=float)) for run, mine in of_runs.items()},
+        )
+        for dataset, of_runs in sets
+        for by in groupings
+        if cells_of(next(iter(of_runs.values())), by)
+    ]
     parts = []
     for model in predictions["model"].unique() if baseline in runs.index else ():
         seeds = sorted(set(runs[model].index) & set(runs[baseline].index))
@@ -82,13 +104,23 @@ class _Scored:
 
     def rows(self, moves: list[_Move]) -> pd.DataFrame:
         """A row a group, means over the seeds."""
-        tables = [self.runs[move.own][0].table[["label", "n", "small"]].assign(
-            fpr_before=move.before, fpr_after=move.after, before=self._recall(move.own), after=self._recall(move.other),
-            moved=self._recall(move.own, move.limit)) for move in moves]
+        tables = [
+            self.runs[move.own][0]
+            .table[["label", "n", "small"]]
+            .assign(
+                fpr_before=move.before,
+                fpr_after=move.after,
+                before=self._recall(move.own),
+                after=self._recall(move.other),
+                moved=self._recall(move.own, move.limit),
+            )
+            for move in moves
+        ]
         means = dict.fromkeys(("fpr_before", "fpr_after", "before", "after", "moved"), "mean")
         table = pd.concat(tables).groupby("label", sort=False).agg({"n": "first", "small": "first", **means})
-        return table.assign(explained=table["moved"] - table["before"], dataset=self.dataset,
-                            grouping=self.grouping).reset_index(names="group")
+        return table.assign(
+            explained=table["moved"] - table["before"], dataset=self.dataset, grouping=self.grouping
+        ).reset_index(names="group")
 
     def _recall(self, run: str, limit: float = 0.0) -> np.ndarray:
         cells, scores = self.runs[run]

@@ -28,6 +28,9 @@ def paper_table() -> pd.DataFrame:
 
 def paper_bars() -> pd.DataFrame:
     """Fig. 5B, digitised, tidy: setting, alpha, skin ("dark", "light"), gender, n, value (a share in [0, 1])."""
-    rows = [(row[0], row[1], skin, gender, n, round(percent / 100, 6)) for row in _TABLE
-            for ((skin, gender), n), percent in zip(GROUP_SIZES.items(), row[4:], strict=True)]
+    rows = [
+        (row[0], row[1], skin, gender, n, round(percent / 100, 6))
+        for row in _TABLE
+        for ((skin, gender), n), percent in zip(GROUP_SIZES.items(), row[4:], strict=True)
+    ]
     return pd.DataFrame(rows, columns=["setting", "alpha", "skin", "gender", "n", "value"])

@@ -9,8 +9,20 @@ import pandas as pd
 
 from facebias.core.errors import FacebiasError
 
-COLUMNS = ("run_id", "model", "seed", "dataset", "image_id", "label", "score", "skin_tone", "ita", "race",
-           "gender", "age")
+COLUMNS = (
+    "run_id",
+    "model",
+    "seed",
+    "dataset",
+    "image_id",
+    "label",
+    "score",
+    "skin_tone",
+    "ita",
+    "race",
+    "gender",
+    "age",
+)
 GROUP_COLUMNS = ("race", "skin_tone", "gender")
 UNKNOWN = "unknown"  # the level of faces whose source does not say
 _TEXT = ("run_id", "model", "dataset", "image_id", "skin_tone", "race", "gender", "age")
@@ -41,8 +53,12 @@ def validate(frame: pd.DataFrame, where: str | Path = "predictions") -> pd.DataF
     """
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
-        raise FacebiasError("COLUMNS", where, f"missing {', '.join(missing)}; found {', '.join(map(str, frame))}; "
-                            f"expected {', '.join(COLUMNS)}", "Write the predictions with facebias score")
+        raise FacebiasError(
+            "COLUMNS",
+            where,
+            f"missing {', '.join(missing)}; found {', '.join(map(str, frame))}; expected {', '.join(COLUMNS)}",
+            "Write the predictions with facebias score",
+        )
     if frame.empty:
         raise FacebiasError("EMPTY", where, "no predictions", "Score at least one run")
     frame = frame.reset_index(drop=True)
@@ -53,8 +69,12 @@ def validate(frame: pd.DataFrame, where: str | Path = "predictions") -> pd.DataF
     runs = frame[["run_id", "model", "seed"]].drop_duplicates()
     twice = runs.duplicated(["model", "seed"], keep=False) | runs.duplicated("run_id", keep=False)
     if twice.any():
-        raise FacebiasError("RUNS", where, f"one run a model and seed expected, found {runs[twice].values.tolist()}",
-                            "Audit the runs of one study at a time")
+        raise FacebiasError(
+            "RUNS",
+            where,
+            f"one run a model and seed expected, found {runs[twice].values.tolist()}",
+            "Audit the runs of one study at a time",
+        )
     return frame.assign(**{name: frame[name].astype(object).fillna("").astype(str) for name in _TEXT})
 
 
@@ -62,5 +82,9 @@ def _refuse(bad: np.ndarray | pd.Series, values: pd.Series, where: str | Path, c
     bad = np.asarray(bad)
     if bad.any():
         row = int(np.argmax(bad))
-        raise FacebiasError("VALUE", f"{where}:{row}", f"{column} '{values.iloc[row]}' in {bad.sum()} row(s), "
-                            f"expected {expected}", "Score the run again")
+        raise FacebiasError(
+            "VALUE",
+            f"{where}:{row}",
+            f"{column} '{values.iloc[row]}' in {bad.sum()} row(s), expected {expected}",
+            "Score the run again",
+        )

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.groups import ALL, SMALL, Cells
-from facebias.audit.stats.intervals import auc_interval, wilson
 from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.audit.stats.intervals import auc_interval, wilson
 
 
 def recall_rows(faces: pd.DataFrame, cells: Cells, thresholds: pd.DataFrame) -> pd.DataFrame:
@@ -28,8 +28,16 @@ def recall_rows(faces: pd.DataFrame, cells: Cells, thresholds: pd.DataFrame) -> 
         hit = faces["score"].to_numpy(dtype=float) >= faces["run_id"].map(value).to_numpy(dtype=float)
         count = np.bincount(flat, weights=hit, minlength=len(runs) * size)
         low, high = wilson(count, n)
-        parts.append(_rows(runs, cells, n).assign(rule=rule, threshold=np.repeat(value.to_numpy(), size),
-                                                  metric="TPR", value=_divide(count, n), low=low, high=high))
+        parts.append(
+            _rows(runs, cells, n).assign(
+                rule=rule,
+                threshold=np.repeat(value.to_numpy(), size),
+                metric="TPR",
+                value=_divide(count, n),
+                low=low,
+                high=high,
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -61,11 +69,22 @@ def false_positive_rows(negatives: pd.DataFrame, thresholds: pd.DataFrame) -> pd
     scores = {run: group.to_numpy(dtype=float) for run, group in negatives.groupby("run_id")["score"]}
     fixed = thresholds[["run_id", "rule", "threshold"]].reset_index(drop=True)
     n = np.array([len(scores.get(run, ())) for run in fixed["run_id"]])
-    count = np.array([np.sum(scores.get(run, np.empty(0)) >= value)
-                      for run, value in zip(fixed["run_id"], fixed["threshold"], strict=True)])
+    count = np.array(
+        [
+            np.sum(scores.get(run, np.empty(0)) >= value)
+            for run, value in zip(fixed["run_id"], fixed["threshold"], strict=True)
+        ]
+    )
     low, high = wilson(count, n)
-    return fixed.assign(**dict.fromkeys(GROUP_COLUMNS, ALL), n=n, small=n < SMALL, metric="FPR",
-                        value=_divide(count, n), low=low, high=high)
+    return fixed.assign(
+        **dict.fromkeys(GROUP_COLUMNS, ALL),
+        n=n,
+        small=n < SMALL,
+        metric="FPR",
+        value=_divide(count, n),
+        low=low,
+        high=high,
+    )
 
 
 def _rows(runs: pd.Index, cells: Cells, n: np.ndarray) -> pd.DataFrame:

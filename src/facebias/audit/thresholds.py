@@ -54,8 +54,9 @@ def parse_rule(rule: str) -> tuple[str, float]:
     except ValueError:
         value = math.nan
     if kind not in ("fpr", "p") or not 0 < value < 1:
-        raise FacebiasError("RULE", rule, "no such threshold rule",
-                            "Use fpr=0.01 or p=0.5, with a value between 0 and 1")
+        raise FacebiasError(
+            "RULE", rule, "no such threshold rule", "Use fpr=0.01 or p=0.5, with a value between 0 and 1"
+        )
     return kind, value
 
 
@@ -89,12 +90,19 @@ def threshold(scores: np.ndarray, rule: str, *, warn: bool = True) -> Threshold:
         value = math.log(target / (1 - target))
         return Threshold(rule, value, 0, float(np.mean(scores >= value)) if len(scores) else math.nan, True)
     if not len(scores):
-        raise FacebiasError("NEGATIVES", rule, "no held-out negatives (dataset validation, label 0)",
-                            "Score the validation set too, or use p=0.5")
+        raise FacebiasError(
+            "NEGATIVES",
+            rule,
+            "no held-out negatives (dataset validation, label 0)",
+            "Score the validation set too, or use p=0.5",
+        )
     allowed = math.floor(len(scores) * target + 1e-9)  # 0.29 * 100 is 28.999999999999996
     if allowed < 1 and warn:
-        warnings.warn(f"{len(scores)} negatives are too few for {rule}: {math.ceil(1 / target)} are needed",
-                      FewNegatives, stacklevel=2)
+        warnings.warn(
+            f"{len(scores)} negatives are too few for {rule}: {math.ceil(1 / target)} are needed",
+            FewNegatives,
+            stacklevel=2,
+        )
     value = float(np.nextafter(scores[allowed], np.inf))
     return Threshold(rule, value, len(scores), float(np.mean(scores >= value)), allowed >= 1)
 

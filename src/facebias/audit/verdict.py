@@ -7,17 +7,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from facebias.core.arms import counterpart
-from facebias.audit.groups import GROUPINGS, SMALL, cells_of, matching, name_of
+from facebias.analyses.saliency.maps import ALPHA
 from facebias.audit.changes import compare
 from facebias.audit.decisions import Decisions
-from facebias.analyses.saliency.maps import ALPHA
+from facebias.audit.groups import GROUPINGS, SMALL, cells_of, matching, name_of
 from facebias.audit.measures import measures, summarise
-from facebias.core.names import arm_name, dataset_name
-from facebias.audit.stats.permutation import holm
 from facebias.audit.predictions import validate
+from facebias.audit.stats.permutation import holm
 from facebias.audit.thresholds import HEADLINE, rule_text
+from facebias.core.arms import counterpart
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 
 _WANTED_SEEDS = 6
 _JUDGED_BY = ("worst", "gap")
@@ -72,13 +72,21 @@ class Verdict:
 
     def table(self) -> pd.DataFrame:
         """The findings as a table, one row each."""
-        return pd.DataFrame([vars(finding) for finding in self.findings],
-                            columns=[field.name for field in fields(Finding)])
+        return pd.DataFrame(
+            [vars(finding) for finding in self.findings], columns=[field.name for field in fields(Finding)]
+        )
 
 
-def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, rule: str = HEADLINE,
-            source: str = "", groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
-            known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None) -> Verdict:
+def verdict(
+    predictions: pd.DataFrame,
+    baseline: str = "cnn",
+    arm: str = "",
+    *,
+    rule: str = HEADLINE,
+    source: str = "",
+    groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
+    known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None,
+) -> Verdict:
     """Conclude from predictions; every number in it is computed here.
 
     A reduction is claimed only at the headline rule (matched FPR 1 %), with two shared seeds or more and negatives
@@ -105,8 +113,11 @@ def verdict(predictions: pd.DataFrame, baseline: str = "cnn", arm: str = "", *, 
     predictions = validate(predictions)
     enough = Decisions(predictions, rule).enough
     groupings = tuple(by for by in groupings if by)
-    summary, level, change = known or (summarise(predictions, rule, ((),)), measures(predictions, rule, groupings),
-                                       compare(predictions, baseline, rule, groupings))
+    summary, level, change = known or (
+        summarise(predictions, rule, ((),)),
+        measures(predictions, rule, groupings),
+        compare(predictions, baseline, rule, groupings),
+    )
     order = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
     change = _over_all(change, order, groupings)
     arms, findings = list(change["model"].unique()) or [""], []
@@ -131,8 +142,11 @@ def _at(table: pd.DataFrame, **values: str) -> pd.DataFrame:
 
 def _over_all(change: pd.DataFrame, datasets: list[str], groupings: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
     """The changes with `p_all`: `p` after Holm over all that the findings judge, all arms, sets and groupings."""
-    family = (change["metric"].isin(_JUDGED_BY) & change["dataset"].isin(datasets)
-              & change["grouping"].isin([name_of(by) for by in groupings]))
+    family = (
+        change["metric"].isin(_JUDGED_BY)
+        & change["dataset"].isin(datasets)
+        & change["grouping"].isin([name_of(by) for by in groupings])
+    )
     return change.assign(p_all=holm(change["p"].where(family)))
 
 
@@ -148,13 +162,22 @@ def _finding(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, eno
         f"{place}, at {rule_text(rule)}, the {arm_name(baseline)} finds {worst['group']} faces least often: "
         f"{_percent(worst)}; the gap between best and worst of {first['groups']} groups is "
         f"{100 * gap['value']:.1f} points ({100 * gap['corrected']:.1f} {_points(gap)} when corrected for "
-        f"the luck in picking extremes; groups that are all alike would show {100 * null['value']:.1f}).")
+        f"the luck in picking extremes; groups that are all alike would show {100 * null['value']:.1f})."
+    )
     if not arm:
         return Finding(dataset, grouping, arm, str(worst["group"]), "none", sentence)
     withheld = _withheld(rule, enough, int(change.loc["gap", "seeds"]))
     claim, words = _claim(change, withheld)
-    return Finding(dataset, grouping, arm, str(worst["group"]), claim, f"{sentence} {arm_name(arm)} {words}.",
-                   not withheld, float(change.loc[list(_JUDGED_BY), "p_all"].min()))
+    return Finding(
+        dataset,
+        grouping,
+        arm,
+        str(worst["group"]),
+        claim,
+        f"{sentence} {arm_name(arm)} {words}.",
+        not withheld,
+        float(change.loc[list(_JUDGED_BY), "p_all"].min()),
+    )
 
 
 def _withheld(rule: str, enough: bool, seeds: int) -> str:
@@ -180,8 +203,11 @@ def _claim(change: pd.DataFrame, withheld: str) -> tuple[str, str]:
     code = "reduced" if rise + narrowing > 0 else "increased"
     if rise and narrowing:
         return code, f"{code} the bias ({numbers})"
-    verb = {1: "raised the worst group's recall", -1: "lowered the worst group's recall"}[rise] if rise else \
-        {1: "narrowed the gap", -1: "widened the gap"}[narrowing]
+    verb = (
+        {1: "raised the worst group's recall", -1: "lowered the worst group's recall"}[rise]
+        if rise
+        else {1: "narrowed the gap", -1: "widened the gap"}[narrowing]
+    )
     return code, f"{verb} ({numbers}; the {'gap' if rise else 'worst group'} is not distinguishable from unchanged)"
 
 
@@ -191,12 +217,15 @@ def _sign(row: pd.Series) -> int:
 
 def _shift(table: pd.DataFrame, baseline: str, rule: str, source: str) -> str:
     mine = table[table["model"] == baseline]
-    faces = [f"{_percent(row)} of {dataset_name(row['dataset'], source)} (n = {row['n']:,})"
-             for _, row in mine[mine["metric"] == "TPR"].iterrows()]
+    faces = [
+        f"{_percent(row)} of {dataset_name(row['dataset'], source)} (n = {row['n']:,})"
+        for _, row in mine[mine["metric"] == "TPR"].iterrows()
+    ]
     measured = mine[mine["metric"] == "FPR"]
     rate = f" (measured on held-out non-faces: {_percent(measured.iloc[0])})" if len(measured) else ""
-    return (f"Before any group is compared: at {rule_text(rule)}{rate}, the {arm_name(baseline)} finds "
-            f"{', '.join(faces)}.")
+    return (
+        f"Before any group is compared: at {rule_text(rule)}{rate}, the {arm_name(baseline)} finds {', '.join(faces)}."
+    )
 
 
 def too_coarse(tests: int, seeds: int) -> bool:
@@ -210,15 +239,26 @@ def _multiplicity(findings: list[Finding], change: pd.DataFrame) -> tuple[str, .
         return ()
     clear, held = sum(f.claim != "none" for f in judged), sum(f.p_holm < ALPHA for f in judged)
     tests, seeds = int(change["p_all"].notna().sum()), int(change["seeds"].max())
-    coarse = (f" None can: over {seeds} seeds no p is under {2 / 2**seeds:.2g}, too coarse for {tests} tests."
-              if too_coarse(tests, seeds) else "")
-    return (f"Each change is judged by its own 95 % interval, two a comparison (worst group, gap); of such intervals "
-            f"about one in twenty excludes 0 by chance alone. {clear} of {len(judged)} comparisons show a change; "
-            f"after Holm over all of them {held} {'stays' if held == 1 else 'stay'} under 5 %.{coarse}",)
+    coarse = (
+        f" None can: over {seeds} seeds no p is under {2 / 2**seeds:.2g}, too coarse for {tests} tests."
+        if too_coarse(tests, seeds)
+        else ""
+    )
+    return (
+        f"Each change is judged by its own 95 % interval, two a comparison (worst group, gap); of such intervals "
+        f"about one in twenty excludes 0 by chance alone. {clear} of {len(judged)} comparisons show a change; "
+        f"after Holm over all of them {held} {'stays' if held == 1 else 'stay'} under 5 %.{coarse}",
+    )
 
 
-def _cautions(predictions: pd.DataFrame, baseline: str, rule: str, enough: bool,
-              groupings: tuple[tuple[str, ...], ...], source: str) -> tuple[str, ...]:
+def _cautions(
+    predictions: pd.DataFrame,
+    baseline: str,
+    rule: str,
+    enough: bool,
+    groupings: tuple[tuple[str, ...], ...],
+    source: str,
+) -> tuple[str, ...]:
     found = []
     if source == "synthetic" or (predictions["dataset"] == "synthetic").any():
         found.append("Rendered faces (synthetic): this shows how the method behaves, nothing about people.")
@@ -238,8 +278,9 @@ def _few_seeds(seeds: pd.Series) -> list[str]:
     few, alone = seeds[seeds < _WANTED_SEEDS], seeds[seeds == 1]
     if few.empty:
         return []
-    counts = str(few.iloc[0]) if seeds.nunique() == 1 else \
-        ", ".join(f"{n} of {arm_name(arm)}" for arm, n in few.items())
+    counts = (
+        str(few.iloc[0]) if seeds.nunique() == 1 else ", ".join(f"{n} of {arm_name(arm)}" for arm, n in few.items())
+    )
     whose = "" if len(alone) == len(seeds) else f" of {' and '.join(map(arm_name, alone.index))}"
     one = f", so the spread between trainings is unknown and nothing is claimed{whose}" if len(alone) else ""
     return [f"Training seeds an arm: {counts} (the protocol asks for {_WANTED_SEEDS}){one}."]
@@ -252,8 +293,9 @@ def _left_out(faces: pd.DataFrame, place: str, groupings: tuple[tuple[str, ...],
         left = cells.table[~cells.comparable] if cells is not None else ()
         if len(left):
             names = ", ".join(f"{row.label} (n = {row.n})" for row in left.itertuples())
-            lines.append(f"{place}, {name_of(by)}: left out of worst and gap, as under {SMALL} images or unknown: "
-                         f"{names}.")
+            lines.append(
+                f"{place}, {name_of(by)}: left out of worst and gap, as under {SMALL} images or unknown: {names}."
+            )
     return lines
 
 

@@ -8,20 +8,26 @@ from typing import Annotated
 import typer
 
 from facebias.audit import HEADLINE
-from facebias.core.config import Config
 from facebias.cli.options import with_config
+from facebias.core.config import Config
 
 
 @with_config("runtime")
 def compare(
     runs: Annotated[list[str], typer.Argument(help="Scored runs of any study: folder, id, or beginning of an id.")],
     config: Config,
-    baseline: Annotated[str, typer.Option(help="Model that changes are from: its name, or the id of one of its runs; "
-                                               "the first run's unless told.")] = "",
-    rule: Annotated[str, typer.Option(help="Where thresholds are: fpr=RATE, the same for all, or p=PROBABILITY.")]
-    = HEADLINE,
-    out: Annotated[Path | None, typer.Option(help="Folder for tables and figures; compare in the folder of figures "
-                                                  "unless told.")] = None,
+    baseline: Annotated[
+        str,
+        typer.Option(
+            help="Model that changes are from: its name, or the id of one of its runs; the first run's unless told."
+        ),
+    ] = "",
+    rule: Annotated[
+        str, typer.Option(help="Where thresholds are: fpr=RATE, the same for all, or p=PROBABILITY.")
+    ] = HEADLINE,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for tables and figures; compare in the folder of figures unless told.")
+    ] = None,
 ) -> None:
     """Any runs side by side on the images that all scored: recall by group, and changes beyond their interval.
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facebias.core.config import Config
 from facebias.cli.options import with_config
+from facebias.core.config import Config
 
 if TYPE_CHECKING:
     from facebias.data.dataset import FaceDataset
 
-app = typer.Typer(help="Fetch raw data sets, pack them, and see who is in them.", no_args_is_help=True,
-                  context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    help="Fetch raw data sets, pack them, and see who is in them.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.command()
@@ -46,8 +49,8 @@ def fetch(
     \b
     Example: facebias data fetch fairface
     """
-    from facebias.data.fetch import fetch as run
     from facebias.core.files import anchored
+    from facebias.data.fetch import fetch as run
 
     for path in run(name, anchored(data_root)):
         typer.echo(path)
@@ -63,10 +66,10 @@ def describe(
     \b
     Example: facebias data describe
     """
-    from facebias.data.dataset import FaceDataset
-    from facebias.data.describe import report
     from facebias.core.errors import FacebiasError
     from facebias.core.files import anchored
+    from facebias.data.dataset import FaceDataset
+    from facebias.data.describe import report
 
     paths = files or sorted(anchored("data").glob("*.h5"))
     if not paths:
@@ -83,6 +86,11 @@ def describe(
 def _plot(dataset: FaceDataset, figure: Path) -> None:
     from facebias import plots
 
-    path = plots.save(plots.composition(dataset.table), plots.composition_counts(dataset.table), figure.resolve(),
-                      synthetic=bool(dataset.attrs.get("synthetic")), provenance=dataset.path.name)
+    path = plots.save(
+        plots.composition(dataset.table),
+        plots.composition_counts(dataset.table),
+        figure.resolve(),
+        synthetic=bool(dataset.attrs.get("synthetic")),
+        provenance=dataset.path.name,
+    )
     typer.echo(path)

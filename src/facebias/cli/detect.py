@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from facebias.core.config import Config
 from facebias.cli.options import with_config
+from facebias.core.config import Config
 from facebias.detectors.windows import PROTOCOLS, SIDE, Scan
 
 _SCAN = f"One of {', '.join(PROTOCOLS)}, or SMALLEST:LARGEST:RATIO@STRIDE, sizes as shares or in pixels."
@@ -22,19 +22,20 @@ def detect(
     out: Annotated[Path, typer.Option(help="Folder for drawn pictures, table and manifest.")] = Path("detected"),
     windows: Annotated[str, typer.Option(help=_SCAN)] = "fine",
     rule: Annotated[str, typer.Option(help="fpr=RATE of held-out crops, per window, or p=PROBABILITY.")] = "fpr=0.001",
-    overlap: Annotated[float, typer.Option(help="IoU above which the lower of two boxes is dropped.", min=0, max=1)]
-    = 0.3,
+    overlap: Annotated[
+        float, typer.Option(help="IoU above which the lower of two boxes is dropped.", min=0, max=1)
+    ] = 0.3,
 ) -> None:
     """Find faces in whole pictures: boxes drawn, a table (CSV) and a manifest.
 
     \b
     Example: facebias detect photographs --run cnn-s0 --out detected
     """
-    from facebias.audit.thresholds import threshold
     from facebias.analyses.pictures.detect import detect_pictures, scorer
+    from facebias.audit.thresholds import threshold
+    from facebias.core.files import verify
     from facebias.data.user_pictures import gather
     from facebias.training.run import WEIGHTS_SCHEMA, Run
-    from facebias.core.files import verify
     from facebias.training.threads import threads
 
     scan, places, found = Scan.parse(windows), gather(images), Run.find(run, config)
@@ -42,8 +43,12 @@ def detect(
     held_out = rows.loc[(rows["dataset"] == "validation") & (rows["label"] == 0), "score"]
     fixed = threshold(held_out.to_numpy(), rule)
     weights = verify(found.path / "weights.pt", WEIGHTS_SCHEMA)["sha256"]
-    about = {"model": {"name": found.id, "weights_sha256": weights, "side": SIDE}, "rule": rule,
-             "held_out_negatives": fixed.negatives, "rate": fixed.rate}
+    about = {
+        "model": {"name": found.id, "weights_sha256": weights, "side": SIDE},
+        "rule": rule,
+        "held_out_negatives": fixed.negatives,
+        "rate": fixed.rate,
+    }
     with threads(config.threads):
         made = detect_pictures(places, scorer(model), scan, fixed.value, out.resolve(), about, overlap)
     for reject in made["rejects"]:
@@ -56,11 +61,20 @@ def detect(
 @with_config("data", "audit_data", "train", "study", "runtime")
 def protocols(
     config: Config,
-    grid: Annotated[str, typer.Option(help="Protocols to compare, by name or as NAME=SMALLEST:LARGEST:RATIO@STRIDE, "
-                                           "separated by commas.")] = ",".join(PROTOCOLS),
+    grid: Annotated[
+        str,
+        typer.Option(
+            help="Protocols to compare, by name or as NAME=SMALLEST:LARGEST:RATIO@STRIDE, separated by commas."
+        ),
+    ] = ",".join(PROTOCOLS),
     top: Annotated[int, typer.Option(help="A picture's score is the mean of so many best windows.", min=1)] = 1,
-    image_fpr: Annotated[float, typer.Option(help="Share of pictures with a false alarm in their background, at "
-                                                  "whose thresholds the second comparison is made.")] = 0.1,
+    image_fpr: Annotated[
+        float,
+        typer.Option(
+            help="Share of pictures with a false alarm in their background, at "
+            "whose thresholds the second comparison is made."
+        ),
+    ] = 0.1,
 ) -> None:
     """Audit a finished study in whole pictures by several window protocols: how far the protocol moves the answer.
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facebias.core.config import Config
 from facebias.cli.options import with_config
+from facebias.core.config import Config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +20,12 @@ def explain(
     config: Config,
     model: Annotated[str, typer.Option(help="A run (folder, id, or beginning of an id), or torchvision:NAME.")],
     out: Annotated[Path, typer.Option(help="Folder for overlays, maps and the manifest.")] = Path("explained"),
-    method: Annotated[str, typer.Option(help="fullgrad, input_gradient, gradcam, ...; a wrong one lists all.")]
-    = "fullgrad",
-    weights: Annotated[Path | None, typer.Option(help="state_dict of a torchvision network; its own if left out.")]
-    = None,
+    method: Annotated[
+        str, typer.Option(help="fullgrad, input_gradient, gradcam, ...; a wrong one lists all.")
+    ] = "fullgrad",
+    weights: Annotated[
+        Path | None, typer.Option(help="state_dict of a torchvision network; its own if left out.")
+    ] = None,
     target: Annotated[int | None, typer.Option(help="Index of the output to explain; the highest if left out.")] = None,
     scope: Annotated[str, typer.Option(help="What FullGrad rescales at a time: layer or channel.")] = "layer",
 ) -> None:
@@ -75,8 +77,9 @@ def benchmark_saliency(
     sanity_images: Annotated[int, typer.Option(help="Of these, for the sanity checks.")] = 100,
     train_images: Annotated[int, typer.Option(help="Training images of each retraining, half of them faces.")] = 4000,
     retrain_epochs: Annotated[int, typer.Option(help="Epochs of each retraining.")] = 4,
-    labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Also a sanity check on shuffled labels.")]
-    = False,
+    labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", help="Also a sanity check on shuffled labels.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draws of images.")] = 0,
 ) -> None:
     """Measure saliency methods: pixel perturbation, remove and retrain, and sanity checks, with intervals.
@@ -104,13 +107,20 @@ def benchmark_saliency(
 
 def summary(table: pd.DataFrame) -> str:
     """Least salient pixels against random ones, a line a method, for the reader of a terminal."""
-    rows = table[(table["benchmark"] == "pixel_perturbation") & (table["direction"] == "least")
-                 & (table["metric"] == "relative change") & (table["seed"] == "all") & (table["group"] == "all")
-                 & (table["k"] >= 1)]
+    rows = table[
+        (table["benchmark"] == "pixel_perturbation")
+        & (table["direction"] == "least")
+        & (table["metric"] == "relative change")
+        & (table["seed"] == "all")
+        & (table["group"] == "all")
+        & (table["k"] >= 1)
+    ]
     lines = []
     for (arm, method), mine in rows.groupby(["model", "method"], sort=False):
-        cells = "  ".join(f"{row.mean_:.3f} [{row.low:.3f}, {row.high:.3f}]"
-                          for row in mine.rename(columns={"mean": "mean_"}).itertuples())
+        cells = "  ".join(
+            f"{row.mean_:.3f} [{row.low:.3f}, {row.high:.3f}]"
+            for row in mine.rename(columns={"mean": "mean_"}).itertuples()
+        )
         lines.append(f"{arm:<14}{method:<22}{cells}")
     head = "relative change, least salient pixels black, k = 1, 3, 5, 7, 10 %"
     return "\n".join([head, *lines]) if lines else "no pixel perturbation was asked for"

@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 
+from facebias.cli.options import with_config
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.cli.options import with_config
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"max_content_width": 110},
     help="Audit face detectors for demographic bias.\n\nStages: data, train, score, audit. All of them: study, or "
-         "notebook for the same inside Bias_in_face_detection.ipynb.",
+    "notebook for the same inside Bias_in_face_detection.ipynb.",
 )
 EVERYTHING = ("data", "audit_data", "train", "study", "runtime")
 
@@ -36,8 +38,11 @@ def train(config: Config) -> None:
 
 @app.command()
 @with_config("audit_data", "runtime")
-def score(runs: Annotated[list[str], typer.Argument(help="Runs: folder, id, or the beginning of an id.")],
-          config: Config, data_root: Annotated[str, typer.Option(help="Folder of the raw photographs.")] = "") -> None:
+def score(
+    runs: Annotated[list[str], typer.Argument(help="Runs: folder, id, or the beginning of an id.")],
+    config: Config,
+    data_root: Annotated[str, typer.Option(help="Folder of the raw photographs.")] = "",
+) -> None:
     """Write a run's predictions.parquet: its logit for every held-out image and every face of the audit sets.
 
     \b
@@ -51,24 +56,35 @@ def score(runs: Annotated[list[str], typer.Argument(help="Runs: folder, id, or t
         where = {"data_root": data_root} if data_root else {"data_root": run.config.data_root}
         own = run.config.with_(**config.as_dict("audit_data", "runtime"), **where)
         table = score_run(run, own)
-        typer.echo(f"{run.path / 'predictions.parquet'}: {len(table)} rows, "
-                   + ", ".join(f"{name} {n}" for name, n in table['dataset'].value_counts(sort=False).items()))
+        typer.echo(
+            f"{run.path / 'predictions.parquet'}: {len(table)} rows, "
+            + ", ".join(f"{name} {n}" for name, n in table["dataset"].value_counts(sort=False).items())
+        )
 
 
 @app.command()
 @with_config("data", "audit_data", "study", "runtime")
 def audit(
     config: Config,
-    runs: Annotated[list[str] | None, typer.Argument(
-        help="Scored runs: folder, id, or the beginning of an id.")] = None,
-    detector: Annotated[list[str] | None, typer.Option(
-        help="A detector that is not ours: package.module:function, file.py:function, file.pt or file.pt2.")] = None,
-    predictions: Annotated[Path | None, typer.Option(
-        help="A table of scores, CSV or parquet: image, score, label, group columns.")] = None,
-    name: Annotated[list[str] | None, typer.Option(
-        help="What to call each --detector, in order, and last the table.")] = None,
-    probability: Annotated[bool, typer.Option("--probability", help="Scores of --detector and --predictions are "
-                                              "probabilities, not logits.")] = False,
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Scored runs: folder, id, or the beginning of an id.")
+    ] = None,
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A detector that is not ours: package.module:function, file.py:function, file.pt or file.pt2."
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="A table of scores, CSV or parquet: image, score, label, group columns.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="What to call each --detector, in order, and last the table.")
+    ] = None,
+    probability: Annotated[
+        bool,
+        typer.Option("--probability", help="Scores of --detector and --predictions are probabilities, not logits."),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("audit"),
 ) -> None:
     """Compare groups at matched false positive rates: the group report, its figures and the verdict.
@@ -100,8 +116,8 @@ def study(config: Config) -> None:
     \b
     Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
     """
-    from facebias.training.study import run_study
     from facebias.report.study_figures import write_study
+    from facebias.training.study import run_study
 
     found = run_study(config)
     typer.echo(write_study(found).text)
@@ -110,9 +126,12 @@ def study(config: Config) -> None:
 
 @app.command()
 @with_config(*EVERYTHING)
-def notebook(config: Config,
-             source: Annotated[str, typer.Option("--notebook", help="Which notebook, from the project root.")]
-             = "Bias_in_face_detection.ipynb") -> None:
+def notebook(
+    config: Config,
+    source: Annotated[
+        str, typer.Option("--notebook", help="Which notebook, from the project root.")
+    ] = "Bias_in_face_detection.ipynb",
+) -> None:
     """Execute a notebook of the study headlessly, with progress, and export it to HTML.
 
     \b
@@ -129,9 +148,9 @@ def _mount() -> None:
     from facebias.cli.compare import register as mount_comparison
     from facebias.cli.data import app as data
     from facebias.cli.detect import register as mount_detection
-    from facebias.cli.shift import register as mount_evidence
-    from facebias.cli.report import register as mount_report
     from facebias.cli.explain import register as mount_saliency
+    from facebias.cli.report import register as mount_report
+    from facebias.cli.shift import register as mount_evidence
 
     mount_comparison(app)
     mount_detection(app)

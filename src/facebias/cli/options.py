@@ -21,11 +21,15 @@ def with_config(*stages: str, arm: bool = False) -> Callable[[Callable[..., Any]
         stages: of `Config`'s fields.
         arm: whether the fields that the arms of a study decide are options too.
     """
-    names = {spec.name: spec for spec in fields(Config)
-             if spec.metadata["stage"] in stages and (arm or spec.name not in ARM_FIELDS)}
+    names = {
+        spec.name: spec
+        for spec in fields(Config)
+        if spec.metadata["stage"] in stages and (arm or spec.name not in ARM_FIELDS)
+    }
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         """Give the command its options."""
+
         @functools.wraps(command)
         def called(**given: Any) -> Any:
             """Gather what was given into `config=`."""
@@ -38,8 +42,9 @@ def with_config(*stages: str, arm: bool = False) -> Callable[[Callable[..., Any]
         own = [p.replace(kind=keyword) for p in own]
         listed = typer.Option("--profile", help=f"Settings to start from: {', '.join(PROFILES)}.")
         extra = [inspect.Parameter("profile", keyword, default="embedded", annotation=Annotated[str, listed])]
-        extra += [inspect.Parameter(name, keyword, default=None, annotation=_annotation(spec))
-                  for name, spec in names.items()]
+        extra += [
+            inspect.Parameter(name, keyword, default=None, annotation=_annotation(spec)) for name, spec in names.items()
+        ]
         called.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]
         called.__annotations__ = {p.name: p.annotation for p in [*own, *extra]}
         return called

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facebias.cli.options import with_config
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.cli.options import with_config
 
 if TYPE_CHECKING:
     from facebias.report.page import AuditFolder
@@ -40,9 +40,12 @@ def _refuse_other_study(audited: AuditFolder, config: Config) -> None:
     found = set(audited.run_ids)
     if found != wanted or audited.rule != f"fpr={config.fpr:g}":
         raise FacebiasError(
-            "REPORT", audited.folder, f"holds the audit of {len(found)} runs at {audited.rule}, of which "
-            f"{len(found & wanted)} are among the {len(wanted)} that these options name", "Run facebias study with "
-            "the same options first, or name the folder with --folder")
+            "REPORT",
+            audited.folder,
+            f"holds the audit of {len(found)} runs at {audited.rule}, of which "
+            f"{len(found & wanted)} are among the {len(wanted)} that these options name",
+            "Run facebias study with the same options first, or name the folder with --folder",
+        )
 
 
 def register(app: typer.Typer) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from facebias.core.config import Config
 from facebias.cli.options import with_config
+from facebias.core.config import Config
 
 _STAGES = ("data", "audit_data", "train", "study", "runtime")
 

@@ -51,10 +51,20 @@ def parse_arm(arm: str) -> dict[str, Any]:
         return _PLAIN[base] | photometric
     family, _, alpha = base.partition("-")
     if family in _FAMILIES and _is_number(alpha):
-        return {"model": "db_vae", "resampling": _FAMILIES[family], "remedy": "none", "alpha": float(alpha),
-                **photometric}
-    raise FacebiasError("CONFIG", "arms", f"{arm!r} names no arm", f"Use {', '.join(_PLAIN)}, or "
-                        f"{', '.join(_FAMILIES)} with an alpha, as in dbvae-0.01; each with {_PHOTOMETRIC} if wanted")
+        return {
+            "model": "db_vae",
+            "resampling": _FAMILIES[family],
+            "remedy": "none",
+            "alpha": float(alpha),
+            **photometric,
+        }
+    raise FacebiasError(
+        "CONFIG",
+        "arms",
+        f"{arm!r} names no arm",
+        f"Use {', '.join(_PLAIN)}, or "
+        f"{', '.join(_FAMILIES)} with an alpha, as in dbvae-0.01; each with {_PHOTOMETRIC} if wanted",
+    )
 
 
 def debiased(arms: Iterable[str]) -> list[str]:

@@ -32,8 +32,9 @@ PRECISIONS = ("float32", "bfloat16")
 _ADDED = {"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"}
 
 
-def _at(stage: str, default: Any, text: str, *, among: tuple[str, ...] = (), low: float = -math.inf,
-        high: float = math.inf) -> Any:
+def _at(
+    stage: str, default: Any, text: str, *, among: tuple[str, ...] = (), low: float = -math.inf, high: float = math.inf
+) -> Any:
     return field(default=default, metadata={"stage": stage, "help": text, "among": among, "low": low, "high": high})
 
 
@@ -92,7 +93,9 @@ class Config:
     seed: int = _at("train", 0, "seed of weights and draws (set by the study)", low=0, high=2**31 - 1)
 
     # The study: which detectors, how often, judged at which false positive rate
-    arms: str = _at("study", "cnn,vae,dbvae-0.01,dbvae-0.001", "detectors, of facebias.core.arms: cnn, dbvae-ALPHA, ...")
+    arms: str = _at(
+        "study", "cnn,vae,dbvae-0.01,dbvae-0.001", "detectors, of facebias.core.arms: cnn, dbvae-ALPHA, ..."
+    )
     seeds: int = _at("study", 3, "trainings of each arm", low=1, high=1000)
     fpr: float = _at("study", 0.01, "false positive rate at which groups are compared", low=1e-6, high=0.5)
 
@@ -112,16 +115,24 @@ class Config:
             object.__setattr__(self, spec.name, type(spec.default)(value))
         self._check_list("audit_sets", AUDIT_SOURCES)
         if self.validation_share + self.test_share >= 1:
-            raise FacebiasError("CONFIG", "validation_share", "nothing is left for training",
-                                "Make validation_share + test_share less than 1")
+            raise FacebiasError(
+                "CONFIG",
+                "validation_share",
+                "nothing is left for training",
+                "Make validation_share + test_share less than 1",
+            )
         for arm in self.arm_names:
             parse_arm(arm)
 
     def _check_list(self, name: str, among: tuple[str, ...]) -> None:
         for item in _split(getattr(self, name)):
             if item not in among:
-                raise FacebiasError("CONFIG", name, f"{item!r} is not one of {', '.join(among)}",
-                                    f"Name one or more of them, separated by commas{_nearest(item, among)}")
+                raise FacebiasError(
+                    "CONFIG",
+                    name,
+                    f"{item!r} is not one of {', '.join(among)}",
+                    f"Name one or more of them, separated by commas{_nearest(item, among)}",
+                )
 
     # --- making one ---------------------------------------------------------------------------------------
     @classmethod
@@ -134,8 +145,12 @@ class Config:
         known = [spec.name for spec in fields(cls)]
         for name in values:
             if name not in known:
-                raise FacebiasError("CONFIG", name, "no such setting",
-                                    f"See facebias train --help for all of them{_nearest(name, known)}")
+                raise FacebiasError(
+                    "CONFIG",
+                    name,
+                    "no such setting",
+                    f"See facebias train --help for all of them{_nearest(name, known)}",
+                )
         return cls(**values)
 
     @classmethod
@@ -148,12 +163,21 @@ class Config:
         Raises:
             FacebiasError: an unknown name, a wrong type, or a setting that the arms of a study decide.
         """
-        plain = {name: value for name, value in namespace.items() if not name.startswith("_") and name not in _IPYTHON
-                 and isinstance(value, (str, int, float, list, tuple, dict, set, type(None)))}
+        plain = {
+            name: value
+            for name, value in namespace.items()
+            if not name.startswith("_")
+            and name not in _IPYTHON
+            and isinstance(value, (str, int, float, list, tuple, dict, set, type(None)))
+        }
         for name in ARM_FIELDS:
             if name in plain:
-                raise FacebiasError("CONFIG", name, "is decided by arms and seeds in a study",
-                                    "Set arms (for example cnn,dbvae-0.05) or seeds instead")
+                raise FacebiasError(
+                    "CONFIG",
+                    name,
+                    "is decided by arms and seeds in a study",
+                    "Set arms (for example cnn,dbvae-0.05) or seeds instead",
+                )
         return cls.make(**plain)
 
     def with_(self, **values: Any) -> Self:
@@ -229,20 +253,39 @@ class Config:
 
 
 # Every arm of the protocol: baseline, controls, DB-VAE at four alphas, cheap and labelled remedies
-ALL_ARMS = ("cnn,vae,dbvae-0.1,dbvae-0.05,dbvae-0.01,dbvae-0.001,tempered,shuffled-0.001,balanced,cnn-photometric,jtt,"
-            "groupdro")
+ALL_ARMS = (
+    "cnn,vae,dbvae-0.1,dbvae-0.05,dbvae-0.01,dbvae-0.001,tempered,shuffled-0.001,balanced,cnn-photometric,jtt,groupdro"
+)
 PROFILES: dict[str, dict[str, Any]] = {
     # The embedded default: rendered faces, minutes on two cores
     "embedded": {},
     # The published study on rendered faces: every arm, six seeds, which an exact paired test needs to reach p < .05
     "evidence": {"arms": ALL_ARMS, "seeds": 6, "precision": "bfloat16", "figures_dir": "figures/evidence"},
     # The same on photographs: CelebA and ImageNet-style negatives, audited on FairFace and UTKFace
-    "photographs": {"train_faces": "celeba", "negatives": "folder", "audit_sets": "fairface,utkface", "train_size": 0,
-                    "negative_size": 0, "audit_size": 0, "epochs": 10, "arms": ALL_ARMS, "seeds": 6,
-                    "precision": "bfloat16"},
+    "photographs": {
+        "train_faces": "celeba",
+        "negatives": "folder",
+        "audit_sets": "fairface,utkface",
+        "train_size": 0,
+        "negative_size": 0,
+        "audit_size": 0,
+        "epochs": 10,
+        "arms": ALL_ARMS,
+        "seeds": 6,
+        "precision": "bfloat16",
+    },
     # Seconds: for tests and for trying a change
-    "tiny": {"train_size": 96, "negative_size": 96, "audit_size": 96, "epochs": 1, "batch_size": 16, "latents": 8,
-             "arms": "cnn,dbvae-0.01", "seeds": 1, "workers": 1},
+    "tiny": {
+        "train_size": 96,
+        "negative_size": 96,
+        "audit_size": 96,
+        "epochs": 1,
+        "batch_size": 16,
+        "latents": 8,
+        "arms": "cnn,dbvae-0.01",
+        "seeds": 1,
+        "workers": 1,
+    },
 }
 
 
@@ -258,12 +301,20 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
     # bool is an int to Python and 1 is a float to the reader: say exactly which are taken
     right = type(value) is expected or (expected is float and type(value) is int)
     if not right:
-        raise FacebiasError("CONFIG", spec.name, f"expected {expected.__name__}, found {type(value).__name__} "
-                            f"{value!r}", f"Give it like {spec.default!r}")
+        raise FacebiasError(
+            "CONFIG",
+            spec.name,
+            f"expected {expected.__name__}, found {type(value).__name__} {value!r}",
+            f"Give it like {spec.default!r}",
+        )
     if among := spec.metadata["among"]:
         if value not in among:
-            raise FacebiasError("CONFIG", spec.name, f"{value!r} is not one of {', '.join(among)}",
-                                f"Choose one of them{_nearest(value, among)}")
+            raise FacebiasError(
+                "CONFIG",
+                spec.name,
+                f"{value!r} is not one of {', '.join(among)}",
+                f"Choose one of them{_nearest(value, among)}",
+            )
     elif expected in (int, float):
         low, high = spec.metadata["low"], spec.metadata["high"]
         if not (math.isfinite(value) and low <= value <= high):

@@ -67,8 +67,12 @@ def read_csv(path: str | Path, numbers: Sequence[str] = ()) -> pd.DataFrame:
     header = [_original(name) for name in rows[0]] if rows else []
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
-            raise FacebiasError("CSV", f"{path}:{number}", f"{len(row)} cells, expected {len(header)}",
-                                "The file is cut or edited: write it again")
+            raise FacebiasError(
+                "CSV",
+                f"{path}:{number}",
+                f"{len(row)} cells, expected {len(header)}",
+                "The file is cut or edited: write it again",
+            )
     table = pd.DataFrame([[_original(cell) for cell in row] for row in rows[1:]], columns=header, dtype=object)
     for name in numbers:
         if name not in header:

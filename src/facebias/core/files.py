@@ -91,7 +91,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 def _write_error(path: Path, error: OSError) -> FacebiasError:
     free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
     return FacebiasError(
-        "WRITE", path, f"cannot be written ({error.strerror or error}; {free:,} bytes free)",
+        "WRITE",
+        path,
+        f"cannot be written ({error.strerror or error}; {free:,} bytes free)",
         "Free space or choose a folder that can be written to; the previous file, if any, is untouched",
     )
 
@@ -180,8 +182,15 @@ def write_manifest(path: str | Path, schema: str, rows: int, key: str, **more: A
 
     No time of day is recorded, so that the same inputs give the same bytes.
     """
-    manifest = {"schema": schema, "file": Path(path).name, "sha256": sha256(path), "rows": rows, "fingerprint": key,
-                "code_version": code_version(), **more}
+    manifest = {
+        "schema": schema,
+        "file": Path(path).name,
+        "sha256": sha256(path),
+        "rows": rows,
+        "fingerprint": key,
+        "code_version": code_version(),
+        **more,
+    }
     write_json(manifest_path(path), manifest)
     return manifest
 
@@ -238,6 +247,8 @@ def _take_over_or_refuse(lock: Path, host: str) -> None:
         lock.unlink(missing_ok=True)
         return
     raise FacebiasError(
-        "LOCKED", lock.parent, f"in use by process {holder.get('pid')} on {holder.get('host')}",
+        "LOCKED",
+        lock.parent,
+        f"in use by process {holder.get('pid')} on {holder.get('host')}",
         "Wait for it, or delete the file .lock there if that process is gone",
     )

@@ -34,7 +34,7 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """
     path = Path(path)
     try:
-        with (gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             head = file.read(4096)
             _refuse_not_text(head, path)
             file.seek(0)
@@ -64,8 +64,9 @@ def _decode(raw: bytes, where: str) -> str:
         return raw.decode("utf-8-sig" if where.endswith(":1") else "utf-8")
     except UnicodeDecodeError as error:
         byte = f"{error.object[error.start]:#04x}"
-        raise FacebiasError("CSV_ENCODING", where, f"not UTF-8 (byte {byte}, perhaps latin-1)",
-                            "Save it as UTF-8") from error
+        raise FacebiasError(
+            "CSV_ENCODING", where, f"not UTF-8 (byte {byte}, perhaps latin-1)", "Save it as UTF-8"
+        ) from error
 
 
 def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
@@ -98,8 +99,12 @@ def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
             if not cells:
                 continue  # an empty line
             if len(cells) != len(header):
-                raise FacebiasError("CSV_ROW", f"{path}:{line}", f"{len(cells)} fields, expected {len(header)}",
-                                    "Mend or remove that line; the file may have been cut off")
+                raise FacebiasError(
+                    "CSV_ROW",
+                    f"{path}:{line}",
+                    f"{len(cells)} fields, expected {len(header)}",
+                    "Mend or remove that line; the file may have been cut off",
+                )
             yield Row(f"{path}:{line}", dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         raise FacebiasError("CSV_ROW", f"{path}:{line}", f"not valid CSV ({error})", "Mend that line") from error
@@ -111,8 +116,12 @@ def _check_header(header: list[str], columns: Collection[str], path: str | Path)
         return
     if len(header) == 1 and ";" in header[0]:
         raise FacebiasError("CSV_SEPARATOR", f"{path}:1", "fields are separated by semicolons", "Save it with commas")
-    raise FacebiasError("CSV_COLUMN", f"{path}:1", f"expected {', '.join(columns)}, found "
-                        f"{', '.join(header) or 'nothing'}", f"Add {', '.join(missing)}")
+    raise FacebiasError(
+        "CSV_COLUMN",
+        f"{path}:1",
+        f"expected {', '.join(columns)}, found {', '.join(header) or 'nothing'}",
+        f"Add {', '.join(missing)}",
+    )
 
 
 def read_words(path: str | Path, fields: int) -> Iterator[Row]:
@@ -124,8 +133,12 @@ def read_words(path: str | Path, fields: int) -> Iterator[Row]:
     for number, text in lines(path):
         if cells := text.split():
             if len(cells) != fields:
-                raise FacebiasError("CSV_ROW", f"{path}:{number}", f"{len(cells)} fields, expected {fields}",
-                                    "Mend or remove that line; the file may have been cut off")
+                raise FacebiasError(
+                    "CSV_ROW",
+                    f"{path}:{number}",
+                    f"{len(cells)} fields, expected {fields}",
+                    "Mend or remove that line; the file may have been cut off",
+                )
             yield Row(f"{path}:{number}", {str(i): cell for i, cell in enumerate(cells)})
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-DATASET_NAMES = {"fairface": "FairFace", "utkface": "UTKFace", "ppb": "PPB", "celeba": "CelebA",
-                 "lab": "the lab's faces", "synthetic": "rendered faces (synthetic)"}
-_ARMS = {"cnn": "CNN", "vae": "VAE, uniform sampling", "tempered": "DB-VAE, tempered",
-         "balanced": "VAE, groups balanced", "cnn-balanced": "CNN, groups balanced", "jtt": "CNN, just train twice",
-         "groupdro": "CNN, group DRO"}
+DATASET_NAMES = {
+    "fairface": "FairFace",
+    "utkface": "UTKFace",
+    "ppb": "PPB",
+    "celeba": "CelebA",
+    "lab": "the lab's faces",
+    "synthetic": "rendered faces (synthetic)",
+}
+_ARMS = {
+    "cnn": "CNN",
+    "vae": "VAE, uniform sampling",
+    "tempered": "DB-VAE, tempered",
+    "balanced": "VAE, groups balanced",
+    "cnn-balanced": "CNN, groups balanced",
+    "jtt": "CNN, just train twice",
+    "groupdro": "CNN, group DRO",
+}
 _FAMILIES = {"dbvae": "DB-VAE", "product": "DB-VAE, product", "shuffled": "DB-VAE, shuffled"}
 
 

@@ -45,8 +45,14 @@ def tidy() -> None:
 class Lines:
     """The part of tqdm's interface that we use, as a line now and then and one at the end."""
 
-    def __init__(self, iterable: Iterable[Any] | None = None, total: int | None = None, desc: str = "",
-                 unit: str = "it", every: float = _LINE_EVERY) -> None:
+    def __init__(
+        self,
+        iterable: Iterable[Any] | None = None,
+        total: int | None = None,
+        desc: str = "",
+        unit: str = "it",
+        every: float = _LINE_EVERY,
+    ) -> None:
         self.iterable, self.desc, self.unit, self.every = iterable, desc, unit, every
         self.total = total if total is not None else len(iterable) if hasattr(iterable, "__len__") else None
         self.n, self.start, self.said = 0, time.monotonic(), time.monotonic()

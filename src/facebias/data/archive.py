@@ -85,8 +85,12 @@ def _refuse_unsafe(entry: zipfile.ZipInfo, path: Path) -> None:
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise FacebiasError("ARCHIVE", path, f"entry {entry.filename!r} is a link", "Do not use this archive")
     if entry.file_size > max(entry.compress_size, 1) * MAX_RATIO or entry.file_size > _MEMBER_LIMIT:
-        raise FacebiasError("ARCHIVE", path, f"entry {entry.filename!r} unpacks to {entry.file_size:,} bytes from "
-                            f"{entry.compress_size:,}", "Do not use this archive")
+        raise FacebiasError(
+            "ARCHIVE",
+            path,
+            f"entry {entry.filename!r} unpacks to {entry.file_size:,} bytes from {entry.compress_size:,}",
+            "Do not use this archive",
+        )
 
 
 def read_bytes(place: Place) -> bytes:

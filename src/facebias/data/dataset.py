@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import found_format
-from facebias.data.pack.file import SCHEMA
 from facebias.core.files import manifest_path, read_json, verify
+from facebias.data.pack.file import SCHEMA
+from facebias.data.pixels import found_format
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +57,11 @@ class FaceDataset:
             images, labels = file["images"][:], file["labels"][:]
             columns = json.loads(file.attrs["columns"])
             cells = {name: labels if name == "label" else _column(file["table"][name]) for name in columns}
-            attrs = {name: value.item() if isinstance(value, np.generic) else value
-                     for name, value in file.attrs.items() if name not in ("columns", "complete")}
+            attrs = {
+                name: value.item() if isinstance(value, np.generic) else value
+                for name, value in file.attrs.items()
+                if name not in ("columns", "complete")
+            }
         table = pd.DataFrame(cells)
         return cls(images, labels, table, attrs, path)
 
@@ -111,14 +114,16 @@ def warn_on_framing(a: FaceDataset, b: FaceDataset) -> bool:
     """Warn (and return True) where two sets cut their faces differently: recall between them then means little."""
     if a.attrs.get("framing") == b.attrs.get("framing"):
         return False
-    one, other = (f"{s.path.name} is {s.attrs.get('framing', 'unknown')!r} ({s.attrs.get('framing_rules', '')})"
-                  for s in (a, b))
+    one, other = (
+        f"{s.path.name} is {s.attrs.get('framing', 'unknown')!r} ({s.attrs.get('framing_rules', '')})" for s in (a, b)
+    )
     warnings.warn(f"framing differs: {one}, {other}; recall across them measures the crop, not the face", stacklevel=2)
     return True
 
 
 def shared_images(a: FaceDataset, b: FaceDataset) -> int:
     """How many images of `b` are, pixel for pixel, in `a` too."""
+
     def hashes(dataset: FaceDataset) -> list[bytes]:
         """A digest of the pixels of each image."""
         return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in dataset.images]

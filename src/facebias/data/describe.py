@@ -23,10 +23,12 @@ def composition_tables(dataset: FaceDataset) -> dict[str, pd.DataFrame]:
     for rows, columns in (("race", "gender"), ("skin_tone", "gender"), ("race", "skin_tone"), ("age", "gender")):
         if (faces[rows] == "").all() or (faces[columns] == "").all():
             continue
-        table = pd.crosstab(faces[rows].replace("", _UNKNOWN), faces[columns].replace("", _UNKNOWN), margins=True,
-                            margins_name="all")
-        tables[f"{rows} x {columns}"] = table.reindex(index=_ordered(table.index, orders.get(rows)),
-                                                      columns=_ordered(table.columns, orders.get(columns)))
+        table = pd.crosstab(
+            faces[rows].replace("", _UNKNOWN), faces[columns].replace("", _UNKNOWN), margins=True, margins_name="all"
+        )
+        tables[f"{rows} x {columns}"] = table.reindex(
+            index=_ordered(table.index, orders.get(rows)), columns=_ordered(table.columns, orders.get(columns))
+        )
     return tables
 
 
@@ -47,13 +49,18 @@ def report(dataset: FaceDataset) -> str:
     faces = table.iloc[dataset.faces]
     people = faces["identity"].nunique()
     title = f"{dataset.path.name}{' (synthetic)' if attrs.get('synthetic') else ''}"
-    lines = [title, "=" * len(title),
-             f"{len(faces):,} faces of {people:,} identities, {len(dataset.negatives):,} negatives",
-             f"source {attrs.get('source')}, framing {attrs.get('framing')} ({attrs.get('framing_rules')})"]
+    lines = [
+        title,
+        "=" * len(title),
+        f"{len(faces):,} faces of {people:,} identities, {len(dataset.negatives):,} negatives",
+        f"source {attrs.get('source')}, framing {attrs.get('framing')} ({attrs.get('framing_rules')})",
+    ]
     if (measured := faces["ita"].dropna()).size:
         low, middle, high = measured.quantile([0.05, 0.5, 0.95])
-        lines.append(f"ITA of the skin: median {middle:.0f} degrees, 90 % between {low:.0f} and {high:.0f}, "
-                     f"not measurable on {faces['ita'].isna().sum():,} faces")
+        lines.append(
+            f"ITA of the skin: median {middle:.0f} degrees, 90 % between {low:.0f} and {high:.0f}, "
+            f"not measurable on {faces['ita'].isna().sum():,} faces"
+        )
     for name, counts in composition_tables(dataset).items():
         lines += ["", name, counts.to_string()]
     return "\n".join(lines) + "\n"

@@ -20,9 +20,9 @@ from pathlib import Path
 import pooch
 
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import found_format
-from facebias.core.progress import bar, say
 from facebias.core.files import read_json, sha256, write_json
+from facebias.core.progress import bar, say
+from facebias.data.pixels import found_format
 
 PINS = "checksums.json"
 _AGAIN = "Run again; it goes on from there where the server allows it"
@@ -34,18 +34,18 @@ _DRIVE = "https://drive.usercontent.google.com/download?id={}&export=download&co
 
 BY_HAND = {
     "celeba": "Google Drive limits downloads by quota. Open mmlab.ie.cuhk.edu.hk/projects/CelebA.html in a browser, "
-              "take img_align_celeba.zip, list_attr_celeba.txt, identity_CelebA.txt and list_eval_partition.txt, and "
-              "put them in data/raw/celeba as they are",
+    "take img_align_celeba.zip, list_attr_celeba.txt, identity_CelebA.txt and list_eval_partition.txt, and "
+    "put them in data/raw/celeba as they are",
     "fairface": "Open github.com/joojs/fairface in a browser, take the padding 0.25 archive and the two label files, "
-                "and put them in data/raw/fairface as they are",
+    "and put them in data/raw/fairface as they are",
     "lab": "Open github.com/MITDeepLearning/introtodeeplearning in a browser, lab 2, part 2, and put train_face.h5 in "
-           "data/raw/lab",
+    "data/raw/lab",
     "utkface": "Its authors ask for non-commercial use and share it through a page: open susanqq.github.io/UTKFace, "
-               "take the aligned and cropped faces, and unpack them to data/raw/utkface/UTKFace",
+    "take the aligned and cropped faces, and unpack them to data/raw/utkface/UTKFace",
     "ppb": "It is given on request: fill in the form at gendershades.org, and unpack it to data/raw/ppb "
-           "(PPB-2017-metadata.csv beside imgs/)",
+    "(PPB-2017-metadata.csv beside imgs/)",
     "nonfaces": "ImageNet wants a registration (image-net.org); its subset Imagenette is open "
-                "(github.com/fastai/imagenette). Put folders of pictures without people in data/raw/nonfaces",
+    "(github.com/fastai/imagenette). Put folders of pictures without people in data/raw/nonfaces",
 }
 
 
@@ -71,8 +71,11 @@ def _fairface(padding: str) -> list[Remote]:
     by_hand = BY_HAND["fairface"]
     with _open(listing, {}, by_hand) as answer:
         try:
-            return [Remote(f"{files}/{entry['path']}", entry["path"], "sha256", entry["lfs"]["oid"])
-                    for entry in json.load(answer) if entry["path"].endswith(".parquet")]
+            return [
+                Remote(f"{files}/{entry['path']}", entry["path"], "sha256", entry["lfs"]["oid"])
+                for entry in json.load(answer)
+                if entry["path"].endswith(".parquet")
+            ]
         except (ValueError, KeyError, TypeError) as error:
             raise FacebiasError("FETCH", listing, f"not the hub's list of files ({error!r})", by_hand) from error
 
@@ -162,8 +165,7 @@ def _receive(answer: http.client.HTTPResponse, part: Path, have: int, total: int
             file.flush()
             os.fsync(file.fileno())
     except (http.client.HTTPException, OSError) as error:
-        raise FacebiasError("INTERRUPTED", part, f"{error!r} at {part.stat().st_size:,} bytes",
-                            _AGAIN) from error
+        raise FacebiasError("INTERRUPTED", part, f"{error!r} at {part.stat().st_size:,} bytes", _AGAIN) from error
     if total is not None and (size := part.stat().st_size) < total:
         raise FacebiasError("INTERRUPTED", part, f"has {size:,} bytes, needs {total:,}", _AGAIN)
 
@@ -176,8 +178,12 @@ def _open(url: str, headers: dict[str, str], by_hand: str) -> http.client.HTTPRe
         error.close()
         raise FacebiasError("FETCH", url, f"the server answers {error.code} {error.reason}", by_hand) from error
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise FacebiasError("NETWORK", url, f"no connection ({getattr(error, 'reason', error)})",
-                            f"Check the network, or by hand: {by_hand}") from error
+        raise FacebiasError(
+            "NETWORK",
+            url,
+            f"no connection ({getattr(error, 'reason', error)})",
+            f"Check the network, or by hand: {by_hand}",
+        ) from error
 
 
 def _validator(part: Path) -> Path:
@@ -217,8 +223,12 @@ def _pin(remote: Remote, file: Path, folder: Path) -> None:
     if remote.name in pins:
         return
     published = f"{remote.algorithm} {remote.digest}" if remote.digest else ""
-    pins[remote.name] = {"url": remote.url, "bytes": file.stat().st_size, "sha256": sha256(file),
-                         "published": published}
+    pins[remote.name] = {
+        "url": remote.url,
+        "bytes": file.stat().st_size,
+        "sha256": sha256(file),
+        "published": published,
+    }
     write_json(folder / PINS, pins)
     if not published:
         say(f"{file.name}: no checksum is published; its SHA-256 {pins[remote.name]['sha256']} is now pinned in {PINS}")

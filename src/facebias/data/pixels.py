@@ -21,8 +21,13 @@ MAX_PIXELS = 25_000_000
 _EIGHT_BIT = {"1", "L", "P", "RGB", "CMYK", "YCbCr"}
 _SIXTEEN_BIT = {"I;16", "I;16B", "I;16L", "I;16N"}
 _MAGIC = (
-    (b"%PDF", "a PDF"), (b"PK\x03\x04", "a zip archive"), (b"\x89HDF", "an HDF5 file"), (b"\x1f\x8b", "gzip"),
-    (b"7z\xbc\xaf", "a 7z archive"), (b"PAR1", "a parquet file"), (b"version https://git-lfs", "a Git LFS pointer"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x1f\x8b", "gzip"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"PAR1", "a parquet file"),
+    (b"version https://git-lfs", "a Git LFS pointer"),
 )
 
 
@@ -49,8 +54,12 @@ def read_rgb(data: bytes, where: str) -> Image.Image:
         except FacebiasError:
             raise
         except UnidentifiedImageError as error:
-            raise FacebiasError("IMAGE_FORMAT", where, f"found {found_format(data)}, expected one of "
-                                f"{', '.join(FORMATS)}", "Replace the file or leave it out") from error
+            raise FacebiasError(
+                "IMAGE_FORMAT",
+                where,
+                f"found {found_format(data)}, expected one of {', '.join(FORMATS)}",
+                "Replace the file or leave it out",
+            ) from error
         except Image.DecompressionBombError as error:
             raise _too_large(where, str(error)) from error
         # Pillow's decoders raise many kinds for broken bytes; MemoryError and interrupts still pass
@@ -64,8 +73,12 @@ def _refuse_large(image: Image.Image, where: str) -> None:
 
 
 def _too_large(where: str, found: str) -> FacebiasError:
-    return FacebiasError("IMAGE_SIZE", where, f"{found}, over the limit of {MAX_PIXELS // 10**6} megapixels",
-                         "Scale it down or leave it out")
+    return FacebiasError(
+        "IMAGE_SIZE",
+        where,
+        f"{found}, over the limit of {MAX_PIXELS // 10**6} megapixels",
+        "Scale it down or leave it out",
+    )
 
 
 def _decoded(image: Image.Image, data: bytes, where: str) -> Image.Image:
@@ -95,8 +108,12 @@ def _rgb(image: Image.Image, where: str) -> Image.Image:
         mended += [] if image.mode == "RGB" else [f"mode {image.mode}"]
         image = image.convert("RGB")
     else:
-        raise FacebiasError("IMAGE_MODE", where, f"pixels of mode {image.mode}; floats and 32 bits have no agreed "
-                            "white", "Save it as 8-bit RGB")
+        raise FacebiasError(
+            "IMAGE_MODE",
+            where,
+            f"pixels of mode {image.mode}; floats and 32 bits have no agreed white",
+            "Save it as 8-bit RGB",
+        )
     image.info = {"mended": tuple(mended)}
     return image
 

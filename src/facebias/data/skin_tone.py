@@ -22,8 +22,7 @@ from facebias.core.errors import FacebiasError
 # Chardon et al. 1991, Del Bino and Bernerd 2013
 CLASSES = ("very light", "light", "intermediate", "tan", "brown", "dark")
 CLASS_BOUNDS = (55.0, 41.0, 28.0, 10.0, -30.0)  # degrees of ITA between them
-MONK_HEX = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96",
-            "a07e56", "825c43", "604134", "3a312a", "292420")
+MONK_HEX = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 
 MIN_SHARE = 0.3  # of the region must be consistent skin, or the face is not measured
 MIN_CHROMA = 2.0  # a grey-scale picture has no b*, so its ITA would be an artefact of +-90 degrees
@@ -57,7 +56,7 @@ def classify_ita(ita: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _monk_lab() -> np.ndarray:
-    rgb = [[int(code[i:i + 2], 16) / 255 for i in (0, 2, 4)] for code in MONK_HEX]
+    rgb = [[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in MONK_HEX]
     return rgb2lab(np.array(rgb))
 
 
@@ -92,14 +91,24 @@ def measure(images: np.ndarray) -> pd.DataFrame:
     images = np.asarray(images)
     square = images.ndim == 4 and images.shape[1] == images.shape[2] and images.shape[3] == 3
     if images.dtype != np.uint8 or not square:
-        raise FacebiasError("IMAGES", "skin_tone.measure", f"found {images.dtype} {images.shape}, expected "
-                            "uint8 (n, side, side, 3)", "Give square RGB images as packed")
-    parts = [_measure_chunk(images[start:start + _CHUNK]) for start in range(0, len(images), _CHUNK)]
+        raise FacebiasError(
+            "IMAGES",
+            "skin_tone.measure",
+            f"found {images.dtype} {images.shape}, expected uint8 (n, side, side, 3)",
+            "Give square RGB images as packed",
+        )
+    parts = [_measure_chunk(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)]
     colour = np.concatenate([part[0] for part in parts]) if parts else np.empty((0, 3))
     share = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
     angle = ita(colour)
-    values = (angle, colour[:, 0], np.degrees(np.arctan2(colour[:, 2], colour[:, 1])), classify_ita(angle),
-              nearest_monk(colour), share)
+    values = (
+        angle,
+        colour[:, 0],
+        np.degrees(np.arctan2(colour[:, 2], colour[:, 1])),
+        classify_ita(angle),
+        nearest_monk(colour),
+        share,
+    )
     return pd.DataFrame(dict(zip(_COLUMNS, values, strict=True)))
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from facebias.data.pack.workers import Reject
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import read_rgb
 from facebias.data.archive import Place, pictures, read_bytes
+from facebias.data.pack.workers import Reject
+from facebias.data.pixels import read_rgb
 
 _LONGEST = 40  # characters: four bytes each at most, and file systems allow 255 with all suffixes
 
@@ -30,8 +30,12 @@ def gather(paths: Sequence[str | Path]) -> list[Place]:
         for place in pictures(path).values() if whole else [Place(path)]:
             found.setdefault((place.path.resolve(), place.member), place)
     if not found:
-        raise FacebiasError("MISSING", ", ".join(map(printable, paths)), "no picture is there",
-                            "Name pictures, or a folder that holds some")
+        raise FacebiasError(
+            "MISSING",
+            ", ".join(map(printable, paths)),
+            "no picture is there",
+            "Name pictures, or a folder that holds some",
+        )
     return list(found.values())
 
 

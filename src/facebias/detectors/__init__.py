@@ -14,10 +14,10 @@ Functions and programs are code: they run with your rights, so bring only those 
 
 from __future__ import annotations
 
-from facebias.training.gather import Audited, gather, scored_settings
 from facebias.detectors.detector import Detector
-from facebias.report.detector_figures import DetectorFigures
 from facebias.detectors.find import find_detector
+from facebias.report.detector_figures import DetectorFigures
+from facebias.training.gather import Audited, gather, scored_settings
 from facebias.training.predictions_file import read_table
 
 __all__ = ["Audited", "Detector", "DetectorFigures", "find_detector", "gather", "read_table", "scored_settings"]

@@ -57,8 +57,10 @@ class Detector:
             raise self._fault(f"answered {asked} with shape {answer.shape}, expected ({len(images)},)")
         scores = answer.reshape(-1).astype(np.float64)
         if (bad := ~np.isfinite(scores)).any():
-            raise self._fault(f"answered {asked} with {bad.sum()} score(s) that are not finite, the first "
-                              f"{scores[bad][0]} for image {np.argmax(bad)}")
+            raise self._fault(
+                f"answered {asked} with {bad.sum()} score(s) that are not finite, the first "
+                f"{scores[bad][0]} for image {np.argmax(bad)}"
+            )
         return scores
 
     def _fault(self, what: str) -> FacebiasError:
@@ -98,7 +100,11 @@ def as_logits(probabilities: np.ndarray, where: str) -> np.ndarray:
     """
     outside = (probabilities < 0) | (probabilities > 1)
     if outside.any():
-        raise FacebiasError(CODE, where, f"{outside.sum()} score(s) outside 0..1, the first "
-                            f"{probabilities[outside][0]:g}", "Leave --probability out: these are no probabilities")
+        raise FacebiasError(
+            CODE,
+            where,
+            f"{outside.sum()} score(s) outside 0..1, the first {probabilities[outside][0]:g}",
+            "Leave --probability out: these are no probabilities",
+        )
     inside = np.clip(probabilities, _TINY, 1 - _TINY)
     return np.log(inside) - np.log1p(-inside)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from facebias.core.errors import FacebiasError
 from facebias.detectors.detector import CODE, Detector
 from facebias.detectors.functions import load_function
-from facebias.core.errors import FacebiasError
 
 _FORMS = "Use package.module:function, file.py:function, file.pt (TorchScript) or file.pt2 (torch.export)"
 _NAME = re.compile(r"\w[\w .+-]{0,59}")
@@ -42,9 +42,14 @@ def checked_name(name: str) -> str:
             like those of our own debiased arms.
     """
     if not _NAME.fullmatch(name):
-        raise FacebiasError("NAME", repr(name), "no name for a model",
-                            "Give letters, digits, blanks, _ . + - with --name, 60 at most")
+        raise FacebiasError(
+            "NAME", repr(name), "no name for a model", "Give letters, digits, blanks, _ . + - with --name, 60 at most"
+        )
     if name.startswith("dbvae-"):
-        raise FacebiasError("NAME", name, "names beginning with dbvae- are those of our debiased networks",
-                            "Give another one with --name")
+        raise FacebiasError(
+            "NAME",
+            name,
+            "names beginning with dbvae- are those of our debiased networks",
+            "Give another one with --name",
+        )
     return name

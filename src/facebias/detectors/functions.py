@@ -9,8 +9,8 @@ import inspect
 from pathlib import Path
 from types import ModuleType
 
-from facebias.detectors.detector import CODE, FUNCTION, Score, first_line
 from facebias.core.errors import FacebiasError
+from facebias.detectors.detector import CODE, FUNCTION, Score, first_line
 
 
 def load_function(place: str, name: str) -> Score:
@@ -27,8 +27,12 @@ def load_function(place: str, name: str) -> Score:
     if not callable(found):
         raise FacebiasError(CODE, f"{place}:{name}", f"a {type(found).__name__}, which cannot be called", FUNCTION)
     if inspect.isclass(found):
-        raise FacebiasError(CODE, f"{place}:{name}", "a class, expected a function",
-                            f"Name a function that calls an instance of it. {FUNCTION}")
+        raise FacebiasError(
+            CODE,
+            f"{place}:{name}",
+            "a class, expected a function",
+            f"Name a function that calls an instance of it. {FUNCTION}",
+        )
     return found
 
 
@@ -38,8 +42,12 @@ def _from_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
             raise _unimportable(name, error) from error  # it is there, what it imports is not
-        raise FacebiasError(CODE, name, f"no module named {error.name!r}", "Install it, put its folder into PYTHONPATH,"
-                            " or name its file: path/to/file.py:function") from error
+        raise FacebiasError(
+            CODE,
+            name,
+            f"no module named {error.name!r}",
+            "Install it, put its folder into PYTHONPATH, or name its file: path/to/file.py:function",
+        ) from error
     except (Exception, SystemExit) as error:
         raise _unimportable(name, error) from error
 
@@ -57,8 +65,9 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def _unimportable(place: str | Path, error: BaseException) -> FacebiasError:
-    return FacebiasError(CODE, place, f"cannot be imported: {first_line(error)}",
-                         "Mend it until Python imports it by itself")
+    return FacebiasError(
+        CODE, place, f"cannot be imported: {first_line(error)}", "Mend it until Python imports it by itself"
+    )
 
 
 def _suggest(name: str, module: ModuleType) -> str:

@@ -60,8 +60,11 @@ class Encoder(nn.Module):
         layers: list[nn.Module] = []
         channels = 3
         for filters, kernel in zip(architecture.filters, architecture.kernels, strict=True):
-            layers += [nn.Conv2d(channels, filters, kernel, stride=2, padding=kernel // 2), nn.ReLU(),
-                       nn.BatchNorm2d(filters)]
+            layers += [
+                nn.Conv2d(channels, filters, kernel, stride=2, padding=kernel // 2),
+                nn.ReLU(),
+                nn.BatchNorm2d(filters),
+            ]
             channels = filters
         self.convolutions = nn.Sequential(*layers)
         self.hidden = nn.Linear(channels * architecture.side**2, architecture.hidden)
@@ -84,15 +87,20 @@ class Decoder(nn.Module):
         flat = filters[-1] * side**2
         # The paper mirrors both fully connected layers, the lab goes straight to the feature map.
         wide = architecture is ARCHITECTURES["paper"]
-        hidden = [nn.Linear(latents, architecture.hidden), nn.ReLU(), nn.Linear(architecture.hidden, flat)] if wide \
+        hidden = (
+            [nn.Linear(latents, architecture.hidden), nn.ReLU(), nn.Linear(architecture.hidden, flat)]
+            if wide
             else [nn.Linear(latents, flat)]
+        )
         self.hidden = nn.Sequential(*hidden, nn.ReLU())
         layers: list[nn.Module] = []
         outputs = (*reversed(filters[:-1]), 3)
         # Kernels mirror the encoder's outputs, as in the lab: 72-48 by 3x3, 48-24 by 3x3, 24-12 by 5x5, 12-3 by 5x5
         for channels, out, kernel in zip(reversed(filters), outputs, reversed(architecture.kernels), strict=True):
-            layers += [nn.ConvTranspose2d(channels, out, kernel, stride=2, padding=kernel // 2, output_padding=1),
-                       nn.ReLU()]
+            layers += [
+                nn.ConvTranspose2d(channels, out, kernel, stride=2, padding=kernel // 2, output_padding=1),
+                nn.ReLU(),
+            ]
         self.deconvolutions = nn.Sequential(*layers[:-1])
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -122,8 +130,9 @@ class StandardCNN(nn.Module):
         """Face logits (N,)."""
         return self.head(self.encoder(images)).squeeze(1)
 
-    def loss(self, images: Tensor, labels: Tensor, config: Config, generator: torch.Generator | None = None,
-             ) -> LossParts:
+    def loss(
+        self, images: Tensor, labels: Tensor, config: Config, generator: torch.Generator | None = None
+    ) -> LossParts:
         """Cross-entropy of the face logit; `labels` (N,) 1 face, 0 non-face. `generator` is not needed."""
         classification = cross_entropy(self(images), labels)
         zero = torch.zeros((), device=images.device)
@@ -166,8 +175,9 @@ class DBVAE(nn.Module):
         """Images (N, 3, 64, 64) decoded from the mean latents, clipped to 0..1."""
         return self.decode(self.encode(images).mu).clamp(0, 1)
 
-    def loss(self, images: Tensor, labels: Tensor, config: Config, generator: torch.Generator | None = None,
-             ) -> LossParts:
+    def loss(
+        self, images: Tensor, labels: Tensor, config: Config, generator: torch.Generator | None = None
+    ) -> LossParts:
         """The paper's total loss (eq. 1 and 2): every image is classified, faces alone are reconstructed.
 
         The faces' latents are selected before the decoder, so non-faces cost nothing there and their gradient on
@@ -188,8 +198,11 @@ class DBVAE(nn.Module):
         decoded = self.decode(mu + torch.exp(log_variance / 2) * noise)
         reconstruction = (decoded - images[face]).abs().mean((1, 2, 3)).sum() / len(images)
         kl = 0.5 * (log_variance.exp() + mu.square() - 1 - log_variance).sum() / len(images)
-        total = (config.classification_weight * classification + config.reconstruction_weight * reconstruction
-                 + config.kl_weight * kl)
+        total = (
+            config.classification_weight * classification
+            + config.reconstruction_weight * reconstruction
+            + config.kl_weight * kl
+        )
         return LossParts(total, classification.detach(), reconstruction.detach(), kl.detach())
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from facebias.detectors.detector import CODE, Score, first_line
 from facebias.core.errors import FacebiasError
+from facebias.detectors.detector import CODE, Score, first_line
 from facebias.detectors.networks import as_input, pick_device
 
-PROGRAM = ("It must take float32 (N, 3, 64, 64) RGB in 0..1 for any N (exported with a dynamic batch) and return face "
-           "logits (N,) or (N, 1)")
+PROGRAM = (
+    "It must take float32 (N, 3, 64, 64) RGB in 0..1 for any N (exported with a dynamic batch) and return face "
+    "logits (N,) or (N, 1)"
+)
 _WRITE = "Write it with torch.export.save, or save a torch.jit script or trace"
 
 

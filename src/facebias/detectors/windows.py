@@ -48,10 +48,19 @@ class Scan:
 
     def __post_init__(self) -> None:
         right = 0 < self.smallest <= self.largest and (self.smallest > 1) == (self.largest > 1)
-        if not (right and math.isfinite(self.largest) and 1 < self.ratio < math.inf and self.top >= 1
-                and 1 / SIDE <= self.stride <= 1):
-            raise FacebiasError("SCAN", str(self), "sizes must rise in one unit, ratio be over 1, stride 1/64 to 1, "
-                                "top 1 or more", _SPELLING)
+        if not (
+            right
+            and math.isfinite(self.largest)
+            and 1 < self.ratio < math.inf
+            and self.top >= 1
+            and 1 / SIDE <= self.stride <= 1
+        ):
+            raise FacebiasError(
+                "SCAN",
+                str(self),
+                "sizes must rise in one unit, ratio be over 1, stride 1/64 to 1, top 1 or more",
+                _SPELLING,
+            )
 
     @classmethod
     def parse(cls, text: str, top: int = 1) -> Self:
@@ -66,8 +75,9 @@ class Scan:
             smallest, largest, ratio = map(float, sizes.split(":"))
             return cls(smallest, largest, ratio, float(stride), top)
         except ValueError as error:
-            raise FacebiasError("SCAN", text, f"neither one of {', '.join(PROTOCOLS)} nor sizes and stride",
-                                _SPELLING) from error
+            raise FacebiasError(
+                "SCAN", text, f"neither one of {', '.join(PROTOCOLS)} nor sizes and stride", _SPELLING
+            ) from error
 
     def __str__(self) -> str:
         return f"{self.smallest:g}:{self.largest:g}:{self.ratio:g}@{self.stride:g}"
@@ -92,8 +102,12 @@ class Scan:
         sides = self.sizes if self.largest > 1 else self.sizes * shorter
         counts = np.unique(np.rint(SIDE * shorter / sides[sides <= shorter]).astype(int))
         if not len(counts):
-            raise FacebiasError("WINDOW", str(self), f"no window of {self.smallest:g} pixels or more fits a picture of "
-                                f"{width} x {height}", "Take smaller windows, or shares")
+            raise FacebiasError(
+                "WINDOW",
+                str(self),
+                f"no window of {self.smallest:g} pixels or more fits a picture of {width} x {height}",
+                "Take smaller windows, or shares",
+            )
         return np.concatenate([self._grid(int(n), n * width / shorter, n * height / shorter) for n in counts])
 
     def _grid(self, pixels: int, width: float, height: float) -> np.ndarray:
@@ -168,8 +182,12 @@ def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
     import torch  # here: the command line names protocols without it
     from torch.nn.functional import interpolate
 
-    found = interpolate(torch.from_numpy(pixels).permute(2, 0, 1)[None], mode="lanczos", antialias=True,
-                        scale_factor=scale * (1 + 1e-12))  # a hair more: 64 pixels must not be rounded down to 63
+    found = interpolate(
+        torch.from_numpy(pixels).permute(2, 0, 1)[None],
+        mode="lanczos",
+        antialias=True,
+        scale_factor=scale * (1 + 1e-12),
+    )  # a hair more: 64 pixels must not be rounded down to 63
     return found[0].permute(1, 2, 0).numpy()
 
 

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.style import COLOURS, FAINT, GRID, INK, new_figure, styled
 
 _PANELS = {"overall": "recall of all faces, %", "worst": "recall of the worst group, %", "gap": "gap, points"}
@@ -48,8 +48,13 @@ def arms_overview(measures: pd.DataFrame, changes: pd.DataFrame, dataset: str, g
         axes[-1].set_xlim(left=0)
         axes[0].set_yticks(range(len(arms)), [arm_name(arm) for arm in arms])
         axes[0].set_ylim(len(arms) - 0.5, -0.5)
-        figure.suptitle(f"{dataset_name(dataset)} by {grouping}, {rule_text(here['rule'].iloc[0])}", fontsize=10,
-                        fontweight="bold", x=0.01, ha="left")
+        figure.suptitle(
+            f"{dataset_name(dataset)} by {grouping}, {rule_text(here['rule'].iloc[0])}",
+            fontsize=10,
+            fontweight="bold",
+            x=0.01,
+            ha="left",
+        )
         figure.legend(handles=_key(), loc="outside lower center", ncols=4)
     return figure
 
@@ -59,8 +64,15 @@ def _panel(axis: Axes, rows: pd.DataFrame, clear: set[str]) -> None:
     for number, (arm, row) in enumerate(rows.iterrows()):
         colour = INK if number == 0 else COLOURS[1]
         axis.plot([100 * row["low"], 100 * row["high"]], [number, number], color=colour, linewidth=1.3, zorder=2)
-        axis.plot(100 * row["corrected"], number, marker="o", markersize=5.5, color=colour, zorder=3,
-                  markerfacecolor=colour if arm in clear or number == 0 else "white")
+        axis.plot(
+            100 * row["corrected"],
+            number,
+            marker="o",
+            markersize=5.5,
+            color=colour,
+            zorder=3,
+            markerfacecolor=colour if arm in clear or number == 0 else "white",
+        )
         axis.plot(100 * row["value"], number, marker="|", markersize=8, color=colour, zorder=3)
     axis.tick_params(axis="y", length=0)
     axis.grid(True, axis="x")
@@ -68,7 +80,9 @@ def _panel(axis: Axes, rows: pd.DataFrame, clear: set[str]) -> None:
 
 def _key() -> list[Line2D]:
     dot = {"linestyle": "none", "marker": "o", "color": COLOURS[1], "markersize": 5.5}
-    return [Line2D([], [], **dot, markerfacecolor="white", label="change not distinguishable from 0"),
-            Line2D([], [], **dot, label="interval of the change excludes 0"),
-            Line2D([], [], linestyle="none", marker="|", color=COLOURS[1], markersize=8, label="not corrected"),
-            Line2D([], [], color=GRID, linewidth=6, label="gap of groups all alike")]
+    return [
+        Line2D([], [], **dot, markerfacecolor="white", label="change not distinguishable from 0"),
+        Line2D([], [], **dot, label="interval of the change excludes 0"),
+        Line2D([], [], linestyle="none", marker="|", color=COLOURS[1], markersize=8, label="not corrected"),
+        Line2D([], [], color=GRID, linewidth=6, label="gap of groups all alike"),
+    ]

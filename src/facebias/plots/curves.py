@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from facebias.core.names import arm_name, dataset_name
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.style import FAINT, LINES, look, new_figure, percent_axis, styled
 
 _PANELS = 3  # panels a row
@@ -34,9 +34,15 @@ def recall_against_threshold(table: pd.DataFrame) -> Figure:
                 mine = rows[(rows["model"] == model) & (rows["group"] == group)]
                 few = bool(mine["small"].any())
                 seen = {**look(number + 1), **({"color": FAINT, "linewidth": 0.9} if few else {})}
-                axis.plot(100 * mine["fpr"], 100 * mine["value"], **seen, markersize=4.5,
-                          label=f"{group} (n = {mine['n'].iloc[0]})" if few else group,
-                          linestyle=LINES[number % len(LINES)], markevery=(number % 6, 6))
+                axis.plot(
+                    100 * mine["fpr"],
+                    100 * mine["value"],
+                    **seen,
+                    markersize=4.5,
+                    label=f"{group} (n = {mine['n'].iloc[0]})" if few else group,
+                    linestyle=LINES[number % len(LINES)],
+                    markevery=(number % 6, 6),
+                )
             axis.axvline(1, color=FAINT, linewidth=0.9, zorder=1)
             axis.set_xscale("log")
             ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30) if 100 * rows["fpr"].min() * 0.99 <= t]
@@ -47,8 +53,13 @@ def recall_against_threshold(table: pd.DataFrame) -> Figure:
             axis.set_title(arm_name(model))
             axis.set_xlabel("false positive rate, %")
         _first_column(axes, "recall, %")
-        figure.suptitle(f"Recall by {rows['grouping'].iloc[0]} on {dataset_name(rows['dataset'].iloc[0])}",
-                        fontsize=10, fontweight="bold", x=0.02, ha="left")
+        figure.suptitle(
+            f"Recall by {rows['grouping'].iloc[0]} on {dataset_name(rows['dataset'].iloc[0])}",
+            fontsize=10,
+            fontweight="bold",
+            x=0.02,
+            ha="left",
+        )
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(groups)))
     return figure
 
@@ -59,8 +70,11 @@ def training_curves(history: pd.DataFrame) -> Figure:
     Args:
         history: `Run.history`, one row an epoch; optionally `model` and `seed` columns for several runs.
     """
-    shown = [name for name in history.select_dtypes("number") if name not in ("epoch", "seed")
-             and history[name].notna().any()]
+    shown = [
+        name
+        for name in history.select_dtypes("number")
+        if name not in ("epoch", "seed") and history[name].notna().any()
+    ]
     models = list(history["model"].unique()) if "model" in history else [""]
     with styled():
         figure, axes = _grid(len(shown), 1.9)
@@ -68,8 +82,14 @@ def training_curves(history: pd.DataFrame) -> Figure:
             for number, model in enumerate(models):
                 mine = history[history["model"] == model] if model else history
                 mean = mine.groupby("epoch")[name].mean()
-                axis.plot(mean.index, mean, **look(number), linestyle=LINES[number % len(LINES)], markersize=3,
-                          label=arm_name(str(model)))
+                axis.plot(
+                    mean.index,
+                    mean,
+                    **look(number),
+                    linestyle=LINES[number % len(LINES)],
+                    markersize=3,
+                    label=arm_name(str(model)),
+                )
             axis.set_title(name.replace("_", " "), fontsize=9)
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axis.grid(True, axis="y")

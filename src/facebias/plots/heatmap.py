@@ -12,16 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from facebias.audit.groups import SMALL
-from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.recall import pick
 from facebias.plots.style import new_figure, styled
 
 _ACROSS = 4  # panels beside each other
 
 
-def group_heatmap(summary: pd.DataFrame, dataset: str, grouping: str = "race x gender",
-                  models: Sequence[str] | None = None) -> Figure:
+def group_heatmap(
+    summary: pd.DataFrame, dataset: str, grouping: str = "race x gender", models: Sequence[str] | None = None
+) -> Figure:
     """Recall of every cell as colour and number, a panel a model on one scale; small cells are hatched.
 
     Args:
@@ -45,7 +46,7 @@ def group_heatmap(summary: pd.DataFrame, dataset: str, grouping: str = "race x g
         width = max(5.5, 1.9 + (0.55 + 0.85 * len(columns)) * across)
         figure = new_figure(width, 0.7 + (0.6 + 0.5 * len(levels)) * down)
         axes = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
-        for axis in axes[len(shown):]:
+        for axis in axes[len(shown) :]:
             axis.set_axis_off()
         for axis, model in zip(axes, shown, strict=False):
             table = rows[rows["model"] == model].set_index([first, second])
@@ -56,8 +57,13 @@ def group_heatmap(summary: pd.DataFrame, dataset: str, grouping: str = "race x g
         bar.set_label("recall, %")
         bar.outline.set_visible(False)
         note = f"; hatched: under {SMALL} images" if rows["small"].any() else ""
-        figure.suptitle(f"{dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}{note}", fontsize=10,
-                        fontweight="bold", x=0.02, ha="left")
+        figure.suptitle(
+            f"{dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}{note}",
+            fontsize=10,
+            fontweight="bold",
+            x=0.02,
+            ha="left",
+        )
     return figure
 
 
@@ -68,13 +74,31 @@ def _panel(axis: Axes, table: pd.DataFrame, levels: list[str], columns: list[str
             row = table.loc[(level, column)]
             empty = row["n"] == 0
             face = "white" if empty else colours(scale(100 * row["value"]))
-            axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="#eeeeee" if row["small"] else face,
-                                     edgecolor="white", linewidth=1.5, hatch="////" if row["small"] else None))
+            axis.add_patch(
+                Rectangle(
+                    (x - 0.5, y - 0.5),
+                    1,
+                    1,
+                    facecolor="#eeeeee" if row["small"] else face,
+                    edgecolor="white",
+                    linewidth=1.5,
+                    hatch="////" if row["small"] else None,
+                )
+            )
             dark = not row["small"] and np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.48
             text = "no images" if empty else f"{100 * row['value']:.1f}\nn = {row['n']:,}"
             box = {"facecolor": "#eeeeee", "edgecolor": "none", "pad": 1.5} if row["small"] else None
-            axis.text(x, y, text, ha="center", va="center", fontsize=8, linespacing=1.3,
-                      color="white" if dark else "black", bbox=box)
+            axis.text(
+                x,
+                y,
+                text,
+                ha="center",
+                va="center",
+                fontsize=8,
+                linespacing=1.3,
+                color="white" if dark else "black",
+                bbox=box,
+            )
     axis.set_xlim(-0.5, len(columns) - 0.5)
     axis.set_ylim(len(levels) - 0.5, -0.5)
     axis.set_xticks(range(len(columns)), columns)

@@ -23,8 +23,10 @@ def contact_sheet(images: np.ndarray, titles: Sequence[str] | None = None, colum
         columns: pictures a row.
     """
     _check(images, 4)
-    return _pictures([images[start:start + columns] for start in range(0, len(images), columns)],
-                     titles=list(titles) if titles is not None else None)
+    return _pictures(
+        [images[start : start + columns] for start in range(0, len(images), columns)],
+        titles=list(titles) if titles is not None else None,
+    )
 
 
 def mean_faces(groups: Mapping[str, np.ndarray], columns: int = 6, *, fewest: int = MEAN_OF) -> Figure:
@@ -41,16 +43,21 @@ def mean_faces(groups: Mapping[str, np.ndarray], columns: int = 6, *, fewest: in
     for name, images in groups.items():
         _check(images, 4)
         if len(images) < fewest:
-            raise FacebiasError("FIGURE", name, f"a mean of {len(images)} faces, {fewest} or more are needed",
-                                "Merge groups, or leave this one out")
+            raise FacebiasError(
+                "FIGURE",
+                name,
+                f"a mean of {len(images)} faces, {fewest} or more are needed",
+                "Merge groups, or leave this one out",
+            )
     means = np.stack([_mean(images) for images in groups.values()])
     names = [name.replace("_", " ").replace(" · ", "\n") for name in groups]
     titles = [f"{name}\nn = {len(images):,}" for name, images in zip(names, groups.values(), strict=True)]
-    return _pictures([means[start:start + columns] for start in range(0, len(means), columns)], titles=titles)
+    return _pictures([means[start : start + columns] for start in range(0, len(means), columns)], titles=titles)
 
 
-def likely_faces(images: np.ndarray, probability: np.ndarray, *, synthetic: bool, count: int = 8,
-                 each: int = 24) -> Figure:
+def likely_faces(
+    images: np.ndarray, probability: np.ndarray, *, synthetic: bool, count: int = 8, each: int = 24
+) -> Figure:
     """The training faces that resampling draws most and least often.
 
     Args:
@@ -67,15 +74,21 @@ def likely_faces(images: np.ndarray, probability: np.ndarray, *, synthetic: bool
     _check(images, 4)
     size = 1 if synthetic else max(each, MEAN_OF)
     if len(images) != len(probability) or len(images) < 2 * count * size:
-        raise FacebiasError("FIGURE", "likely_faces", f"{len(images)} images, {len(probability)} probabilities, "
-                            f"{2 * count * size} needed", "Give more images or ask for fewer pictures")
+        raise FacebiasError(
+            "FIGURE",
+            "likely_faces",
+            f"{len(images)} images, {len(probability)} probabilities, {2 * count * size} needed",
+            "Give more images or ask for fewer pictures",
+        )
     order = np.argsort(-np.asarray(probability), kind="stable")
-    picks = (order[:count * size], order[::-1][:count * size])
+    picks = (order[: count * size], order[::-1][: count * size])
     rows = [np.stack([_mean(images[part]) for part in pick.reshape(count, size)]) for pick in picks]
     ratio = [np.asarray(probability)[pick].mean() / np.mean(probability) for pick in picks]
     of = "" if synthetic else f"\nmeans of {size}"
-    return _pictures(rows, labels=[f"{name} likely\n{one:.2f} x uniform{of}"
-                                   for name, one in zip(("most", "least"), ratio, strict=True)])
+    return _pictures(
+        rows,
+        labels=[f"{name} likely\n{one:.2f} x uniform{of}" for name, one in zip(("most", "least"), ratio, strict=True)],
+    )
 
 
 def reconstructions(originals: np.ndarray, reconstructed: np.ndarray) -> Figure:
@@ -109,12 +122,17 @@ def _mean(images: np.ndarray) -> np.ndarray:
 
 def _check(images: np.ndarray, dimensions: int) -> None:
     if images.dtype != np.uint8 or images.ndim != dimensions or images.shape[-1] != 3 or not len(images):
-        raise FacebiasError("IMAGES", "figure", f"found {images.dtype} {images.shape}, expected uint8 "
-                            f"(..., side, side, 3) of {dimensions} dimensions", "Give RGB images as packed")
+        raise FacebiasError(
+            "IMAGES",
+            "figure",
+            f"found {images.dtype} {images.shape}, expected uint8 (..., side, side, 3) of {dimensions} dimensions",
+            "Give RGB images as packed",
+        )
 
 
-def _pictures(rows: Sequence[np.ndarray], *, labels: list[str] | None = None,
-              titles: list[str] | None = None) -> Figure:
+def _pictures(
+    rows: Sequence[np.ndarray], *, labels: list[str] | None = None, titles: list[str] | None = None
+) -> Figure:
     columns = max(len(row) for row in rows)
     cell = min(1.05, 8.0 / columns)
     margin = 1.15 if labels else 0.0

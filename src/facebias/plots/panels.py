@@ -17,8 +17,9 @@ _EMPTY = "#eeeeee"
 _CONTOURS = (0.2, 0.5)  # quantiles of the mean face's luminance: each line costs kilobytes in every panel
 
 
-def panel(axis: Axes, values: np.ndarray, colours: str, scale: mpl.colors.BoundaryNorm, face: np.ndarray | None,
-          line: str) -> None:
+def panel(
+    axis: Axes, values: np.ndarray, colours: str, scale: mpl.colors.BoundaryNorm, face: np.ndarray | None, line: str
+) -> None:
     """One map on a scale under contours of the mean face; a grey field where the map is NaN."""
     if np.isnan(values).all():
         axis.set_facecolor(_EMPTY)
@@ -28,8 +29,9 @@ def panel(axis: Axes, values: np.ndarray, colours: str, scale: mpl.colors.Bounda
         side = len(face)
         centre = (np.arange(side) + 0.5) / side
         smooth = gaussian_filter(face, 1.5 * side / 64)
-        axis.contour(centre, centre, smooth, levels=np.quantile(smooth, _CONTOURS), colors=line,
-                     linewidths=0.45, alpha=0.55)
+        axis.contour(
+            centre, centre, smooth, levels=np.quantile(smooth, _CONTOURS), colors=line, linewidths=0.45, alpha=0.55
+        )
     axis.set_xlim(0, 1)
     axis.set_ylim(1, 0)
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from facebias.audit.predictions import UNKNOWN
 from facebias.core.errors import FacebiasError
-from facebias.plots.style import FAINT, new_figure, styled
 from facebias.data.skin_tone import CLASSES
+from facebias.plots.style import FAINT, new_figure, styled
 
 _TITLES = {"gender": "gender, as perceived", "race": "race, as labelled", "age": "age", "skin_tone": "skin tone (ITA)"}
 
@@ -59,14 +59,14 @@ def composition(table: pd.DataFrame) -> Figure:
     with styled():
         tallest = counts.groupby("column").size()
         lines = -(-len(columns) // 2)
-        heights = [max(tallest[name] for name in columns[2 * row:2 * row + 2]) for row in range(lines)]
+        heights = [max(tallest[name] for name in columns[2 * row : 2 * row + 2]) for row in range(lines)]
         figure = new_figure(8.0, 0.5 + sum(0.55 + 0.23 * height for height in heights))
         axes = figure.subplots(lines, min(2, len(columns)), squeeze=False, height_ratios=[h + 1.5 for h in heights])
         axes = axes.ravel()
         for axis, name in zip(axes, columns, strict=False):
             _bars(axis, counts[counts["column"] == name], heights[columns.index(name) // 2])
             axis.set_title(_TITLES[name])
-        for axis in axes[len(columns):]:
+        for axis in axes[len(columns) :]:
             axis.remove()
         figure.suptitle(f"Who is in it: {total:,} faces", fontsize=10, fontweight="bold", x=0.02, ha="left")
     return figure

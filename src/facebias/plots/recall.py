@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.audit.groups import SMALL
-from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.style import FAINT, look, new_figure, percent_axis, styled
 
 
@@ -32,8 +32,9 @@ def pick(summary: pd.DataFrame, dataset: str, grouping: str, models: Sequence[st
     return table.sort_values("model", key=lambda column: column.map(order), kind="stable")
 
 
-def group_recall(summary: pd.DataFrame, dataset: str, grouping: str = "race x gender",
-                 models: Sequence[str] | None = None) -> Figure:
+def group_recall(
+    summary: pd.DataFrame, dataset: str, grouping: str = "race x gender", models: Sequence[str] | None = None
+) -> Figure:
     """Recall of every group as a dot with its interval, all models on one axis.
 
     Small cells are grey; an empty one says so. Where the summary has the data set's "all faces", they are the last
@@ -49,8 +50,12 @@ def group_recall(summary: pd.DataFrame, dataset: str, grouping: str = "race x ge
         FacebiasError: the summary has no such rows.
     """
     rows = pick(summary, dataset, grouping, models)
-    whole = summary[(summary["dataset"] == dataset) & (summary["grouping"] == "all faces")
-                    & (summary["metric"] == "TPR") & summary["model"].isin(rows["model"])]
+    whole = summary[
+        (summary["dataset"] == dataset)
+        & (summary["grouping"] == "all faces")
+        & (summary["metric"] == "TPR")
+        & summary["model"].isin(rows["model"])
+    ]
     groups = list(rows["group"].unique())
     if grouping != "all faces" and len(whole):
         rows, groups = pd.concat([rows, whole]), [*groups, "all faces"]
@@ -86,8 +91,9 @@ def _dots(rows: pd.DataFrame, by: str, names: list[str], title: str, *, separate
     with styled():
         figure = new_figure(7.5, 1.25 + pitch * len(names) + 0.16 * -(-len(models) // 4))
         axis = figure.add_subplot()
-        place = {name: number + (0.35 if separate and number == len(names) - 1 else 0)
-                 for number, name in enumerate(names)}
+        place = {
+            name: number + (0.35 if separate and number == len(names) - 1 else 0) for number, name in enumerate(names)
+        }
         for number, model in enumerate(models):
             mine = rows[rows["model"] == model]
             offset = (number - (len(models) - 1) / 2) * min(0.2, 0.72 / len(models))
@@ -108,8 +114,15 @@ def _one_model(axis: Axes, rows: pd.DataFrame, y: np.ndarray, number: int, model
     reach = np.abs(100 * rows[["low", "high"]].to_numpy().T - value)
     for mask, colour in ((~small, seen["color"]), (small, FAINT)):
         axis.errorbar(value[mask], y[mask], xerr=reach[:, mask], fmt="none", ecolor=colour, elinewidth=1.1)
-        axis.plot(value[mask], y[mask], linestyle="none", marker=seen["marker"], color=colour, markersize=4.8,
-                  markerfacecolor="white" if colour == FAINT else colour)
+        axis.plot(
+            value[mask],
+            y[mask],
+            linestyle="none",
+            marker=seen["marker"],
+            color=colour,
+            markersize=4.8,
+            markerfacecolor="white" if colour == FAINT else colour,
+        )
     axis.plot([], [], linestyle="none", marker=seen["marker"], color=seen["color"], markersize=5, label=arm_name(model))
 
 
@@ -123,7 +136,14 @@ def _rows_named(axis: Axes, rows: pd.DataFrame, by: str, place: dict[str, float]
             axis.axhspan(y - 0.5, y + 0.5, color="#f6f6f6", zorder=0, linewidth=0)
         n, few = size[name], size[name] < SMALL
         note = "no images" if n == 0 else f"n = {n:,}" + (" (small)" if few else "")
-        axis.text(1.01, y, note, transform=axis.get_yaxis_transform(), va="center", fontsize=8,
-                  color=FAINT if few else "#555555")
+        axis.text(
+            1.01,
+            y,
+            note,
+            transform=axis.get_yaxis_transform(),
+            va="center",
+            fontsize=8,
+            color=FAINT if few else "#555555",
+        )
         if few:
             axis.get_yticklabels()[number].set_color(FAINT)

@@ -10,15 +10,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from facebias.core.names import dataset_name
-from facebias.core.csv import write_csv
 from facebias.audit.thresholds import rule_text
-from facebias.plots.style import mark, styled
+from facebias.core.csv import write_csv
 from facebias.core.files import atomic_write, code_version
+from facebias.core.names import dataset_name
+from facebias.plots.style import mark, styled
 
 
-def save(figure: Figure, table: pd.DataFrame | None, path: str | Path, *, synthetic: bool,
-         provenance: str = "", dpi: int = 150) -> Path:
+def save(
+    figure: Figure,
+    table: pd.DataFrame | None,
+    path: str | Path,
+    *,
+    synthetic: bool,
+    provenance: str = "",
+    dpi: int = 150,
+) -> Path:
     """Mark a figure with its footer and write it, with the numbers behind it beside it.
 
     Args:

@@ -9,16 +9,17 @@ from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
 from facebias.audit.groups import SMALL
-from facebias.core.names import arm_name, dataset_name
 from facebias.audit.predictions import UNKNOWN
 from facebias.audit.thresholds import rule_text
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.recall import pick
 from facebias.plots.style import FAINT, GRID, INK, look, new_figure, percent_axis, styled
 
 
-def paired_slope(summary: pd.DataFrame, dataset: str, before: str, after: str,
-                 grouping: str = "race x gender") -> Figure:
+def paired_slope(
+    summary: pd.DataFrame, dataset: str, before: str, after: str, grouping: str = "race x gender"
+) -> Figure:
     """Each group's recall from one arm to another, a line a group; the worst of the first arm is drawn strong.
 
     Small cells are dotted and grey, and never the worst; empty ones are not drawn.
@@ -29,8 +30,12 @@ def paired_slope(summary: pd.DataFrame, dataset: str, before: str, after: str,
     rows = pick(summary, dataset, grouping, (before, after))
     table = rows.pivot(index="group", columns="model", values="value").reindex(rows["group"].unique()).dropna()
     if table.empty or {before, after} - set(table):
-        raise FacebiasError("FIGURE", f"{dataset}, {grouping}", "no group has images in both arms",
-                            "Choose another grouping or other arms")
+        raise FacebiasError(
+            "FIGURE",
+            f"{dataset}, {grouping}",
+            "no group has images in both arms",
+            "Choose another grouping or other arms",
+        )
     size = rows.groupby("group")["n"].first().reindex(table.index).to_numpy()
     left, right = 100 * table[before].to_numpy(), 100 * table[after].to_numpy()
     # as in the verdict: neither a small cell nor one whose group is not known may be called worst
@@ -42,8 +47,16 @@ def paired_slope(summary: pd.DataFrame, dataset: str, before: str, after: str,
         axis = figure.add_subplot()
         for number, (one, two) in enumerate(zip(left, right, strict=True)):
             colour = look(1)["color"] if number == worst else "#777777" if large[number] else FAINT
-            axis.plot([0, 1], [one, two], marker="o", markersize=4, color=colour, zorder=3 if number == worst else 2,
-                      linewidth=2.4 if number == worst else 1, linestyle="-" if large[number] else ":")
+            axis.plot(
+                [0, 1],
+                [one, two],
+                marker="o",
+                markersize=4,
+                color=colour,
+                zorder=3 if number == worst else 2,
+                linewidth=2.4 if number == worst else 1,
+                linestyle="-" if large[number] else ":",
+            )
         percent_axis(axis, float(table.min().min()), which="y")
         colours = [look(1)["color"] if number == worst else INK if big else FAINT for number, big in enumerate(large)]
         _ends(axis, left, [f"{value:.1f}" for value in left], 0, colours)
@@ -64,8 +77,16 @@ def _ends(axis: Axes, values: np.ndarray, texts: list[str], side: int, colours: 
     sign = 1 if side else -1
     for number, (value, place, text) in enumerate(zip(values, places, texts, strict=True)):
         axis.plot([side + 0.02 * sign, side + 0.07 * sign], [value, place], color=GRID, linewidth=0.8, zorder=1)
-        axis.text(side + 0.08 * sign, place, text, va="center", ha="left" if side else "right", fontsize=8,
-                  color=colours[number], fontweight="bold" if colours[number] == look(1)["color"] else "normal")
+        axis.text(
+            side + 0.08 * sign,
+            place,
+            text,
+            va="center",
+            ha="left" if side else "right",
+            fontsize=8,
+            color=colours[number],
+            fontweight="bold" if colours[number] == look(1)["color"] else "normal",
+        )
 
 
 def apart(values: np.ndarray, least: float, low: float, high: float) -> np.ndarray:

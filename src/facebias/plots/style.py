@@ -23,13 +23,32 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2))
 SYNTHETIC = "SYNTHETIC: rendered faces"
 _MARK = "facebias-mark"
 _STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.labelsize": 9, "axes.edgecolor": "#777777", "axes.labelcolor": INK,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "grid.color": GRID,
-    "grid.linewidth": 0.8, "text.color": INK, "xtick.color": "#555555", "ytick.color": "#555555",
-    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
-    "legend.frameon": False, "legend.fontsize": 8.5, "lines.linewidth": 1.5, "figure.facecolor": "white",
-    "savefig.facecolor": "white", "text.parse_math": False,  # a group called "$x^" is text, not a formula
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": "#777777",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.parse_math": False,  # a group called "$x^" is text, not a formula
 }
 
 
@@ -89,8 +108,27 @@ def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> Figure:
     gid, base = f"{_MARK}:{strip:.6f}", 0.05 / total
     with styled():
         if synthetic:
-            figure.text(1 - 0.08 / width, base, SYNTHETIC, ha="right", va="bottom", fontsize=8, fontweight="bold",
-                        color="white", gid=gid, bbox={"facecolor": "#B3003C", "edgecolor": "none", "pad": 2.5})
-        figure.text(0.08 / width, base, "\n".join(lines), ha="left", va="bottom", fontsize=7, color="#555555", gid=gid,
-                    linespacing=1.25)
+            figure.text(
+                1 - 0.08 / width,
+                base,
+                SYNTHETIC,
+                ha="right",
+                va="bottom",
+                fontsize=8,
+                fontweight="bold",
+                color="white",
+                gid=gid,
+                bbox={"facecolor": "#B3003C", "edgecolor": "none", "pad": 2.5},
+            )
+        figure.text(
+            0.08 / width,
+            base,
+            "\n".join(lines),
+            ha="left",
+            va="bottom",
+            fontsize=7,
+            color="#555555",
+            gid=gid,
+            linespacing=1.25,
+        )
     return figure

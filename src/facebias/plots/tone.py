@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import rule_text
 from facebias.core.errors import FacebiasError
-from facebias.plots.style import FAINT, LINES, look, new_figure, percent_axis, styled
+from facebias.core.names import arm_name, dataset_name
 from facebias.data.skin_tone import CLASS_BOUNDS, classify_ita
+from facebias.plots.style import FAINT, LINES, look, new_figure, percent_axis, styled
 
 
 def recall_against_ita(table: pd.DataFrame) -> Figure:
@@ -30,13 +30,24 @@ def recall_against_ita(table: pd.DataFrame) -> Figure:
             shift = 1.2 * (number - (table["model"].nunique() - 1) / 2)
             value = 100 * mine["value"]
             reach = [value - 100 * mine["low"], 100 * mine["high"] - value]
-            axis.errorbar(mine["ita"] + shift, value, yerr=reach, **look(number), linestyle=LINES[number % len(LINES)],
-                          markersize=4.8, elinewidth=1, linewidth=1.1, label=arm_name(model))
+            axis.errorbar(
+                mine["ita"] + shift,
+                value,
+                yerr=reach,
+                **look(number),
+                linestyle=LINES[number % len(LINES)],
+                markersize=4.8,
+                elinewidth=1,
+                linewidth=1.1,
+                label=arm_name(model),
+            )
         percent_axis(axis, float(table["low"].min()), which="y")
         _tones(axis, float(table["ita"].min()) - 8, float(table["ita"].max()) + 8)
         axis.set_ylabel("recall, % (95 % interval)")
-        axis.set_title(f"Recall against skin tone on {dataset_name(table['dataset'].iloc[0])}, "
-                       f"{rule_text(table['rule'].iloc[0])}", pad=18)
+        axis.set_title(
+            f"Recall against skin tone on {dataset_name(table['dataset'].iloc[0])}, {rule_text(table['rule'].iloc[0])}",
+            pad=18,
+        )
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -50,8 +61,16 @@ def _tones(axis: Axes, low: float, high: float) -> None:
     for left, right in pairwise(edges):
         middle = (left + right) / 2
         if right - left > 0.05 * (high - low):
-            axis.text(middle, 1.015, str(classify_ita(np.array(middle))).replace(" ", "\n"), ha="center", va="bottom",
-                      transform=axis.get_xaxis_transform(), fontsize=7.5, color="#555555")
+            axis.text(
+                middle,
+                1.015,
+                str(classify_ita(np.array(middle))).replace(" ", "\n"),
+                ha="center",
+                va="bottom",
+                transform=axis.get_xaxis_transform(),
+                fontsize=7.5,
+                color="#555555",
+            )
     axis.set_xlabel("individual typology angle of the skin, degrees (dark to light)")
 
 
@@ -74,11 +93,22 @@ def ita_histogram(table: pd.DataFrame, by: str = "race") -> Figure:
         axis = figure.add_subplot()
         groups = [rows.loc[rows[by] == name, "ita"].to_numpy() for name in order]
         blue = {"color": "#0072B2"}
-        axis.boxplot(groups, orientation="horizontal", widths=0.5, whis=(5, 95), showfliers=False, patch_artist=True,
-                     boxprops={"facecolor": "#d6e6f2", "edgecolor": "#0072B2"}, medianprops={**blue, "linewidth": 2},
-                     whiskerprops=blue, capprops=blue)
-        axis.set_yticks(range(1, len(order) + 1), [f"{name.replace('_', ' ')}\nn = {len(group):,}"
-                                                   for name, group in zip(order, groups, strict=True)])
+        axis.boxplot(
+            groups,
+            orientation="horizontal",
+            widths=0.5,
+            whis=(5, 95),
+            showfliers=False,
+            patch_artist=True,
+            boxprops={"facecolor": "#d6e6f2", "edgecolor": "#0072B2"},
+            medianprops={**blue, "linewidth": 2},
+            whiskerprops=blue,
+            capprops=blue,
+        )
+        axis.set_yticks(
+            range(1, len(order) + 1),
+            [f"{name.replace('_', ' ')}\nn = {len(group):,}" for name, group in zip(order, groups, strict=True)],
+        )
         axis.tick_params(axis="y", length=0)
         ends = np.concatenate([np.quantile(group, (0.05, 0.95)) for group in groups])
         _tones(axis, ends.min() - 5, ends.max() + 5)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from facebias import audit, plots
 from facebias.core.arms import debiased
-from facebias.report.findings import Findings
 from facebias.plots import Shown
+from facebias.report.findings import Findings
 
 _SHOWN = 6  # arms on one axis: more cannot be told apart
 _CELLS = ("race x gender", "skin tone x gender")
@@ -46,8 +46,14 @@ class AuditFigures:
         arms = self.findings.arms
         if len(arms) <= _SHOWN:
             return arms
-        first = (self.findings.baseline, "vae", self.debiased, self.debiased.replace("dbvae", "shuffled"), "balanced",
-                 "cnn-photometric")
+        first = (
+            self.findings.baseline,
+            "vae",
+            self.debiased,
+            self.debiased.replace("dbvae", "shuffled"),
+            "balanced",
+            "cnn-photometric",
+        )
         return [arm for arm in dict.fromkeys([*first, *arms]) if arm in arms][:_SHOWN]
 
     @property
@@ -58,13 +64,15 @@ class AuditFigures:
     def _of(self, arms: list[str]) -> pd.DataFrame:
         return self.findings.predictions[self.findings.predictions["model"].isin(arms)]
 
-    def _save(self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str,
-              behind: pd.DataFrame | None = None) -> Shown:
+    def _save(
+        self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str, behind: pd.DataFrame | None = None
+    ) -> Shown:
         """Save with a footer that tells n and seeds from `behind`, the summary's rows, or from the table itself."""
         behind = table if behind is None else behind
         footer = plots.provenance(pd.DataFrame() if behind is None else behind, *parts)
-        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.synthetic, provenance=footer,
-                          dpi=self.dpi)
+        path = plots.save(
+            figure, table, self.folder / f"{name}.png", synthetic=self.synthetic, provenance=footer, dpi=self.dpi
+        )
         return Shown(figure, path)
 
     def source_recall(self) -> list[Shown]:
@@ -97,15 +105,21 @@ class AuditFigures:
         name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
         # a table that somebody brings may know one column alone
         sets = self._each_set(*_CELLS) or self._each_set("race", "skin tone", "gender")
-        return [self._save(plots.group_recall(table, dataset, grouping, arms or self.shown),
-                           table[table["model"].isin(arms or self.findings.arms)],
-                           f"{name}-{dataset}-{_slug(grouping)}")
-                for dataset, grouping, table in sets]
+        return [
+            self._save(
+                plots.group_recall(table, dataset, grouping, arms or self.shown),
+                table[table["model"].isin(arms or self.findings.arms)],
+                f"{name}-{dataset}-{_slug(grouping)}",
+            )
+            for dataset, grouping, table in sets
+        ]
 
     def heatmaps(self) -> list[Shown]:
         """The same as colour and number in every cell."""
-        return [self._save(plots.group_heatmap(table, dataset, grouping), table, f"heatmap-{dataset}-{_slug(grouping)}")
-                for dataset, grouping, table in self._each_set(*_CELLS)]
+        return [
+            self._save(plots.group_heatmap(table, dataset, grouping), table, f"heatmap-{dataset}-{_slug(grouping)}")
+            for dataset, grouping, table in self._each_set(*_CELLS)
+        ]
 
     def trade_off(self) -> list[Shown]:
         """Recall of each group against the false positive rate that is allowed."""
@@ -130,14 +144,26 @@ class AuditFigures:
         if not self.debiased:
             return []
         arms = (self.findings.baseline, self.debiased)
-        return [self._save(plots.paired_slope(table, dataset, *arms, grouping), table[table["model"].isin(arms)],
-                           f"slope-{dataset}-{_slug(grouping)}")
-                for dataset, grouping, table in self._each_set(*_CELLS)]
+        return [
+            self._save(
+                plots.paired_slope(table, dataset, *arms, grouping),
+                table[table["model"].isin(arms)],
+                f"slope-{dataset}-{_slug(grouping)}",
+            )
+            for dataset, grouping, table in self._each_set(*_CELLS)
+        ]
 
     def all(self) -> None:
         """Draw and save every figure."""
-        for draw in (self.source_recall, self.overview, self.group_recall, self.heatmaps, self.trade_off, self.tones,
-                     self.slopes):
+        for draw in (
+            self.source_recall,
+            self.overview,
+            self.group_recall,
+            self.heatmaps,
+            self.trade_off,
+            self.tones,
+            self.slopes,
+        ):
             draw()
 
 

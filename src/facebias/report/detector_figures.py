@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from facebias.report.audit_figures import AuditFigures
-from facebias.training.gather import Audited
 from facebias.report.findings import Findings
+from facebias.training.gather import Audited
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,16 @@ class Findings:
             audit.write_csv(getattr(self, name), folder / f"{name}.csv")
         found = self.verdict
         audit.write_csv(found.table(), folder / "findings.csv")
-        write_json(folder / "verdict.json", {
-            "text": self.text, "headline": found.headline, "shift": found.shift, "cautions": list(found.cautions),
-            "rule": self.rule, "source": self.source, "arms": self.arms, "code_version": code_version()})
+        write_json(
+            folder / "verdict.json",
+            {
+                "text": self.text,
+                "headline": found.headline,
+                "shift": found.shift,
+                "cautions": list(found.cautions),
+                "rule": self.rule,
+                "source": self.source,
+                "arms": self.arms,
+                "code_version": code_version(),
+            },
+        )

@@ -19,8 +19,8 @@ from typing import Any
 from facebias.core.arms import ARM_FIELDS
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.progress import MARK
 from facebias.core.files import anchored, read_json, write_json, write_text
+from facebias.core.progress import MARK
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,31 @@ def execute(config: Config, source: str) -> Executed:
     verdict_file.unlink(missing_ok=True)
     try:
         with _relayed_output():
-            papermill.execute_notebook(str(path), str(target), parameters(config), kernel_name="python3",
-                                       log_output=True, progress_bar=sys.stderr.isatty(), cwd=str(path.parent),
-                                       config=_transport())
+            papermill.execute_notebook(
+                str(path),
+                str(target),
+                parameters(config),
+                kernel_name="python3",
+                log_output=True,
+                progress_bar=sys.stderr.isatty(),
+                cwd=str(path.parent),
+                config=_transport(),
+            )
     except NoSuchKernel as error:
-        raise FacebiasError("KERNEL", "python3", "no Jupyter kernel of this name",
-                            "Install one: python -m ipykernel install --sys-prefix") from error
+        raise FacebiasError(
+            "KERNEL",
+            "python3",
+            "no Jupyter kernel of this name",
+            "Install one: python -m ipykernel install --sys-prefix",
+        ) from error
     except papermill.PapermillExecutionError as error:
         what = error.evalue if error.ename == "FacebiasError" else f"{error.ename}: {error.evalue}"
-        raise FacebiasError("NOTEBOOK", target, f"cell {error.exec_count} failed: {what}",
-                            "Open it to see the cell; runs that were finished are kept") from error
+        raise FacebiasError(
+            "NOTEBOOK",
+            target,
+            f"cell {error.exec_count} failed: {what}",
+            "Open it to see the cell; runs that were finished are kept",
+        ) from error
     _forget_paths(target)
     places = {"executed notebook": target, "HTML": export_html(target)}
     if not verdict_file.exists():
@@ -90,8 +105,9 @@ def _transport() -> Any:
 def parameters(config: Config) -> dict[str, object]:
     """The settings that differ from the defaults, as papermill takes them."""
     default = Config().as_dict()
-    return {name: value for name, value in config.as_dict().items()
-            if value != default[name] and name not in ARM_FIELDS}
+    return {
+        name: value for name, value in config.as_dict().items() if value != default[name] and name not in ARM_FIELDS
+    }
 
 
 def export_html(notebook: Path) -> Path:

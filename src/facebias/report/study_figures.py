@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 
 from facebias import plots
-from facebias.core.arms import debiased
-from facebias.report.audit_figures import AuditFigures
-from facebias.data.dataset import FaceDataset
-from facebias.report.findings import Findings
-from facebias.training.latents import reconstruct, traverse
 from facebias.analyses.mechanism.tables import share_ratios
+from facebias.core.arms import debiased
+from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
+from facebias.data.skin_tone import CLASSES
 from facebias.plots import Shown
 from facebias.plots.images import MEAN_OF
-from facebias.data.skin_tone import CLASSES
+from facebias.report.audit_figures import AuditFigures
+from facebias.report.findings import Findings
+from facebias.training.latents import reconstruct, traverse
 from facebias.training.study import Study
 
 SHEET = 48  # rendered images on a contact sheet
@@ -58,8 +58,15 @@ class StudyFigures(AuditFigures):
     def who(self) -> list[Shown]:
         """Who is in the training split and in each audit set."""
         sets = {"training": self.training, **{name: self.audit_set(name) for name in self.findings.audit_sets}}
-        return [self._save(plots.composition(data.table), plots.composition_counts(data.table), f"who-{name}",
-                           f"{name}: {len(data.faces):,} faces") for name, data in sets.items()]
+        return [
+            self._save(
+                plots.composition(data.table),
+                plots.composition_counts(data.table),
+                f"who-{name}",
+                f"{name}: {len(data.faces):,} faces",
+            )
+            for name, data in sets.items()
+        ]
 
     def faces(self) -> list[Shown]:
         """Training faces: a contact sheet of rendered ones, means over gender and skin tone of photographed ones."""
@@ -90,8 +97,10 @@ class StudyFigures(AuditFigures):
         """How much more often than it occurs each group is drawn, over epochs."""
         log = self.study.sampling
         table = share_ratios(log[log["model"].isin(debiased(self.study.config.arm_names))])
-        return [self._save(plots.sampling_by_group(mine), mine, f"sampling-{name.replace('_', '-')}")
-                for name, mine in table.groupby("grouping", sort=False)]
+        return [
+            self._save(plots.sampling_by_group(mine), mine, f"sampling-{name.replace('_', '-')}")
+            for name, mine in table.groupby("grouping", sort=False)
+        ]
 
     def likely_faces(self) -> list[Shown]:
         """The training faces that the last epoch drew most and least often."""
@@ -100,8 +109,9 @@ class StudyFigures(AuditFigures):
         if not self.debiased or (each < MEAN_OF and not rendered):
             return []
         drawn = self.study.run(self.debiased).sampling_faces
-        figure = plots.likely_faces(self.training.images[drawn["row"]], drawn["probability"].to_numpy(),
-                                    synthetic=rendered, each=each)
+        figure = plots.likely_faces(
+            self.training.images[drawn["row"]], drawn["probability"].to_numpy(), synthetic=rendered, each=each
+        )
         return [self._save(figure, None, "likely-faces", f"{self.debiased}, seed 0, last epoch")]
 
     def latents(self) -> list[Shown]:
@@ -113,14 +123,22 @@ class StudyFigures(AuditFigures):
         found = [self._save(plots.traversal(grid, labels, (-3, -2, -1, 0, 1, 2, 3)), None, "traversal", note)]
         if self.study.config.audit_names[0] == "synthetic":
             images = self.audit_set("synthetic").images[:12]
-            found.insert(0, self._save(plots.reconstructions(images, reconstruct(run, images)), None,
-                                       "reconstructions", note))
+            found.insert(
+                0, self._save(plots.reconstructions(images, reconstruct(run, images)), None, "reconstructions", note)
+            )
         return found
 
     def all(self) -> None:
         """Draw and save every figure."""
-        for draw in (self.who, self.faces, self.negatives, self.training_curves, self.sampling, self.likely_faces,
-                     self.latents):
+        for draw in (
+            self.who,
+            self.faces,
+            self.negatives,
+            self.training_curves,
+            self.sampling,
+            self.likely_faces,
+            self.latents,
+        ):
             draw()
         super().all()
 
@@ -129,8 +147,7 @@ def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:
     """Rows of each skin tone and gender with faces enough for a mean."""
     known = table[(table["skin_tone"] != "") & (table["gender"] != "")].reset_index()
     order = {tone: number for number, tone in enumerate(CLASSES)}
-    cells = {key: rows for key, rows in known.groupby(["skin_tone", "gender"]).indices.items()
-             if len(rows) >= MEAN_OF}
+    cells = {key: rows for key, rows in known.groupby(["skin_tone", "gender"]).indices.items() if len(rows) >= MEAN_OF}
     position = np.flatnonzero((table["skin_tone"] != "") & (table["gender"] != ""))
     return [(key, position[cells[key]]) for key in sorted(cells, key=lambda key: (key[1], order[key[0]]))]
 

@@ -6,10 +6,18 @@ terms add up to the score; *map*, the rescaled terms laid out on the image (N, 1
 
 from __future__ import annotations
 
-from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
 from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
-from facebias.saliency.methods import METHODS, method
+from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
 from facebias.saliency.fullgrad.smooth import SmoothFullGrad
+from facebias.saliency.methods import METHODS, method
 
-__all__ = ["METHODS", "CompletenessError", "Decomposition", "Explanation", "FullGrad", "SimpleFullGrad",
-           "SmoothFullGrad", "method"]
+__all__ = [
+    "METHODS",
+    "CompletenessError",
+    "Decomposition",
+    "Explanation",
+    "FullGrad",
+    "SimpleFullGrad",
+    "SmoothFullGrad",
+    "method",
+]

@@ -14,20 +14,20 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from facebias.data.pack.workers import Reject
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import square
-from facebias.detectors.networks import as_input, inference
-from facebias.data.user_pictures import readable, spell
-from facebias.data.pack.selection import write_rejects
-from facebias.core.progress import bar
-from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
-from facebias.saliency.targets import Target, select
-from facebias.saliency.methods import Logits, method
-from facebias.saliency.fullgrad.smooth import SmoothFullGrad
-from facebias.saliency.subjects import Subject
-from facebias.data.archive import Place
 from facebias.core.files import atomic_write, code_version, sweep_stale, write_json
+from facebias.core.progress import bar
+from facebias.data.archive import Place
+from facebias.data.pack.selection import write_rejects
+from facebias.data.pack.workers import Reject
+from facebias.data.pixels import square
+from facebias.data.user_pictures import readable, spell
+from facebias.detectors.networks import as_input, inference
+from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
+from facebias.saliency.fullgrad.smooth import SmoothFullGrad
+from facebias.saliency.methods import Logits, method
+from facebias.saliency.subjects import Subject
+from facebias.saliency.targets import Target, select
 
 SCHEMA = "facebias.explanations/1"
 OURS = {"fullgrad": FullGrad, "simple_fullgrad": SimpleFullGrad, "smooth_fullgrad": SmoothFullGrad}
@@ -41,8 +41,9 @@ class _Picture(NamedTuple):
     pixels: np.ndarray  # uint8 (side, side, 3)
 
 
-def explain_pictures(places: Sequence[Place], subject: Subject, name: str, out: Path, target: int | None = None,
-                     scope: str = "layer") -> dict[str, Any]:
+def explain_pictures(
+    places: Sequence[Place], subject: Subject, name: str, out: Path, target: int | None = None, scope: str = "layer"
+) -> dict[str, Any]:
     """Write `<picture>.png` (overlay), `<picture>.npy` (map, float32 (side, side)), rejects.csv and manifest.json.
 
     Pictures are cut to their central square and resized to the network's side. Each file is written atomically, the
@@ -70,25 +71,39 @@ def explain_pictures(places: Sequence[Place], subject: Subject, name: str, out: 
     rejects: list[Reject] = []
     lines: list[dict[str, Any]] = []
     with bar(total=len(places), desc=f"explain ({name})", unit="picture") as progress:
-        read = (_Picture(label, place, square(image, 1.0, subject.side))
-                for label, place, image in readable(places, rejects, progress))
+        read = (
+            _Picture(label, place, square(image, 1.0, subject.side))
+            for label, place, image in readable(places, rejects, progress)
+        )
         while group := list(islice(read, BATCH)):
             lines += _explain_batch(group, subject, name, out, target, scope)
     write_rejects(out / "rejects.csv", rejects)
-    manifest = {"schema": SCHEMA, "model": subject.record, "method": name,
-                "psi": {"scope": scope, "align_corners": True} if name in OURS else None,
-                "target": "highest output" if target is None else target, "score": "logit",
-                "overlay": "map over its own maximum, each picture on its own scale", "rejected": len(rejects),
-                "code_version": code_version(), "pictures": lines}
+    manifest = {
+        "schema": SCHEMA,
+        "model": subject.record,
+        "method": name,
+        "psi": {"scope": scope, "align_corners": True} if name in OURS else None,
+        "target": "highest output" if target is None else target,
+        "score": "logit",
+        "overlay": "map over its own maximum, each picture on its own scale",
+        "rejected": len(rejects),
+        "code_version": code_version(),
+        "pictures": lines,
+    }
     write_json(out / "manifest.json", manifest)
     if not lines:
-        raise FacebiasError("REJECTS", out / "rejects.csv", f"none of {len(places)} pictures can be read",
-                            "Mend or replace the pictures listed there")
+        raise FacebiasError(
+            "REJECTS",
+            out / "rejects.csv",
+            f"none of {len(places)} pictures can be read",
+            "Mend or replace the pictures listed there",
+        )
     return manifest
 
 
-def _explain_batch(pictures: Sequence[_Picture], subject: Subject, name: str, out: Path, target: int | None,
-                   scope: str) -> list[dict[str, Any]]:
+def _explain_batch(
+    pictures: Sequence[_Picture], subject: Subject, name: str, out: Path, target: int | None, scope: str
+) -> list[dict[str, Any]]:
     device = next(subject.model.parameters()).device
     pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures])).permute(0, 3, 1, 2)
     images = as_input(pixels, device)
@@ -102,10 +117,16 @@ def _explain_batch(pictures: Sequence[_Picture], subject: Subject, name: str, ou
         with atomic_write(out / f"{picture.name}.png") as temporary:
             Image.fromarray(overlay(picture.pixels, plane)).save(temporary, "PNG")
         terms = exact.decomposition if exact else None
-        lines.append({"source": spell(picture.place), "name": picture.name, "output": int(index[row]),
-                      "score": float(score[row]),
-                      "relative_error": _finite(terms.relative_error[row]) if terms else None,
-                      "non_spatial_share": _finite(terms.non_spatial_share[row]) if terms else None})
+        lines.append(
+            {
+                "source": spell(picture.place),
+                "name": picture.name,
+                "output": int(index[row]),
+                "score": float(score[row]),
+                "relative_error": _finite(terms.relative_error[row]) if terms else None,
+                "non_spatial_share": _finite(terms.non_spatial_share[row]) if terms else None,
+            }
+        )
     return lines
 
 
@@ -113,8 +134,9 @@ def _finite(value: Tensor) -> float | None:
     return number if math.isfinite(number := float(value)) else None
 
 
-def maps_of(name: str, model: nn.Module, images: Tensor, target: Target = None, scope: str = "layer",
-            ) -> tuple[Tensor, Explanation | None]:
+def maps_of(
+    name: str, model: nn.Module, images: Tensor, target: Target = None, scope: str = "layer"
+) -> tuple[Tensor, Explanation | None]:
     """Maps (N, 1, H, W) of a batch by any of `METHODS`, and the decomposition where the method is one of FullGrad's."""
     if name not in OURS:
         return method(name, model)(images, target), None

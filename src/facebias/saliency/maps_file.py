@@ -54,8 +54,12 @@ class SaliencyMaps:
         """
         for kind in KINDS:
             if not np.isfinite(getattr(self, kind)).all():
-                raise FacebiasError("SALIENCY", path, f"the {kind} maps hold values that are not finite in float16",
-                                    "Look for logits of thousands: the network may have diverged")
+                raise FacebiasError(
+                    "SALIENCY",
+                    path,
+                    f"the {kind} maps hold values that are not finite in float16",
+                    "Look for logits of thousands: the network may have diverged",
+                )
         with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
             for name in _ARRAYS:
                 values = getattr(self, name)
@@ -75,5 +79,9 @@ class SaliencyMaps:
         verify(path, SALIENCY_SCHEMA)
         with h5py.File(path, "r") as file:
             arrays = {name: file[name][:] for name in _ARRAYS}
-            return cls(image_id=file["image_id"].asstr()[:], names=tuple(file.attrs["names"]),
-                       spatial=file.attrs["spatial"].astype(bool), **arrays)
+            return cls(
+                image_id=file["image_id"].asstr()[:],
+                names=tuple(file.attrs["names"]),
+                spatial=file.attrs["spatial"].astype(bool),
+                **arrays,
+            )

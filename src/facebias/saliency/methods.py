@@ -31,9 +31,9 @@ from torch.nn import functional
 
 from facebias.core.errors import FacebiasError
 from facebias.saliency.fullgrad import FullGrad, SimpleFullGrad
-from facebias.saliency.targets import HeadTracer, Target, indices
-from facebias.saliency.fullgrad.untouched import quiet
 from facebias.saliency.fullgrad.smooth import SmoothFullGrad
+from facebias.saliency.fullgrad.untouched import quiet
+from facebias.saliency.targets import HeadTracer, Target, indices
 
 Method = Callable[..., Tensor]
 
@@ -56,8 +56,12 @@ class Logits(nn.Module):
             out = self.model(images)
             out = tracer.logit(out if self.score is None else self.score(out))
         if not isinstance(out, Tensor):
-            raise FacebiasError("SALIENCY_TARGET", "target", f"the model returns a {type(out).__name__}, expected a "
-                                "tensor", "Give a callable target that returns one score an image")
+            raise FacebiasError(
+                "SALIENCY_TARGET",
+                "target",
+                f"the model returns a {type(out).__name__}, expected a tensor",
+                "Give a callable target that returns one score an image",
+            )
         return out.reshape(len(out), -1)
 
 
@@ -85,8 +89,9 @@ def _absolute(attributions: Tensor) -> Tensor:
     return attributions.detach().abs().sum(1, keepdim=True)
 
 
-def _gradient_method(build: Callable[[nn.Module], Any], model: nn.Module, images: Tensor, target: Target = None,
-                     **settings: Any) -> Tensor:
+def _gradient_method(
+    build: Callable[[nn.Module], Any], model: nn.Module, images: Tensor, target: Target = None, **settings: Any
+) -> Tensor:
     images = images.detach().clone()
     with _prepared(model, target, images) as (logits, index):
         return _absolute(build(logits).attribute(images.requires_grad_(), target=index, **settings))
@@ -97,8 +102,15 @@ def _integrated_gradients(model: nn.Module, images: Tensor, target: Target = Non
     return _gradient_method(IntegratedGradients, model, images, target, n_steps=steps, internal_batch_size=64)
 
 
-def _noisy(kind: str, model: nn.Module, images: Tensor, target: Target = None, samples: int = 25, spread: float = 0.15,
-           seed: int = 0) -> Tensor:
+def _noisy(
+    kind: str,
+    model: nn.Module,
+    images: Tensor,
+    target: Target = None,
+    samples: int = 25,
+    spread: float = 0.15,
+    seed: int = 0,
+) -> Tensor:
     """SmoothGrad and its kin. Each image is given the same noise, so that maps do not depend on the batch."""
     maps = []
     with _prepared(model, target, images) as (logits, index):
@@ -108,8 +120,16 @@ def _noisy(kind: str, model: nn.Module, images: Tensor, target: Target = None, s
             # captum draws from the global generator: forked, so that the caller's is left alone.
             with torch.random.fork_rng(devices=[image.device] if image.is_cuda else []):
                 torch.manual_seed(seed)
-                maps.append(tunnel.attribute(image.clone().requires_grad_(), target=chosen, nt_type=kind,
-                                             nt_samples=samples, stdevs=deviation, abs=False))
+                maps.append(
+                    tunnel.attribute(
+                        image.clone().requires_grad_(),
+                        target=chosen,
+                        nt_type=kind,
+                        nt_samples=samples,
+                        stdevs=deviation,
+                        abs=False,
+                    )
+                )
     return _absolute(torch.cat(maps))
 
 
@@ -118,8 +138,12 @@ def _deeplift(model: nn.Module, images: Tensor, target: Target = None) -> Tensor
     try:
         return _gradient_method(DeepLift, model, images, target)
     except (AssertionError, RuntimeError) as error:
-        raise FacebiasError("SALIENCY_METHOD", "deeplift", f"captum cannot explain {type(model).__name__}: {error}",
-                            "Give every activation a module of its own, or choose another method") from error
+        raise FacebiasError(
+            "SALIENCY_METHOD",
+            "deeplift",
+            f"captum cannot explain {type(model).__name__}: {error}",
+            "Give every activation a module of its own, or choose another method",
+        ) from error
 
 
 def _occlusion(model: nn.Module, images: Tensor, target: Target = None, window: int = 0, stride: int = 0) -> Tensor:
@@ -128,9 +152,14 @@ def _occlusion(model: nn.Module, images: Tensor, target: Target = None, window: 
     window = min(window or max(1, side // 8), side)
     stride = stride or max(1, window // 2)
     with _prepared(model, target, images) as (logits, index), torch.no_grad():
-        out = Occlusion(logits).attribute(images.detach(), (images.shape[1], window, window), target=index,
-                                          strides=(images.shape[1], stride, stride), baselines=0,
-                                          perturbations_per_eval=max(1, 64 // len(images)))
+        out = Occlusion(logits).attribute(
+            images.detach(),
+            (images.shape[1], window, window),
+            target=index,
+            strides=(images.shape[1], stride, stride),
+            baselines=0,
+            perturbations_per_eval=max(1, 64 // len(images)),
+        )
     return out[:, :1].detach().abs()
 
 
@@ -138,8 +167,9 @@ def _gradcam(model: nn.Module, images: Tensor, target: Target = None) -> Tensor:
     """Selvaraju 2017, at the last feature map with a spatial extent, positive part, bilinear."""
     with _prepared(model, target, images) as (logits, index):
         layer = _last_feature_map(logits, images)
-        out = LayerGradCam(logits, layer).attribute(images.detach().clone().requires_grad_(), target=index,
-                                                    relu_attributions=True)
+        out = LayerGradCam(logits, layer).attribute(
+            images.detach().clone().requires_grad_(), target=index, relu_attributions=True
+        )
     return functional.interpolate(out.detach(), size=images.shape[-2:], mode="bilinear", align_corners=False)
 
 
@@ -160,8 +190,9 @@ def _last_feature_map(model: nn.Module, images: Tensor) -> nn.Module:
         for hook in hooks:
             hook.remove()
     if not found:
-        raise FacebiasError("SALIENCY_METHOD", "gradcam", "the model has no feature map (N, C, h, w)",
-                            "Choose another method")
+        raise FacebiasError(
+            "SALIENCY_METHOD", "gradcam", "the model has no feature map (N, C, h, w)", "Choose another method"
+        )
     return found[-1]
 
 
@@ -188,8 +219,15 @@ def _ours(kind: type[FullGrad], model: nn.Module, images: Tensor, target: Target
     return kind(model).saliency(images, target, **settings)
 
 
-def _smooth(model: nn.Module, images: Tensor, target: Target = None, num_samples: int = 25, std_spread: float = 0.15,
-            seed: int = 0, **settings: Any) -> Tensor:
+def _smooth(
+    model: nn.Module,
+    images: Tensor,
+    target: Target = None,
+    num_samples: int = 25,
+    std_spread: float = 0.15,
+    seed: int = 0,
+    **settings: Any,
+) -> Tensor:
     return SmoothFullGrad(model, num_samples, std_spread, seed=seed).saliency(images, target, **settings)
 
 
@@ -224,6 +262,7 @@ def method(name: str, model: nn.Module, **settings: Any) -> Callable[..., Tensor
         FacebiasError: there is no method of that name.
     """
     if name not in METHODS:
-        raise FacebiasError("SALIENCY_METHOD", "method", f"found {name!r}, expected one of {', '.join(METHODS)}",
-                            "Choose one of these")
+        raise FacebiasError(
+            "SALIENCY_METHOD", "method", f"found {name!r}, expected one of {', '.join(METHODS)}", "Choose one of these"
+        )
     return partial(METHODS[name], model, **settings)

@@ -9,23 +9,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import as_input
+from facebias.core.files import fingerprint, manifest_path, read_json
 from facebias.core.progress import bar
-from facebias.training.run import Run
-from facebias.saliency.fullgrad.decomposition import Decomposition
+from facebias.data.dataset import FaceDataset
+from facebias.detectors.networks import as_input
 from facebias.saliency.fullgrad import FullGrad
 from facebias.saliency.fullgrad.collector import Collector
+from facebias.saliency.fullgrad.decomposition import Decomposition
 from facebias.saliency.maps_file import CELLS, SaliencyMaps
-from facebias.core.files import fingerprint, manifest_path, read_json
+from facebias.training.run import Run
 from facebias.training.threads import threads
 
 BATCH = 64  # all activations of a batch are held at once, about 0.5 MB a face in the lab's network
 
 
-def explain_faces(run: Run, data: FaceDataset, name: str, *, scope: str = "layer", batch_size: int = BATCH,
-                  ) -> SaliencyMaps:
+def explain_faces(
+    run: Run, data: FaceDataset, name: str, *, scope: str = "layer", batch_size: int = BATCH
+) -> SaliencyMaps:
     """FullGrad of a finished run for the faces of a data set; kept in the run's folder and found there again.
 
     One forward and one backward pass a batch; each image's terms have to add up to its logit.
@@ -81,8 +82,10 @@ def _explain(method: FullGrad, data: FaceDataset, title: str, scope: str, batch_
 
 
 def _arrays(result: Decomposition, images: Tensor, scope: str) -> tuple[np.ndarray, ...]:
-    drawn = [result.input_gradient * images, *(result.maps[name] for name in result.bias_terms
-                                               if name in result.spatial)]
+    drawn = [
+        result.input_gradient * images,
+        *(result.maps[name] for name in result.bias_terms if name in result.spatial),
+    ]
     collector = Collector(images, scope)
     for term in drawn:
         collector.draw(term)

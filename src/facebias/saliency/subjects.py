@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.files import sha256, verify
 from facebias.detectors.networks import IMAGE_SIZE, pick_device
 from facebias.training.run import WEIGHTS_SCHEMA, Run
-from facebias.core.files import sha256, verify
 
 PREFIX = "torchvision:"
 _SIDE, _MEAN, _STD = 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -78,8 +78,12 @@ def find_subject(name: str, config: Config, weights: Path | None = None) -> Subj
     if name.startswith(PREFIX):
         return _torchvision(name, weights, config.device)
     if weights is not None:
-        raise FacebiasError("CONFIG", "weights", f"given for the run {name!r}, which has its own",
-                            f"Leave it out, or name a network as {PREFIX}resnet18")
+        raise FacebiasError(
+            "CONFIG",
+            "weights",
+            f"given for the run {name!r}, which has its own",
+            f"Leave it out, or name a network as {PREFIX}resnet18",
+        )
     run = Run.find(name, config)
     model = run.model(config.device)
     found = verify(run.path / "weights.pt", WEIGHTS_SCHEMA)["sha256"]
@@ -89,8 +93,9 @@ def find_subject(name: str, config: Config, weights: Path | None = None) -> Subj
 def _torchvision(name: str, weights: Path | None, device: str) -> Subject:
     kind = name.removeprefix(PREFIX)
     if kind not in (known := torchvision.models.list_models(module=torchvision.models)):
-        raise FacebiasError("MODEL", "model", f"torchvision has no classifier {kind!r}",
-                            f"Use one of {', '.join(known)}")
+        raise FacebiasError(
+            "MODEL", "model", f"torchvision has no classifier {kind!r}", f"Use one of {', '.join(known)}"
+        )
     trained = torchvision.models.get_model_weights(kind).DEFAULT
     state, digest = _downloaded(name, trained) if weights is None else (read_weights(weights), sha256(weights))
     # Either would otherwise spend seconds on initial weights that are overwritten, and warn of it
@@ -108,8 +113,9 @@ def _downloaded(name: str, trained: Any) -> tuple[dict[str, Tensor], str]:
     try:
         state = trained.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
-        raise FacebiasError("WEIGHTS", name, f"torchvision's weights cannot be had ({error})",
-                            "Give a file of weights with --weights") from error
+        raise FacebiasError(
+            "WEIGHTS", name, f"torchvision's weights cannot be had ({error})", "Give a file of weights with --weights"
+        ) from error
     return state, sha256(Path(torch.hub.get_dir()) / "checkpoints" / Path(trained.url).name)
 
 
@@ -125,11 +131,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise FacebiasError("MISSING", path, "no such file", "Name a file of weights") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         first = str(error).strip().split("\n")[0][:120]
-        raise FacebiasError("WEIGHTS", path, f"not a file of tensors alone ({first})",
-                            "Save a state_dict with torch.save") from error
+        raise FacebiasError(
+            "WEIGHTS", path, f"not a file of tensors alone ({first})", "Save a state_dict with torch.save"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise FacebiasError("WEIGHTS", path, f"found a {type(state).__name__}, expected names and tensors",
-                            "Save model.state_dict(), not the model or a checkpoint around it")
+        raise FacebiasError(
+            "WEIGHTS",
+            path,
+            f"found a {type(state).__name__}, expected names and tensors",
+            "Save model.state_dict(), not the model or a checkpoint around it",
+        )
     return state
 
 
@@ -143,5 +154,9 @@ def fit_weights(model: nn.Module, state: dict[str, Tensor], where: str) -> None:
         model.load_state_dict(state)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).split("\n")]
-        raise FacebiasError("WEIGHTS", where, f"does not fit the network: {lines[min(1, len(lines) - 1)][:160]}",
-                            "Use weights of this very network") from error
+        raise FacebiasError(
+            "WEIGHTS",
+            where,
+            f"does not fit the network: {lines[min(1, len(lines) - 1)][:160]}",
+            "Use weights of this very network",
+        ) from error

@@ -63,17 +63,22 @@ def select(out: Any, target: Target, tracer: HeadTracer | None) -> tuple[Tensor,
     if callable(target):
         score = tracer.logit(out) if tracer else out
         if not isinstance(score, Tensor) or score.dim() == 0 or score.numel() != len(score):
-            raise _misfit(f"a callable target has to return a tensor (N,), found {_describe(score)}",
-                          "Return one score an image")
+            raise _misfit(
+                f"a callable target has to return a tensor (N,), found {_describe(score)}", "Return one score an image"
+            )
         return score.reshape(-1), None
     if not isinstance(out, Tensor):
-        raise _misfit(f"the model returns {_describe(out)}, expected a tensor (N,), (N, 1) or (N, K)",
-                      "Give a callable target that takes it and returns one score an image")
+        raise _misfit(
+            f"the model returns {_describe(out)}, expected a tensor (N,), (N, 1) or (N, K)",
+            "Give a callable target that takes it and returns one score an image",
+        )
     out = tracer.logit(out) if tracer else out
     out = out[:, None] if out.dim() == 1 else out
     if out.dim() == 0 or out.numel() != out.shape[0] * out.shape[1]:
-        raise _misfit(f"the model returns {_describe(out)}, expected (N,), (N, 1) or (N, K)",
-                      "Give a callable target that returns one score an image")
+        raise _misfit(
+            f"the model returns {_describe(out)}, expected (N,), (N, 1) or (N, K)",
+            "Give a callable target that returns one score an image",
+        )
     out = out.flatten(1)
     if target is None and out.shape[1] == 1:
         return out[:, 0], out.new_zeros(len(out), dtype=torch.long)
@@ -87,11 +92,14 @@ def indices(out: Tensor, target: int | Sequence[int] | Tensor | None) -> Tensor:
         return out.detach().argmax(1)
     index = torch.as_tensor(target, device=out.device).reshape(-1)
     if index.is_floating_point() or index.dtype == torch.bool or index.numel() not in (1, len(out)):
-        raise _misfit(f"found {index.numel()} values of {index.dtype} for {len(out)} images",
-                      "Give one int, or one int an image")
+        raise _misfit(
+            f"found {index.numel()} values of {index.dtype} for {len(out)} images", "Give one int, or one int an image"
+        )
     if index.numel() and (index.min() < -out.shape[1] or index.max() >= out.shape[1]):
-        raise _misfit(f"found {index.min().item()} to {index.max().item()}, but the model has {out.shape[1]} output(s)",
-                      "Give an index of an output; None for a model with a single one")
+        raise _misfit(
+            f"found {index.min().item()} to {index.max().item()}, but the model has {out.shape[1]} output(s)",
+            "Give an index of an output; None for a model with a single one",
+        )
     return (index % out.shape[1]).expand(len(out))
 
 

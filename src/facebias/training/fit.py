@@ -21,19 +21,37 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from facebias.training import checkpoints
 from facebias.audit.thresholds import threshold
-from facebias.training.augmentation import augment
 from facebias.core.config import Config
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import DBVAE, LossParts, as_input, build_model, cross_entropy, latent_means, logits, pick_device
-from facebias.data.pack import pack_training
+from facebias.core.files import (
+    atomic_write,
+    code_version,
+    folder_lock,
+    manifest_path,
+    read_json,
+    sweep_stale,
+    write_json,
+    write_manifest,
+)
 from facebias.core.progress import bar, headless, say
+from facebias.data.dataset import FaceDataset
+from facebias.data.pack import pack_training
+from facebias.detectors.networks import (
+    DBVAE,
+    LossParts,
+    as_input,
+    build_model,
+    cross_entropy,
+    latent_means,
+    logits,
+    pick_device,
+)
+from facebias.training import checkpoints
+from facebias.training.augmentation import augment
 from facebias.training.remedies import GroupDRO, balanced_probabilities, face_cells, twice_probabilities
 from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
 from facebias.training.run import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
-from facebias.core.files import atomic_write, code_version, folder_lock, manifest_path, read_json, sweep_stale, write_json, write_manifest
 from facebias.training.threads import threads
 
 GROUPINGS = ("gender", "skin_tone", "race")
@@ -89,14 +107,20 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
 
 def _warn_on_other_data(run: Run, train: Path) -> None:
     if read_json(run.path / "DONE.json")["train_sha256"] != read_json(manifest_path(train))["sha256"]:
-        warnings.warn(f"{run.id} was trained on other bytes than {train.name} holds now; delete its folder to train "
-                      "anew", stacklevel=3)
+        warnings.warn(
+            f"{run.id} was trained on other bytes than {train.name} holds now; delete its folder to train anew",
+            stacklevel=3,
+        )
 
 
 def _require_both(train: FaceDataset, path: Path) -> None:
     if not len(train.faces) or not len(train.negatives):
-        raise FacebiasError("DATA", path, f"{len(train.faces)} faces and {len(train.negatives)} negatives",
-                            "Training needs both: raise train_size and negative_size")
+        raise FacebiasError(
+            "DATA",
+            path,
+            f"{len(train.faces)} faces and {len(train.negatives)} negatives",
+            "Training needs both: raise train_size and negative_size",
+        )
 
 
 def _begin(config: Config, run: Run, train: FaceDataset, validation: FaceDataset) -> _State:
@@ -142,11 +166,16 @@ def _groups(train: FaceDataset) -> np.ndarray:
 
 
 def _pack_state(state: _State) -> dict[str, Any]:
-    return {"model": state.model.state_dict(), "optimizer": state.optimizer.state_dict(), "epoch": state.epoch,
-            "history": state.history, "sampling": [frame.to_dict("list") for frame in state.sampling],
-            "probability": torch.from_numpy(state.probability),
-            "wrong": None if state.wrong is None else torch.from_numpy(state.wrong),
-            "group_weights": state.dro.weights if state.dro else None}
+    return {
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "epoch": state.epoch,
+        "history": state.history,
+        "sampling": [frame.to_dict("list") for frame in state.sampling],
+        "probability": torch.from_numpy(state.probability),
+        "wrong": None if state.wrong is None else torch.from_numpy(state.wrong),
+        "group_weights": state.dro.weights if state.dro else None,
+    }
 
 
 def _epoch(config: Config, state: _State, train: FaceDataset, validation: FaceDataset) -> None:
@@ -164,12 +193,18 @@ def _epoch(config: Config, state: _State, train: FaceDataset, validation: FaceDa
         labels = torch.from_numpy(train.labels[rows]).to(device, torch.float32)
         noise = torch.Generator(device).manual_seed(draw.initial_seed())
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            parts = (state.model.loss(images, labels, config, noise) if groups is None
-                     else _robust_loss(state, images, labels, groups[rows]))
+            parts = (
+                state.model.loss(images, labels, config, noise)
+                if groups is None
+                else _robust_loss(state, images, labels, groups[rows])
+            )
         if not math.isfinite(parts.total.item()):
-            raise FacebiasError("DIVERGED", f"{config.run_id} epoch {state.epoch + 1} step {step + 1}",
-                                f"the loss is {parts.total.item()}",
-                                "Lower learning_rate; the checkpoint of the last good epoch is kept")
+            raise FacebiasError(
+                "DIVERGED",
+                f"{config.run_id} epoch {state.epoch + 1} step {step + 1}",
+                f"the loss is {parts.total.item()}",
+                "Lower learning_rate; the checkpoint of the last good epoch is kept",
+            )
         state.optimizer.zero_grad(set_to_none=True)
         parts.total.backward()
         state.optimizer.step()
@@ -200,8 +235,9 @@ def _probabilities(config: Config, state: _State, train: FaceDataset) -> np.ndar
     return sampling_probabilities(mu, config.alpha, config.bins, "max")[deal]
 
 
-def sampling_plan(config: Config, epoch: int, train: FaceDataset, probability: np.ndarray,
-                  of_negatives: np.ndarray | None = None) -> list[np.ndarray]:
+def sampling_plan(
+    config: Config, epoch: int, train: FaceDataset, probability: np.ndarray, of_negatives: np.ndarray | None = None
+) -> list[np.ndarray]:
     """The rows of each batch of one epoch: half faces, drawn with replacement by `probability`, half negatives.
 
     Every arm draws faces in this one way (uniform arms with equal probabilities), and arms of the same seed see the
@@ -239,8 +275,9 @@ def _record(config: Config, state: _State, means: Tensor, train: FaceDataset, va
     fixed = threshold(score[validation.negatives], f"fpr={config.fpr:g}", warn=False)
     recall = float((score[validation.faces] >= fixed.value).mean()) if len(validation.faces) else math.nan
     ess = effective_sample_size(state.probability)
-    state.history.append({"epoch": state.epoch, **row, "validation_recall": recall,
-                          "ess_share": ess / len(state.probability)})
+    state.history.append(
+        {"epoch": state.epoch, **row, "validation_recall": recall, "ess_share": ess / len(state.probability)}
+    )
     faces = train.table.iloc[train.faces]
     groups = tuple(name for name in GROUPINGS if (faces[name] != "").any())
     frame = share_by_group(state.probability, faces, groups)
@@ -252,23 +289,38 @@ def _record(config: Config, state: _State, means: Tensor, train: FaceDataset, va
 def _finish(config: Config, run: Run, state: _State, train: FaceDataset, seconds: float) -> None:
     run.write_csv("history.csv", pd.DataFrame(state.history))
     run.write_csv("sampling.csv", pd.concat(state.sampling, ignore_index=True))
-    faces = pd.DataFrame({"row": train.faces, "image_id": train.table["image_id"].to_numpy()[train.faces],
-                          "probability": state.probability})
+    faces = pd.DataFrame(
+        {
+            "row": train.faces,
+            "image_id": train.table["image_id"].to_numpy()[train.faces],
+            "probability": state.probability,
+        }
+    )
     run.write_parquet("sampling_faces.parquet", faces, SAMPLING_SCHEMA, config.run_id)
     with atomic_write(run.path / "weights.pt") as temporary:
         torch.save({name: value.cpu().contiguous() for name, value in state.model.state_dict().items()}, temporary)
     write_manifest(run.path / "weights.pt", WEIGHTS_SCHEMA, 1, config.run_id, architecture=architecture_of(config))
     device = str(next(state.model.parameters()).device)
-    write_json(run.path / "DONE.json", {"run_id": run.id, "epochs": state.epoch, "threads": config.threads,
-                                        "device": device, "seconds_of_this_process": round(seconds, 1),
-                                        "torch": torch.__version__, "code_version": code_version(),
-                                        "train_sha256": read_json(manifest_path(train.path))["sha256"]})
+    write_json(
+        run.path / "DONE.json",
+        {
+            "run_id": run.id,
+            "epochs": state.epoch,
+            "threads": config.threads,
+            "device": device,
+            "seconds_of_this_process": round(seconds, 1),
+            "torch": torch.__version__,
+            "code_version": code_version(),
+            "train_sha256": read_json(manifest_path(train.path))["sha256"],
+        },
+    )
     checkpoints.clear(run.path)
 
 
 @contextlib.contextmanager
-def _progress(config: Config, done: int, on_epoch: Callable[[dict[str, Any]], None] | None,
-              ) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _progress(
+    config: Config, done: int, on_epoch: Callable[[dict[str, Any]], None] | None
+) -> Iterator[Callable[[dict[str, Any]], None]]:
     if on_epoch:
         yield on_epoch
     elif headless():
@@ -286,6 +338,8 @@ def _progress(config: Config, done: int, on_epoch: Callable[[dict[str, Any]], No
 
 def describe(row: dict[str, Any], config: Config) -> str:
     """One line of an epoch."""
-    return (f"epoch {row['epoch']:.0f}/{config.epochs}  loss {row['loss']:.4f}  "
-            f"validation recall {100 * row['validation_recall']:.1f} % at FPR {100 * config.fpr:g} %  "
-            f"ESS {100 * row['ess_share']:.0f} %")
+    return (
+        f"epoch {row['epoch']:.0f}/{config.epochs}  loss {row['loss']:.4f}  "
+        f"validation recall {100 * row['validation_recall']:.1f} % at FPR {100 * config.fpr:g} %  "
+        f"ESS {100 * row['ess_share']:.0f} %"
+    )

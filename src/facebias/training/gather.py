@@ -10,12 +10,12 @@ import pandas as pd
 
 from facebias.audit import fix_thresholds, rule_text
 from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
+from facebias.core.files import atomic_write
 from facebias.detectors.detector import Detector
 from facebias.detectors.find import find_detector
 from facebias.training.predictions_file import read_table
-from facebias.core.errors import FacebiasError
 from facebias.training.run import Run
-from facebias.core.files import atomic_write
 
 _TIED = 0.9  # share of the false positive rate asked for, below which ties are told
 
@@ -42,16 +42,23 @@ class Audited:
         """What limits the scores of those brought: ties, and probabilities that were not said to be some."""
         rule = f"fpr={fpr:g}"
         theirs = self.predictions[self.predictions["model"].isin(self.brought)]
-        found = [
-            f"{row.run_id}: scores tie. At {rule_text(rule)} its threshold lets {100 * row.rate:.2f} % of the held-out "
-            "non-faces through: it is judged at a lower rate than the others."
-            for row in fix_thresholds(theirs, (rule,)).itertuples() if row.enough and row.rate < _TIED * fpr
-        ] if len(theirs) else []
+        found = (
+            [
+                f"{row.run_id}: scores tie. At {rule_text(rule)} its threshold lets {100 * row.rate:.2f} % of the held-out "
+                "non-faces through: it is judged at a lower rate than the others."
+                for row in fix_thresholds(theirs, (rule,)).itertuples()
+                if row.enough and row.rate < _TIED * fpr
+            ]
+            if len(theirs)
+            else []
+        )
         inside = theirs["score"].between(0, 1).groupby(theirs["model"], sort=False).all()
         found += [
             f"{name}: all scores lie in 0..1. If they are probabilities, say --probability; the rule p=0.5 takes them "
             "for logits. Matched false positive rates are the same either way."
-            for name in inside.index[inside] if not probability]
+            for name in inside.index[inside]
+            if not probability
+        ]
         return found
 
     def write(self, folder: Path) -> None:
@@ -61,8 +68,15 @@ class Audited:
                 self.predictions[self.predictions["model"] == name].to_parquet(temporary, index=False)
 
 
-def gather(config: Config, runs: Sequence[str] = (), detectors: Sequence[str] = (), table: Path | None = None,
-           names: Sequence[str] = (), *, probability: bool = False) -> Audited:
+def gather(
+    config: Config,
+    runs: Sequence[str] = (),
+    detectors: Sequence[str] = (),
+    table: Path | None = None,
+    names: Sequence[str] = (),
+    *,
+    probability: bool = False,
+) -> Audited:
     """Load runs, score detectors on the images that the runs were scored on, and read a table.
 
     Without runs, `config` says which packed sets detectors are scored on. What is brought takes the lowest seed of the
@@ -84,8 +98,12 @@ def gather(config: Config, runs: Sequence[str] = (), detectors: Sequence[str] = 
     if not (runs or count):
         raise FacebiasError("AUDIT", "audit", "nothing to audit", "Name scored runs, --detector or --predictions")
     if len(names) > count:
-        raise FacebiasError("NAME", names[-1], f"{len(names)} names for {count} detectors and tables",
-                            "Give --name once for each --detector, and last for --predictions")
+        raise FacebiasError(
+            "NAME",
+            names[-1],
+            f"{len(names)} names for {count} detectors and tables",
+            "Give --name once for each --detector, and last for --predictions",
+        )
     called = [*names, *[""] * (count - len(names))]
     ours = [Run.find(name, config) for name in runs]
     settings = [run.config for run in ours]
@@ -98,8 +116,13 @@ def gather(config: Config, runs: Sequence[str] = (), detectors: Sequence[str] = 
     _refuse_twice(brought, {name for run, one in zip(ours, settings, strict=True) for name in (run.id, one.arm)})
     scored = _score(found, sets[0], seed, probability) if sets else []
     predictions = pd.concat([*(run.predictions for run in ours), *scored, *read], ignore_index=True)
-    return Audited(predictions, next((one.train_faces for one in [*settings, *sets]), ""),
-                   settings[0].arm if ours else brought[0], brought, any(one.synthetic for one in [*settings, *sets]))
+    return Audited(
+        predictions,
+        next((one.train_faces for one in [*settings, *sets]), ""),
+        settings[0].arm if ours else brought[0],
+        brought,
+        any(one.synthetic for one in [*settings, *sets]),
+    )
 
 
 def _score(detectors: Sequence[Detector], config: Config, seed: int, probability: bool) -> list[pd.DataFrame]:
@@ -121,9 +144,12 @@ def scored_settings(run: Run, config: Config) -> Config:
         own = run.config.with_(**audit, **runtime)
         if _packed(own) and is_scored(run, scored_files(own)):
             return own
-    raise FacebiasError("RUN", run.path, "not scored on the images that its settings name, nor on those of "
-                        "--audit-sets and --audit-size",
-                        "Give those that it was scored with, or run facebias score again")
+    raise FacebiasError(
+        "RUN",
+        run.path,
+        "not scored on the images that its settings name, nor on those of --audit-sets and --audit-size",
+        "Give those that it was scored with, or run facebias score again",
+    )
 
 
 def _packed(config: Config) -> bool:

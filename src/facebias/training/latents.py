@@ -26,8 +26,9 @@ def reconstruct(run: Run, images: np.ndarray) -> np.ndarray:
         return _pixels(model.reconstruct(as_input(torch.from_numpy(images).permute(0, 3, 1, 2))))
 
 
-def traverse(run: Run, data: FaceDataset, count: int = 6, steps: tuple[float, ...] = (-3, -2, -1, 0, 1, 2, 3),
-             ) -> tuple[np.ndarray, list[str]]:
+def traverse(
+    run: Run, data: FaceDataset, count: int = 6, steps: tuple[float, ...] = (-3, -2, -1, 0, 1, 2, 3)
+) -> tuple[np.ndarray, list[str]]:
     """Images decoded along the latents that vary most over the training faces, all others at their mean.
 
     Nothing here is a photograph: every image is decoded from the mean of all faces, moved along one latent.

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facebias.core import label_files as tables
 from facebias.audit import validate
 from facebias.audit.predictions import GROUP_COLUMNS
-from facebias.detectors.detector import as_logits
-from facebias.detectors.find import checked_name
+from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
 from facebias.data.pixels import found_format
+from facebias.detectors.detector import as_logits
+from facebias.detectors.find import checked_name
 from facebias.training.run import PREDICTION_COLUMNS
 
 CODE = "TABLE"
@@ -62,20 +62,28 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
     score = _numbers(given, "score", path)
     label = _labels(given, path)
     places = _text(given, "dataset") if "dataset" in given else pd.Series("", index=given.index)
-    table = pd.DataFrame({
-        "run_id": name, "model": name, "seed": seed, "image_id": _text(given, "image"), "label": label,
-        "dataset": _placed(places.replace("", stem), label, _text(given, "image")),
-        "score": as_logits(score, str(path)) if probability else score,
-        "ita": _numbers(given, "ita", path) if "ita" in given else np.nan,
-        **{column: _text(given, column) if column in given else "" for column in (*GROUP_COLUMNS, "age")}})
+    table = pd.DataFrame(
+        {
+            "run_id": name,
+            "model": name,
+            "seed": seed,
+            "image_id": _text(given, "image"),
+            "label": label,
+            "dataset": _placed(places.replace("", stem), label, _text(given, "image")),
+            "score": as_logits(score, str(path)) if probability else score,
+            "ita": _numbers(given, "ita", path) if "ita" in given else np.nan,
+            **{column: _text(given, column) if column in given else "" for column in (*GROUP_COLUMNS, "age")},
+        }
+    )
     _refuse_one_sided(table, path)
     return validate(table.loc[:, list(PREDICTION_COLUMNS)], where=path)
 
 
 def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        raise FacebiasError("MISSING", path, "no such file",
-                            "Name it from the working directory, or with its whole path")
+        raise FacebiasError(
+            "MISSING", path, "no such file", "Name it from the working directory, or with its whole path"
+        )
     kinds = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
     if kinds in ([".csv"], [".csv", ".gz"]):
         return _read_csv(path)
@@ -105,12 +113,20 @@ def _refuse_columns(given: pd.DataFrame, path: Path) -> None:
         raise FacebiasError("EMPTY", path, "no rows", "Write one row an image")
     found = [column for column in given if column != "_line"]
     if missing := [column for column in _NEEDED if column not in found]:
-        raise FacebiasError(CODE, path, f"no column {', '.join(missing)}; found {', '.join(found)}",
-                            f"Admitted are {', '.join(_ADMITTED)}")
+        raise FacebiasError(
+            CODE,
+            path,
+            f"no column {', '.join(missing)}; found {', '.join(found)}",
+            f"Admitted are {', '.join(_ADMITTED)}",
+        )
     if unknown := [column for column in found if column not in (*_ADMITTED, *_RUN)]:
-        raise FacebiasError(CODE, path, f"column {', '.join(unknown)} has no meaning here",
-                            f"Leave it out or rename it; groups are {', '.join(GROUP_COLUMNS)}; admitted beside them "
-                            f"{', '.join(name for name in _ADMITTED if name not in GROUP_COLUMNS)}")
+        raise FacebiasError(
+            CODE,
+            path,
+            f"column {', '.join(unknown)} has no meaning here",
+            f"Leave it out or rename it; groups are {', '.join(GROUP_COLUMNS)}; admitted beside them "
+            f"{', '.join(name for name in _ADMITTED if name not in GROUP_COLUMNS)}",
+        )
     if not any(column in found for column in GROUP_COLUMNS):
         raise FacebiasError(CODE, path, "no group column", f"Add one or more of {', '.join(GROUP_COLUMNS)}")
     if "run_id" in found and (several := given["run_id"].nunique()) > 1:
@@ -128,8 +144,12 @@ def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     bad = (numbers.isna() & values.notna()) | (numbers.isna() & (column == "score")) | np.isinf(numbers)
     if bad.any():
         row = int(np.argmax(bad))
-        raise FacebiasError(CODE, _where(given, path, row), f"{column} is {str(given[column].iloc[row])!r} "
-                            f"({bad.sum()} such row(s)), expected a finite number", "Mend or remove the row")
+        raise FacebiasError(
+            CODE,
+            _where(given, path, row),
+            f"{column} is {str(given[column].iloc[row])!r} ({bad.sum()} such row(s)), expected a finite number",
+            "Mend or remove the row",
+        )
     return numbers.to_numpy(dtype=float)
 
 
@@ -140,8 +160,12 @@ def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
     labels = pd.to_numeric(given["label"], errors="coerce")
     if (bad := ~labels.isin((0, 1))).any():
         row = int(np.argmax(bad))
-        raise FacebiasError(CODE, _where(given, path, row), f"label is {str(given['label'].iloc[row])!r} ({bad.sum()} "
-                            "such row(s)), expected 1 (face) or 0 (non-face)", "Mend or remove the row")
+        raise FacebiasError(
+            CODE,
+            _where(given, path, row),
+            f"label is {str(given['label'].iloc[row])!r} ({bad.sum()} such row(s)), expected 1 (face) or 0 (non-face)",
+            "Mend or remove the row",
+        )
     return labels.to_numpy(dtype=int)
 
 
@@ -158,6 +182,10 @@ def _refuse_one_sided(table: pd.DataFrame, path: Path) -> None:
         raise FacebiasError(CODE, path, "no faces to audit (rows with label 1)", "Add them")
     if not (negatives & (table["dataset"] == "validation")).any():
         held = "none of dataset validation" if negatives.any() else "none at all"
-        raise FacebiasError(CODE, path, f"no non-faces to fix a threshold with ({held}), and recall at unequal false "
-                            "positive rates compares thresholds, not detectors",
-                            "Add the scores of images without a face, with label 0")
+        raise FacebiasError(
+            CODE,
+            path,
+            f"no non-faces to fix a threshold with ({held}), and recall at unequal false "
+            "positive rates compares thresholds, not detectors",
+            "Add the scores of images without a face, with label 0",
+        )

@@ -21,8 +21,9 @@ from facebias.core.errors import FacebiasError
 COLLAPSED = 0.01  # share of the faces; an effective sample below it is no training set
 
 
-def sampling_probabilities(mu: np.ndarray, alpha: float, bins: int = 10, rule: str = "max",
-                           target_ess: float = 0.5) -> np.ndarray:
+def sampling_probabilities(
+    mu: np.ndarray, alpha: float, bins: int = 10, rule: str = "max", target_ess: float = 0.5
+) -> np.ndarray:
     """Probability of drawing each face.
 
     Args:
@@ -55,8 +56,11 @@ def sampling_probabilities(mu: np.ndarray, alpha: float, bins: int = 10, rule: s
     tau = 1.0 if rule == "product" else _temperature(log_weight, target_ess)
     probability = np.exp(tau * log_weight - logsumexp(tau * log_weight))
     if rule == "product" and (share := effective_sample_size(probability) / len(mu)) < COLLAPSED:
-        warnings.warn(f"the product over {mu.shape[1]} latents collapses: its effective sample is "
-                      f"{share * len(mu):.1f} of {len(mu)} faces", stacklevel=2)
+        warnings.warn(
+            f"the product over {mu.shape[1]} latents collapses: its effective sample is "
+            f"{share * len(mu):.1f} of {len(mu)} faces",
+            stacklevel=2,
+        )
     return probability
 
 
@@ -89,8 +93,9 @@ def _densities(mu: np.ndarray, bins: int) -> Iterator[np.ndarray]:
 def _temperature(log_weight: np.ndarray, target_ess: float) -> float:
     def excess(tau: float) -> float:
         """Effective sample size at this exponent, as a share, less the one that is asked for."""
-        return float(np.exp(2 * logsumexp(tau * log_weight) - logsumexp(2 * tau * log_weight))
-                     / len(log_weight) - target_ess)
+        return float(
+            np.exp(2 * logsumexp(tau * log_weight) - logsumexp(2 * tau * log_weight)) / len(log_weight) - target_ess
+        )
 
     high = 1.0
     while excess(high) > 0:  # the effective sample falls as tau grows

@@ -1,14 +1,14 @@
 """A run: one training of one arm with one seed, in a folder of its own that says what it is.
 
-    runs/<arm>-s<seed>-<hash>/
-        config.json             every setting, written before training
-        checkpoint-<epoch>.pt   the two newest, with a manifest each; removed when the run is done
-        history.csv             one row an epoch
-        sampling.csv            one row an epoch and group: share of the sampling probability
-        sampling_faces.parquet  one row a training face: probability in the last epoch
-        weights.pt              state_dict, with a manifest that names the architecture
-        DONE.json               written last; a run without it is incomplete
-        predictions.parquet     written by the scoring stage, with a manifest
+runs/<arm>-s<seed>-<hash>/
+    config.json             every setting, written before training
+    checkpoint-<epoch>.pt   the two newest, with a manifest each; removed when the run is done
+    history.csv             one row an epoch
+    sampling.csv            one row an epoch and group: share of the sampling probability
+    sampling_faces.parquet  one row a training face: probability in the last epoch
+    weights.pt              state_dict, with a manifest that names the architecture
+    DONE.json               written last; a run without it is incomplete
+    predictions.parquet     written by the scoring stage, with a manifest
 """
 
 from __future__ import annotations
@@ -29,8 +29,20 @@ if TYPE_CHECKING:
 WEIGHTS_SCHEMA = "facebias.weights/1"
 PREDICTIONS_SCHEMA = "facebias.predictions/1"
 SAMPLING_SCHEMA = "facebias.sampling/1"
-PREDICTION_COLUMNS = ("run_id", "model", "seed", "dataset", "image_id", "label", "score", "skin_tone", "ita", "race",
-                      "gender", "age")
+PREDICTION_COLUMNS = (
+    "run_id",
+    "model",
+    "seed",
+    "dataset",
+    "image_id",
+    "label",
+    "score",
+    "skin_tone",
+    "ita",
+    "race",
+    "gender",
+    "age",
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +69,12 @@ class Run:
         if len(found) == 1:
             return found[0]
         if found:
-            raise FacebiasError("RUN", config.path("runs"), f"{name!r} begins {len(found)} runs: {_told_apart(found)}",
-                                "Give one of these ids whole")
+            raise FacebiasError(
+                "RUN",
+                config.path("runs"),
+                f"{name!r} begins {len(found)} runs: {_told_apart(found)}",
+                "Give one of these ids whole",
+            )
         known = ", ".join(run.path.name for run in list_runs(config.path("runs"))[:5]) or "none"
         raise FacebiasError("RUN", config.path("runs"), f"no run {name!r}; there: {known}", "Give the whole id")
 
@@ -114,8 +130,12 @@ class Run:
         config = self.config
         found = verify(self.path / "weights.pt", WEIGHTS_SCHEMA)["architecture"]
         if found != architecture_of(config):
-            raise FacebiasError("WEIGHTS", self.path / "weights.pt",
-                                f"expected {architecture_of(config)}, found {found}", "Use the run it belongs to")
+            raise FacebiasError(
+                "WEIGHTS",
+                self.path / "weights.pt",
+                f"expected {architecture_of(config)}, found {found}",
+                "Use the run it belongs to",
+            )
         model = build_model(config)
         model.load_state_dict(torch.load(self.path / "weights.pt", weights_only=True, map_location="cpu"))
         return model.to(pick_device(device)).eval()
@@ -149,8 +169,10 @@ def _told_apart(runs: list[Run]) -> str:
     """Ids with the settings, three at most, in which the runs differ."""
     every = [read_json(run.path / "config.json") for run in runs]
     differ = [name for name in every[0] if len({str(one.get(name)) for one in every}) > 1][:3]
-    return "; ".join(" ".join([run.id, *(f"{name}={one.get(name)}" for name in differ)])
-                     for run, one in zip(runs, every, strict=True))
+    return "; ".join(
+        " ".join([run.id, *(f"{name}={one.get(name)}" for name in differ)])
+        for run, one in zip(runs, every, strict=True)
+    )
 
 
 def architecture_of(config: Config) -> dict[str, Any]:

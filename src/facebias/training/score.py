@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.config import Config
-from facebias.data.dataset import FaceDataset, warn_on_framing
-from facebias.detectors.networks import logits
-from facebias.data.pack import pack_audit, pack_training
-from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
 from facebias.core.files import fingerprint, manifest_path, read_json
+from facebias.data.dataset import FaceDataset, warn_on_framing
+from facebias.data.pack import pack_audit, pack_training
+from facebias.detectors.networks import logits
+from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
 from facebias.training.threads import threads
 
 HELD_OUT = ("validation", "test")
@@ -47,8 +47,16 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
         for name, path in files.items():
             data = FaceDataset.load(path)
             warn_on_framing(train, data)
-            parts.append(prediction_rows(data, name, logits(model, data.tensor()).numpy(), run_id=run.id,
-                                         model=run.config.arm, seed=run.config.seed))
+            parts.append(
+                prediction_rows(
+                    data,
+                    name,
+                    logits(model, data.tensor()).numpy(),
+                    run_id=run.id,
+                    model=run.config.arm,
+                    seed=run.config.seed,
+                )
+            )
     table = pd.concat(parts, ignore_index=True)
     run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files))
     return table

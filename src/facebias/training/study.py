@@ -16,9 +16,9 @@ import pandas as pd
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.progress import bar, headless, say, tidy
+from facebias.training.fit import describe, fit
 from facebias.training.run import Run
 from facebias.training.score import is_scored, score, scored_files
-from facebias.training.fit import describe, fit
 
 _POLL = 0.5  # seconds between looks at the children's messages
 
@@ -85,8 +85,12 @@ def finished_study(config: Config) -> Study:
     runs = tuple(Run.of(one) for one in plan(config))
     missing = [run.id for run in runs if not (run.complete and (run.path / "predictions.parquet").exists())]
     if missing:
-        raise FacebiasError("STUDY", config.path("runs"), f"{len(missing)} of {len(runs)} runs are not trained and "
-                            f"scored, the first {missing[0]}", "Run facebias study with the same options")
+        raise FacebiasError(
+            "STUDY",
+            config.path("runs"),
+            f"{len(missing)} of {len(runs)} runs are not trained and scored, the first {missing[0]}",
+            "Run facebias study with the same options",
+        )
     return Study(config, runs)
 
 

@@ -31,8 +31,10 @@ def covariates(images: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:
         face (0 to 255). Then the factors of `TRUE` and `covered` (1 with glasses, a covering or an occluder) where the
         table has them.
     """
-    parts = [_of_lightness(rgb2lab(images[start:start + _CHUNK].astype(np.float32) / 255)[..., 0])
-             for start in range(0, len(images), _CHUNK)]
+    parts = [
+        _of_lightness(rgb2lab(images[start : start + _CHUNK].astype(np.float32) / 255)[..., 0])
+        for start in range(0, len(images), _CHUNK)
+    ]
     found = {"ita": table["ita"].to_numpy(dtype=float)}
     found |= dict(zip(MEASURED[1:-1], np.concatenate(parts, axis=1), strict=True))
     mean = images.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -50,5 +52,11 @@ def _of_lightness(light: np.ndarray) -> np.ndarray:
     odd = (light - light[:, :, ::-1]) / 2
     edges = np.stack([laplace(one) for one in light]).var(axis=axes)
     flat = 1e-6  # a picture of one colour has no edges and no sides
-    return np.stack([light.mean(axis=axes), np.sqrt(variance), np.log(edges + flat),
-                     np.square(odd).mean(axis=axes) / (variance + flat)])
+    return np.stack(
+        [
+            light.mean(axis=axes),
+            np.sqrt(variance),
+            np.log(edges + flat),
+            np.square(odd).mean(axis=axes) / (variance + flat),
+        ]
+    )

@@ -10,10 +10,10 @@ import pandas as pd
 
 from facebias import audit
 from facebias.analyses.mechanism import tables as mechanism
-from facebias.core.arms import debiased
 from facebias.analyses.mechanism.covariates import covariates
-from facebias.plots import Shown
 from facebias.analyses.mechanism.plots import preferred_faces, step_changes
+from facebias.core.arms import debiased
+from facebias.plots import Shown
 from facebias.report.study_figures import StudyFigures
 
 
@@ -24,8 +24,10 @@ class MechanismFigures(StudyFigures):
     @cached_property
     def drawn(self) -> pd.DataFrame:
         """Probability of every training face in the last epoch, of every run."""
-        return pd.concat([run.sampling_faces.assign(model=run.config.arm, seed=run.config.seed)
-                          for run in self.study.runs], ignore_index=True)
+        return pd.concat(
+            [run.sampling_faces.assign(model=run.config.arm, seed=run.config.seed) for run in self.study.runs],
+            ignore_index=True,
+        )
 
     @cached_property
     def preferred(self) -> pd.DataFrame:
@@ -42,8 +44,15 @@ class MechanismFigures(StudyFigures):
         if shown.empty:
             return []
         n = int(self.preferred["n"].max())
-        return [self._save(preferred_faces(shown), self.preferred, "mechanism-faces", f"{n:,} training faces, last "
-                           "epoch", behind=shown[["seeds"]])]
+        return [
+            self._save(
+                preferred_faces(shown),
+                self.preferred,
+                "mechanism-faces",
+                f"{n:,} training faces, last epoch",
+                behind=shown[["seeds"]],
+            )
+        ]
 
     def groups(self) -> pd.DataFrame:
         """Share of draws over share of faces, of every group and epoch, as `mechanism-groups.csv`."""
@@ -58,8 +67,14 @@ class MechanismFigures(StudyFigures):
             predictions = self.findings.predictions
             mine = predictions[predictions["model"].isin(ladder)]
             table = mechanism.step_changes(mine, self.findings.rule)
-            found.append(self._save(step_changes(table, self.findings.source), table, f"mechanism-{ladder[-1]}",
-                                    behind=table[["seeds", "rule"]]))
+            found.append(
+                self._save(
+                    step_changes(table, self.findings.source),
+                    table,
+                    f"mechanism-{ladder[-1]}",
+                    behind=table[["seeds", "rule"]],
+                )
+            )
         return found
 
     @property
@@ -70,8 +85,9 @@ class MechanismFigures(StudyFigures):
             mine = self.preferred[self.preferred["model"] == arm]
             single = mine[(mine["measure"] == "spearman") & (mine["covariate"] != mechanism.OTHER_SEED)]
             top = single.loc[single["value"].abs().sort_values(ascending=False).index[:3]]
-            named = ", ".join(f"{row.covariate} {row.value:+.2f}{_interval(row.low, row.high)}"
-                              for row in top.itertuples())
+            named = ", ".join(
+                f"{row.covariate} {row.value:+.2f}{_interval(row.low, row.high)}" for row in top.itertuples()
+            )
             explained = mine[mine["measure"] == "r2"]["value"]
             lines.append(f"{arm}: {named}" + (f"; all together R2 {explained.iloc[0]:.2f}" if len(explained) else ""))
         return "\n".join(lines) or "no arm draws faces unequally"

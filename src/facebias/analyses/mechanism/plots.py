@@ -7,16 +7,28 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facebias.core.names import arm_name, dataset_name
-from facebias.core.errors import FacebiasError
 from facebias.analyses.mechanism.tables import FORMS, OTHER_SEED
+from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.style import look, new_figure, styled
 
-NAMES = {"ita": "skin tone, ITA (light)", "brightness": "brightness, mean L*", "contrast": "contrast of L*",
-         "sharpness": "sharpness (Laplacian)", "asymmetry": "left-right asymmetry",
-         "distance": "distance from the mean face", "exposure": "true exposure", "azimuth": "true light from the right",
-         "yaw": "true yaw", "pitch": "true pitch", "roll": "true roll", "size": "true size", "blur": "true blur",
-         "covered": "glasses, covering, hand", OTHER_SEED: OTHER_SEED}
+NAMES = {
+    "ita": "skin tone, ITA (light)",
+    "brightness": "brightness, mean L*",
+    "contrast": "contrast of L*",
+    "sharpness": "sharpness (Laplacian)",
+    "asymmetry": "left-right asymmetry",
+    "distance": "distance from the mean face",
+    "exposure": "true exposure",
+    "azimuth": "true light from the right",
+    "yaw": "true yaw",
+    "pitch": "true pitch",
+    "roll": "true roll",
+    "size": "true size",
+    "blur": "true blur",
+    "covered": "glasses, covering, hand",
+    OTHER_SEED: OTHER_SEED,
+}
 _TITLES = {"value": "with the value", "rarity": "with how rare the value is"}
 _METRICS = {"overall": "all faces", "worst": "worst group", "gap": "gap"}
 
@@ -63,13 +75,20 @@ def step_changes(table: pd.DataFrame, source: str = "") -> Figure:
     """
     if table.empty:
         raise FacebiasError("FIGURE", "step_changes", "no steps", "Add shuffled-ALPHA to the arms")
-    rows = table[table["metric"].isin(_METRICS) & table["grouping"].isin(["all faces", "race x gender",
-                                                                          "skin tone x gender"])]
+    rows = table[
+        table["metric"].isin(_METRICS) & table["grouping"].isin(["all faces", "race x gender", "skin tone x gender"])
+    ]
     rows = rows[(rows["grouping"] == "all faces") | (rows["metric"] != "overall")]
-    rows = rows.assign(line=[_METRICS[metric] + ("" if grouping == "all faces" else f", {grouping}")
-                             for metric, grouping in zip(rows["metric"], rows["grouping"], strict=True)])
-    datasets, steps = list(rows["dataset"].unique()), list(dict.fromkeys(zip(rows["baseline"], rows["model"],
-                                                                             strict=True)))
+    rows = rows.assign(
+        line=[
+            _METRICS[metric] + ("" if grouping == "all faces" else f", {grouping}")
+            for metric, grouping in zip(rows["metric"], rows["grouping"], strict=True)
+        ]
+    )
+    datasets, steps = (
+        list(rows["dataset"].unique()),
+        list(dict.fromkeys(zip(rows["baseline"], rows["model"], strict=True))),
+    )
     names = sorted(dict.fromkeys(rows["line"]), key=lambda name: name != "all faces")
     place = {name: float(number) for number, name in enumerate(names)}
     with styled():
@@ -79,16 +98,27 @@ def step_changes(table: pd.DataFrame, source: str = "") -> Figure:
             for number, (before, after) in enumerate(steps):
                 mine = rows[(rows["dataset"] == dataset) & (rows["baseline"] == before) & (rows["model"] == after)]
                 scaled = mine.assign(value=100 * mine["change"], low=100 * mine["low"], high=100 * mine["high"])
-                _dots(axis, scaled, [place[name] for name in mine["line"]], number, len(steps),
-                      f"{arm_name(before)} to {arm_name(after)}")
+                _dots(
+                    axis,
+                    scaled,
+                    [place[name] for name in mine["line"]],
+                    number,
+                    len(steps),
+                    f"{arm_name(before)} to {arm_name(after)}",
+                )
             _rows(axis, place)
             reach = max(1.0, *(abs(end) for end in axis.get_xlim()))  # no drama where all changes are hundredths
             axis.set_xlim(-reach, reach)
             axis.set_title(dataset_name(dataset, source), fontsize=9)
             axis.set_xlabel("change, points")
         axes[0].set_yticks(list(place.values()), list(place))
-        figure.suptitle("Does it matter which faces are drawn more often? Paired changes with 95 % intervals",
-                        fontsize=10, fontweight="bold", x=0.02, ha="left")
+        figure.suptitle(
+            "Does it matter which faces are drawn more often? Paired changes with 95 % intervals",
+            fontsize=10,
+            fontweight="bold",
+            x=0.02,
+            ha="left",
+        )
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return figure
 

@@ -96,8 +96,9 @@ def _joint(wide: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
         coefficients = np.linalg.lstsq(design, target, rcond=None)[0]
         fits.append([*coefficients, 1 - np.mean(np.square(target - design @ coefficients))])
     keys = [*[(*key, "joint") for key, _ in terms], (ALL, "", "r2")]
-    return _table([(int(known.sum()), *key, *mean_interval(each)) for key, each in zip(keys, np.array(fits).T,
-                                                                                      strict=True)])
+    return _table(
+        [(int(known.sum()), *key, *mean_interval(each)) for key, each in zip(keys, np.array(fits).T, strict=True)]
+    )
 
 
 def _between_seeds(wide: pd.DataFrame) -> pd.DataFrame:
@@ -135,25 +136,57 @@ def share_ratios(log: pd.DataFrame) -> pd.DataFrame:
         FacebiasError: a column is missing.
     """
     if missing := [name for name in _LOGGED if name not in log]:
-        raise FacebiasError("COLUMNS", "sampling log", f"missing {', '.join(missing)}; found {', '.join(log)}",
-                            "Train again with this version")
-    log = log.assign(model=log.get("model", ""), group=log["group"].astype(object).fillna("").replace("", UNKNOWN),
-                     log_ratio=np.log(log["share"] / log["natural_share"]),
-                     ess_share=log["ess"] * log["natural_share"] / log["n"])
+        raise FacebiasError(
+            "COLUMNS",
+            "sampling log",
+            f"missing {', '.join(missing)}; found {', '.join(log)}",
+            "Train again with this version",
+        )
+    log = log.assign(
+        model=log.get("model", ""),
+        group=log["group"].astype(object).fillna("").replace("", UNKNOWN),
+        log_ratio=np.log(log["share"] / log["natural_share"]),
+        ess_share=log["ess"] * log["natural_share"] / log["n"],
+    )
     rows = []
     for key, mine in log.groupby(["model", "epoch", "grouping", "group"], sort=False):
         ratio = np.exp(mean_interval(mine["log_ratio"].to_numpy()))
         first = mine.iloc[0]
-        rows.append((*key, first["n"], len(mine), first["natural_share"], mine["share"].mean(), *ratio,
-                     mine["ess_share"].mean()))
-    return pd.DataFrame(rows, columns=["model", "epoch", "grouping", "group", "n", "seeds", "natural_share", "share",
-                                       "ratio", "low", "high", "ess_share"]).round(6)
+        rows.append(
+            (
+                *key,
+                first["n"],
+                len(mine),
+                first["natural_share"],
+                mine["share"].mean(),
+                *ratio,
+                mine["ess_share"].mean(),
+            )
+        )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "model",
+            "epoch",
+            "grouping",
+            "group",
+            "n",
+            "seeds",
+            "natural_share",
+            "share",
+            "ratio",
+            "low",
+            "high",
+            "ess_share",
+        ],
+    ).round(6)
 
 
 def resampling_arms(drawn: pd.DataFrame) -> list[str]:
     """The arms whose effective sample is under 95 % of the faces, mean over seeds."""
     share = drawn.groupby(["model", "seed"], sort=False)["probability"].agg(
-        lambda p: effective_sample_size(p.to_numpy()) / len(p))
+        lambda p: effective_sample_size(p.to_numpy()) / len(p)
+    )
     means = share.groupby("model", sort=False).mean()
     return [str(name) for name in means.index[means < RESAMPLES]]
 
@@ -181,9 +214,16 @@ def step_changes(predictions: pd.DataFrame, rule: str = audit.HEADLINE) -> pd.Da
     Raises:
         FacebiasError: no shuffled arm with its DB-VAE is among the predictions.
     """
-    steps = list(dict.fromkeys(step for ladder in ladders(list(predictions["model"].unique()))
-                               for step in [*pairwise(ladder), (ladder[0], ladder[-1])]))
+    steps = list(
+        dict.fromkeys(
+            step
+            for ladder in ladders(list(predictions["model"].unique()))
+            for step in [*pairwise(ladder), (ladder[0], ladder[-1])]
+        )
+    )
     if not steps:
         raise FacebiasError("ARMS", "mechanism", "no shuffled arm beside its DB-VAE", "Add shuffled-ALPHA to --arms")
-    return pd.concat([audit.compare(predictions[predictions["model"].isin(step)], step[0], rule, STEP_GROUPINGS)
-                      for step in steps], ignore_index=True).drop(columns="p_holm")  # over one step, not all of them
+    return pd.concat(
+        [audit.compare(predictions[predictions["model"].isin(step)], step[0], rule, STEP_GROUPINGS) for step in steps],
+        ignore_index=True,
+    ).drop(columns="p_holm")  # over one step, not all of them

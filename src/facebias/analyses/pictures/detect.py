@@ -16,15 +16,15 @@ from PIL import Image, ImageDraw
 from torchvision.ops import nms
 
 from facebias.core.csv import write_csv
-from facebias.data.pack.workers import Reject
 from facebias.core.errors import FacebiasError
-from facebias.detectors.fast import Folded
-from facebias.detectors.networks import DBVAE, StandardCNN
-from facebias.data.user_pictures import readable, spell
-from facebias.data.pack.selection import write_rejects
+from facebias.core.files import atomic_write, code_version, sweep_stale, write_json
 from facebias.core.progress import bar
 from facebias.data.archive import Place
-from facebias.core.files import atomic_write, code_version, sweep_stale, write_json
+from facebias.data.pack.selection import write_rejects
+from facebias.data.pack.workers import Reject
+from facebias.data.user_pictures import readable, spell
+from facebias.detectors.fast import Folded
+from facebias.detectors.networks import DBVAE, StandardCNN
 from facebias.detectors.windows import BATCH, Scan, batches, boxes_of
 
 SCHEMA = "facebias.detections/1"
@@ -68,8 +68,12 @@ def score_windows(image: Image.Image, places: np.ndarray, scorers: Sequence[Scor
         for number, score in enumerate(scorers):
             answer = np.asarray(score(crops))
             if answer.shape != (len(crops),) or not np.isfinite(answer).all():
-                raise FacebiasError("DETECTOR", f"detector {number}", f"answered {answer.shape} to {len(crops)} crops, "
-                                    f"or not with finite numbers", "It must return one finite score a crop")
+                raise FacebiasError(
+                    "DETECTOR",
+                    f"detector {number}",
+                    f"answered {answer.shape} to {len(crops)} crops, or not with finite numbers",
+                    "It must return one finite score a crop",
+                )
             found[number, rows] = answer
     return found
 
@@ -94,8 +98,15 @@ def detect(image: Image.Image, score: Scorer, scan: Scan, threshold: float, over
     return Detections(boxes[kept], scores[kept])
 
 
-def detect_pictures(places: Sequence[Place], score: Scorer, scan: Scan, threshold: float, out: Path,
-                    about: dict[str, Any], overlap: float = OVERLAP) -> dict[str, Any]:
+def detect_pictures(
+    places: Sequence[Place],
+    score: Scorer,
+    scan: Scan,
+    threshold: float,
+    out: Path,
+    about: dict[str, Any],
+    overlap: float = OVERLAP,
+) -> dict[str, Any]:
     """Write `<picture>.jpg` with its boxes, detections.csv, rejects.csv and manifest.json.
 
     Files are written atomically, the manifest last; an old one is removed first.
@@ -132,16 +143,37 @@ def detect_pictures(places: Sequence[Place], score: Scorer, scan: Scan, threshol
             with atomic_write(out / f"{name}.jpg") as temporary:
                 draw(image, found).save(temporary, "JPEG", quality=90)
             tables.append(table_of(spell(place), found))
-            lines.append({"source": spell(place), "name": name, "width": image.width, "height": image.height,
-                          "windows": len(scan.places(*image.size)), "faces": len(found.scores)})
+            lines.append(
+                {
+                    "source": spell(place),
+                    "name": name,
+                    "width": image.width,
+                    "height": image.height,
+                    "windows": len(scan.places(*image.size)),
+                    "faces": len(found.scores),
+                }
+            )
     write_csv(pd.concat([table for table in tables if len(table)] or tables, ignore_index=True), out / "detections.csv")
     write_rejects(out / "rejects.csv", rejects)
-    manifest = {"schema": SCHEMA, **about, "threshold": threshold, "windows": str(scan), "overlap": overlap,
-                "score": "logit", "rejected": len(rejects), "code_version": code_version(), "pictures": lines}
+    manifest = {
+        "schema": SCHEMA,
+        **about,
+        "threshold": threshold,
+        "windows": str(scan),
+        "overlap": overlap,
+        "score": "logit",
+        "rejected": len(rejects),
+        "code_version": code_version(),
+        "pictures": lines,
+    }
     write_json(out / "manifest.json", manifest)
     if not lines:
-        raise FacebiasError("REJECTS", out / "rejects.csv", f"none of {len(places)} pictures can be searched",
-                            "Mend or replace the pictures listed there")
+        raise FacebiasError(
+            "REJECTS",
+            out / "rejects.csv",
+            f"none of {len(places)} pictures can be searched",
+            "Mend or replace the pictures listed there",
+        )
     return manifest | {"rejects": rejects}
 
 
@@ -160,9 +192,18 @@ def draw(image: Image.Image, found: Detections) -> Image.Image:
         x0, y0, x1, y1 = (round(float(edge)) for edge in box)
         for inset, colour in enumerate(("black", "white")):
             edge = inset * width
-            pen.rectangle((x0 + edge, y0 + edge, max(x1 - 1 - edge, x0 + edge), max(y1 - 1 - edge, y0 + edge)),
-                          outline=colour, width=width)
+            pen.rectangle(
+                (x0 + edge, y0 + edge, max(x1 - 1 - edge, x0 + edge), max(y1 - 1 - edge, y0 + edge)),
+                outline=colour,
+                width=width,
+            )
         text = f"{100 / (1 + np.exp(-float(score))):.1f}"
-        pen.text((x0 + 3 * width, y0 + 3 * width), text, fill="white", stroke_width=width, stroke_fill="black",
-                 font_size=max(10, min(image.size) // 28))
+        pen.text(
+            (x0 + 3 * width, y0 + 3 * width),
+            text,
+            fill="white",
+            stroke_width=width,
+            stroke_fill="black",
+            font_size=max(10, min(image.size) // 28),
+        )
     return shown

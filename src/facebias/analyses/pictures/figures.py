@@ -10,16 +10,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias import plots
-from facebias.core.arms import counterpart
-from facebias.core.names import arm_name, dataset_name
-from facebias.analyses.pictures.tables import CROPS, GIVEN, PICTURES, ProtocolTables
-from facebias.core.config import Config
-from facebias.core.errors import FacebiasError
-from facebias.plots import Shown
 from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
 from facebias.analyses.pictures.scan import SETS, scan_runs, whole_pictures
-from facebias.training.study import finished_study
+from facebias.analyses.pictures.tables import CROPS, GIVEN, PICTURES, ProtocolTables
+from facebias.core.arms import counterpart
+from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.detectors.windows import PROTOCOLS, Scan
+from facebias.plots import Shown
+from facebias.training.study import finished_study
 
 _GROUPINGS = ("race", "skin tone", "gender")
 _METRICS = ("recall", "image FPR")
@@ -62,8 +62,11 @@ class ProtocolAudit:
         for grouping in self._groupings():
             for metric in _METRICS:
                 figure = protocol_groups(groups, metric, grouping, shown)
-                table = groups[groups["grouping"].isin([grouping, "all faces"]) & (groups["metric"] == metric)
-                               & groups["model"].isin(shown)]
+                table = groups[
+                    groups["grouping"].isin([grouping, "all faces"])
+                    & (groups["metric"] == metric)
+                    & groups["model"].isin(shown)
+                ]
                 slug = f"{metric.replace(' ', '-').lower()}-{grouping.replace(' ', '-')}"
                 found.append(self._save(figure, table, f"protocols-{self.name}-{slug}"))
         return found
@@ -77,13 +80,18 @@ class ProtocolAudit:
     @property
     def text(self) -> str:
         """A line a protocol and arm, for a terminal."""
-        lines = [f"{dataset_name(self.name)}: recall (false alarm in the background of) at 1) the threshold on crops, "
-                 "2) one fixed on the other half of the pictures"]
+        lines = [
+            f"{dataset_name(self.name)}: recall (false alarm in the background of) at 1) the threshold on crops, "
+            "2) one fixed on the other half of the pictures"
+        ]
         groups = self.tables.groups
         for model in groups["model"].unique():
             for protocol in groups["protocol"].unique():
-                cells = [self._cell(protocol, matched, model) for matched in (CROPS, PICTURES)
-                         if protocol != GIVEN or matched == CROPS]
+                cells = [
+                    self._cell(protocol, matched, model)
+                    for matched in (CROPS, PICTURES)
+                    if protocol != GIVEN or matched == CROPS
+                ]
                 lines.append(f"  {arm_name(model):<26}{protocol:<11}{'   '.join(cells)}")
         return "\n".join(lines)
 
@@ -102,16 +110,21 @@ class ProtocolAudit:
         spelled = ", ".join(f"{name} {scan}" for name, scan in self.scans.items())
         first = table.iloc[0]
         whole = self.tables.groups["grouping"] == "all faces"
-        footer = plots.provenance(pd.DataFrame(), f"{dataset_name(first['dataset'])}: n\u00a0=\u00a0"
-                                  f"{int(self.tables.groups.loc[whole, 'n'].max()):,}",
-                                  f"seeds an arm: {int(table['seeds'].min())}", f"windows {spelled}",
-                                  *([_VIEWS] if self.views else []), _CROSS_FITTED)
+        footer = plots.provenance(
+            pd.DataFrame(),
+            f"{dataset_name(first['dataset'])}: n\u00a0=\u00a0{int(self.tables.groups.loc[whole, 'n'].max()):,}",
+            f"seeds an arm: {int(table['seeds'].min())}",
+            f"windows {spelled}",
+            *([_VIEWS] if self.views else []),
+            _CROSS_FITTED,
+        )
         path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.synthetic, provenance=footer)
         return Shown(figure, path)
 
 
-def audit_protocols(config: Config, scans: Mapping[str, Scan] | None = None, image_fpr: float = 0.1,
-                    ) -> list[ProtocolAudit]:
+def audit_protocols(
+    config: Config, scans: Mapping[str, Scan] | None = None, image_fpr: float = 0.1
+) -> list[ProtocolAudit]:
     """Search the whole pictures of every audit set that has them, with every finished run of a study.
 
     Args:
@@ -125,8 +138,12 @@ def audit_protocols(config: Config, scans: Mapping[str, Scan] | None = None, ima
     scans = {name: Scan.parse(name) for name in PROTOCOLS} if scans is None else scans
     names = [name for name in config.audit_names if name in SETS]
     if not names:
-        raise FacebiasError("PICTURES", "audit_sets", f"none of {', '.join(config.audit_names)} has whole pictures",
-                            f"Name one of {', '.join(SETS)}")
+        raise FacebiasError(
+            "PICTURES",
+            "audit_sets",
+            f"none of {', '.join(config.audit_names)} has whole pictures",
+            f"Name one of {', '.join(SETS)}",
+        )
     study = finished_study(config)
     predictions = study.predictions
     found = []
@@ -134,6 +151,14 @@ def audit_protocols(config: Config, scans: Mapping[str, Scan] | None = None, ima
         pictures = whole_pictures(config, name)
         scores = scan_runs(study.runs, pictures, scans, config.device)
         tables = ProtocolTables.of(scores, predictions, config.fpr, image_fpr, config.arm_names[0])
-        found.append(ProtocolAudit(name, tables, config.path("figures") / config.figures_name, config.synthetic, scans,
-                                   pictures.seed is not None))
+        found.append(
+            ProtocolAudit(
+                name,
+                tables,
+                config.path("figures") / config.figures_name,
+                config.synthetic,
+                scans,
+                pictures.seed is not None,
+            )
+        )
     return found

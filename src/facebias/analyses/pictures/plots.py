@@ -8,13 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.audit.groups import SMALL
-from facebias.core.names import arm_name, dataset_name
 from facebias.audit.thresholds import parse_rule
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.style import FAINT, look, new_figure, styled
 
 _MATCHED = ("crops", "pictures")
-_PANELS = (("recall", "recall, %"), ("any window", "any window\nin the picture, %"),
-           ("image FPR", "pictures with\na false alarm, %"), ("gap", "gap of recall\nbetween {}, points"))
+_PANELS = (
+    ("recall", "recall, %"),
+    ("any window", "any window\nin the picture, %"),
+    ("image FPR", "pictures with\na false alarm, %"),
+    ("gap", "gap of recall\nbetween {}, points"),
+)
 
 
 def protocol_answer(groups: pd.DataFrame, measures: pd.DataFrame, grouping: str = "race") -> Figure:
@@ -43,8 +47,14 @@ def protocol_answer(groups: pd.DataFrame, measures: pd.DataFrame, grouping: str 
                 if metric == "gap":
                     null = gaps[(gaps["metric"] == "null_gap") & (gaps["matched"] == matched)]
                     null = null[null["model"] == models[0]].set_index("protocol")["value"].reindex(protocols)
-                    axis.plot(np.arange(len(protocols)), 100 * null, color=FAINT, linestyle=":", marker="_",
-                              label="gap of equal groups")
+                    axis.plot(
+                        np.arange(len(protocols)),
+                        100 * null,
+                        color=FAINT,
+                        linestyle=":",
+                        marker="_",
+                        label="gap of equal groups",
+                    )
                 axis.grid(True, axis="y")
                 if column:
                     axis.set_ylim(None if metric == "recall" else 0)
@@ -53,8 +63,13 @@ def protocol_answer(groups: pd.DataFrame, measures: pd.DataFrame, grouping: str 
             axes[0, column].set_title(_rule(whole[whole["matched"] == matched]))
             axes[-1, column].set_xticks(range(len(protocols)), protocols)
             axes[-1, column].set_xlim(-0.5, len(protocols) - 0.5)
-        figure.suptitle(f"The window protocol and the answer, {dataset_name(groups['dataset'].iloc[0])}", fontsize=10,
-                        fontweight="bold", x=0.02, ha="left")
+        figure.suptitle(
+            f"The window protocol and the answer, {dataset_name(groups['dataset'].iloc[0])}",
+            fontsize=10,
+            fontweight="bold",
+            x=0.02,
+            ha="left",
+        )
         figure.legend(*axes[-1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -86,8 +101,9 @@ def protocol_groups(groups: pd.DataFrame, metric: str, grouping: str, models: tu
         axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
         for axis in axes[-1]:
             axis.set_xlabel(f"{metric}, %")
-        handles = {label: handle for axis in axes.flat
-                   for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+        handles = {
+            label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+        }
         note = f" (hatched: under {SMALL} pictures)" if (size < SMALL).any() else ""
         title = f"{metric[0].upper()}{metric[1:]} by {grouping}, {dataset_name(table['dataset'].iloc[0])}{note}"
         figure.suptitle(title, fontsize=10, fontweight="bold", x=0.02, ha="left")
@@ -107,10 +123,22 @@ def _groups(axis: Axes, table: pd.DataFrame, names: list[str], protocols: list[s
             offset = (number - (len(protocols) - 1) / 2) * 0.18
             reach = 100 * np.abs(mine[["low", "high"]].to_numpy().T - mine["value"].to_numpy())
             seen = look(number)
-            axis.errorbar(100 * mine["value"], np.arange(len(names)) + offset, xerr=reach, fmt="none",
-                          ecolor=seen["color"], elinewidth=1)
-            axis.plot(100 * mine["value"], np.arange(len(names)) + offset, linestyle="none", markersize=4.5,
-                      label=protocol, **seen)
+            axis.errorbar(
+                100 * mine["value"],
+                np.arange(len(names)) + offset,
+                xerr=reach,
+                fmt="none",
+                ecolor=seen["color"],
+                elinewidth=1,
+            )
+            axis.plot(
+                100 * mine["value"],
+                np.arange(len(names)) + offset,
+                linestyle="none",
+                markersize=4.5,
+                label=protocol,
+                **seen,
+            )
     axis.grid(True, axis="x")
     small = table.groupby("group")["n"].max().reindex(names) < SMALL
     for y, few in enumerate(small):
@@ -119,8 +147,9 @@ def _groups(axis: Axes, table: pd.DataFrame, names: list[str], protocols: list[s
             axis.axhspan(y - 0.5, y + 0.5, facecolor="none", edgecolor="#dddddd", hatch="///", zorder=0, linewidth=0)
 
 
-def _series(axis: Axes, x: np.ndarray, value: pd.Series, rows: pd.DataFrame, number: int, count: int,
-            label: str) -> None:
+def _series(
+    axis: Axes, x: np.ndarray, value: pd.Series, rows: pd.DataFrame, number: int, count: int, label: str
+) -> None:
     reach = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - value.to_numpy(dtype=float))
     x, seen = x + (number - (count - 1) / 2) * min(0.16, 0.7 / count), look(number)
     axis.errorbar(x, 100 * value, yerr=100 * reach, fmt="none", ecolor=seen["color"], elinewidth=1.1)

@@ -24,21 +24,21 @@ import torch
 from PIL import Image
 from torchvision.ops import box_iou
 
-from facebias.core.config import Config
-from facebias.data.pack.workers import decode
 from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import box_of, read_rgb
+from facebias.core.files import fingerprint
+from facebias.core.progress import bar
+from facebias.data.archive import Place, read_bytes
 from facebias.data.pack import IMAGE_SIZE
 from facebias.data.pack.selection import select, taken
-from facebias.core.progress import bar
-from facebias.training.run import Run
+from facebias.data.pack.workers import decode
+from facebias.data.pixels import box_of, read_rgb
 from facebias.data.sources.base import Box, Sample, Source
 from facebias.data.sources.fairface import FairFace
-from facebias.data.archive import Place, read_bytes
 from facebias.data.sources.ppb import PPB
-from facebias.core.files import fingerprint
 from facebias.detectors.windows import Scan, boxes_of
+from facebias.training.run import Run
 
 SCHEMA = "facebias.window_scores/2"
 SETS = ("fairface", "ppb")  # audit sets of which whole pictures are published
@@ -80,8 +80,12 @@ def whole_pictures(config: Config, name: str) -> Pictures:
     found = decode(list(samples), IMAGE_SIZE)
     if found.rejects:
         first = found.rejects[0]
-        raise FacebiasError(first.code, first.where, f"{first.reason} ({len(found.rejects)} such)",
-                            "Mend the picture, or remove its row")
+        raise FacebiasError(
+            first.code,
+            first.where,
+            f"{first.reason} ({len(found.rejects)} such)",
+            "Mend the picture, or remove its row",
+        )
     boxes = [(file.hex(), repr(sample.crop)) for (file, _), sample in zip(found.files, samples, strict=True)]
     seed = config.data_seed if name == "fairface" else None
     digest = hashlib.sha256(repr((boxes, seed, VIEW)).encode()).hexdigest()
@@ -94,12 +98,12 @@ def _source(config: Config, name: str) -> Source:
         return FairFace(folder, padding=1.25)
     if name == "ppb":
         return PPB(folder)
-    raise FacebiasError("PICTURES", name, "its faces are published as crops alone",
-                        f"Name one of {', '.join(SETS)} in audit_sets")
+    raise FacebiasError(
+        "PICTURES", name, "its faces are published as crops alone", f"Name one of {', '.join(SETS)} in audit_sets"
+    )
 
 
-def scan_runs(runs: Sequence[Run], pictures: Pictures, scans: Mapping[str, Scan], device: str = "auto",
-              ) -> pd.DataFrame:
+def scan_runs(runs: Sequence[Run], pictures: Pictures, scans: Mapping[str, Scan], device: str = "auto") -> pd.DataFrame:
     """Search every picture with every run by every protocol; what was found before is read, not repeated.
 
     Windows that several protocols share are scored once. Each run's scores are kept in its folder, a file a protocol.
@@ -118,21 +122,27 @@ def scan_runs(runs: Sequence[Run], pictures: Pictures, scans: Mapping[str, Scan]
     Raises:
         FacebiasError: an incomplete run, or a protocol none of whose windows fit a picture.
     """
-    todo = [run for run in runs if not all(run.holds(_file(pictures, scan), _key(run, pictures, scan))
-                                           for scan in scans.values())]
+    todo = [
+        run
+        for run in runs
+        if not all(run.holds(_file(pictures, scan), _key(run, pictures, scan)) for scan in scans.values())
+    ]
     if todo:
         rows = _search(pictures, scans, {run.id: scorer(run.model(device)) for run in todo})
         for run in todo:
             for name, scan in scans.items():
-                run.write_parquet(_file(pictures, scan), pd.DataFrame(rows[run.id, name]), SCHEMA,
-                                  _key(run, pictures, scan))
+                run.write_parquet(
+                    _file(pictures, scan), pd.DataFrame(rows[run.id, name]), SCHEMA, _key(run, pictures, scan)
+                )
     parts = []
     for run in runs:
         config = run.config
         for name, scan in scans.items():
-            parts.append(pd.read_parquet(run.path / _file(pictures, scan)).join(pictures.table[list(_DEMOGRAPHICS)])
-                         .assign(run_id=run.id, model=config.arm, seed=config.seed, dataset=pictures.name,
-                                 protocol=name))
+            parts.append(
+                pd.read_parquet(run.path / _file(pictures, scan))
+                .join(pictures.table[list(_DEMOGRAPHICS)])
+                .assign(run_id=run.id, model=config.arm, seed=config.seed, dataset=pictures.name, protocol=name)
+            )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -144,8 +154,9 @@ def _key(run: Run, pictures: Pictures, scan: Scan) -> str:
     return fingerprint({"schema": SCHEMA, "run": run.id, "pictures": pictures.key, "scan": str(scan), "top": scan.top})
 
 
-def _search(pictures: Pictures, scans: Mapping[str, Scan], scorers: Mapping[str, Scorer],
-            ) -> dict[tuple[str, str], list[dict[str, object]]]:
+def _search(
+    pictures: Pictures, scans: Mapping[str, Scan], scorers: Mapping[str, Scorer]
+) -> dict[tuple[str, str], list[dict[str, object]]]:
     rows: dict[tuple[str, str], list[dict[str, object]]] = {(run, name): [] for run in scorers for name in scans}
     given = {run: score(pictures.faces) for run, score in scorers.items()}
     with bar(total=len(pictures.samples), desc=f"windows of {pictures.name}", unit="picture") as progress:
@@ -156,8 +167,9 @@ def _search(pictures: Pictures, scans: Mapping[str, Scan], scorers: Mapping[str,
             scores = score_windows(image, places, list(scorers.values()))
             for run, mine in zip(scorers, scores, strict=True):
                 for (name, scan), inside in zip(scans.items(), members, strict=True):
-                    rows[run, name].append({"given": given[run][number],
-                                            **reduce(mine[inside], overlap[inside], scan.top)})
+                    rows[run, name].append(
+                        {"given": given[run][number], **reduce(mine[inside], overlap[inside], scan.top)}
+                    )
             progress.update(1)
     return rows
 
@@ -182,8 +194,9 @@ def view(sample: Sample, seed: int | None) -> tuple[Image.Image, Box]:
         return image, face
     rng = np.random.default_rng([seed, zlib.crc32(sample.image_id.encode())])
     side = max(round(rng.uniform(VIEW, 1) * min(image.size)), int(np.ceil(face.side)))
-    left, top = (_start(rng, at, face.side, side, length) for at, length in zip((face.left, face.top), image.size,
-                                                                               strict=True))
+    left, top = (
+        _start(rng, at, face.side, side, length) for at, length in zip((face.left, face.top), image.size, strict=True)
+    )
     return image.crop((left, top, left + side, top + side)), Box(face.left - left, face.top - top, face.side)
 
 
@@ -201,8 +214,13 @@ def overlaps(boxes: np.ndarray, face: Box) -> np.ndarray:
 def reduce(scores: np.ndarray, overlap: np.ndarray, top: int) -> dict[str, object]:
     """One picture's windows as `found`, `any`, `background`, `clear` and `windows` (see `scan_runs`)."""
     clear = scores[overlap < BACKGROUND]
-    return {"found": highest(scores[overlap >= FACE], top), "any": highest(scores, top),
-            "background": highest(clear, top), "clear": clear, "windows": len(scores)}
+    return {
+        "found": highest(scores[overlap >= FACE], top),
+        "any": highest(scores, top),
+        "background": highest(clear, top),
+        "clear": clear,
+        "windows": len(scores),
+    }
 
 
 def highest(scores: np.ndarray, top: int) -> float:

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facebias.audit.groups import GROUPINGS, cells_of, matching, name_of
 from facebias.audit.changes import compare
+from facebias.audit.groups import GROUPINGS, cells_of, matching, name_of
 from facebias.audit.measures import measures, summarise
-from facebias.audit.stats.noise import Noise
 from facebias.audit.predictions import COLUMNS, GROUP_COLUMNS
-from facebias.core.csv import write_csv
+from facebias.audit.stats.noise import Noise
 from facebias.audit.thresholds import threshold
+from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 
 GIVEN = "given box"  # no search: the face in its own box, as the audit of crops sees it
@@ -53,8 +53,15 @@ class ProtocolTables:
     changes: pd.DataFrame
 
     @classmethod
-    def of(cls, scores: pd.DataFrame, predictions: pd.DataFrame, fpr: float, image_fpr: float, baseline: str = "cnn",
-           groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> ProtocolTables:
+    def of(
+        cls,
+        scores: pd.DataFrame,
+        predictions: pd.DataFrame,
+        fpr: float,
+        image_fpr: float,
+        baseline: str = "cnn",
+        groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
+    ) -> ProtocolTables:
         """Audit window scores.
 
         Args:
@@ -91,8 +98,9 @@ class ProtocolTables:
 
     def row(self, protocol: str, matched: str, model: str, metric: str) -> pd.Series:
         """Of `groups`, the row of all faces."""
-        return matching(self.groups, grouping=name_of(()), protocol=protocol, matched=matched, model=model,
-                        metric=metric).iloc[0]
+        return matching(
+            self.groups, grouping=name_of(()), protocol=protocol, matched=matched, model=model, metric=metric
+        ).iloc[0]
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -100,8 +108,9 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return table[["protocol", "matched", *[name for name in table if name not in ("protocol", "matched")]]]
 
 
-def _settings(scores: pd.DataFrame, crops: pd.DataFrame, fpr: float, image_fpr: float,
-              ) -> Iterator[tuple[str, str, pd.DataFrame]]:
+def _settings(
+    scores: pd.DataFrame, crops: pd.DataFrame, fpr: float, image_fpr: float
+) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Protocol, rule, and its scores with a column `threshold`."""
     on_crops = {run: _threshold(crops.loc[crops["run_id"] == run, "score"], fpr) for run in scores["run_id"].unique()}
     names = list(scores["protocol"].unique())
@@ -134,8 +143,12 @@ def _cross_fitted(scores: pd.DataFrame, image_fpr: float) -> pd.Series:
     """
     side = halves(scores["image_id"])
     if side.nunique() < 2:
-        raise FacebiasError("PICTURES", scores["dataset"].iloc[0], "one picture alone, expected two halves of several",
-                            "Take more pictures")
+        raise FacebiasError(
+            "PICTURES",
+            scores["dataset"].iloc[0],
+            "one picture alone, expected two halves of several",
+            "Take more pictures",
+        )
     fixed = {key: _threshold(rows, image_fpr) for key, rows in scores.groupby(["run_id", side])["background"]}
     return pd.Series([fixed[run, 1 - mine] for run, mine in zip(scores["run_id"], side, strict=True)], scores.index)
 
@@ -151,16 +164,21 @@ def _window_fpr(scores: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) ->
 
     Windows of one picture are alike, so pictures are drawn, not windows. Pictures without background are left out.
     """
-    share = [np.mean(clear >= fixed) if len(clear) else np.nan
-             for fixed, clear in zip(scores["threshold"], scores["clear"], strict=True)]
+    share = [
+        np.mean(clear >= fixed) if len(clear) else np.nan
+        for fixed, clear in zip(scores["threshold"], scores["clear"], strict=True)
+    ]
     parts = []
     for model, mine in scores.assign(share=share).groupby("model", sort=False):
         wide = mine.pivot(index="image_id", columns="seed", values="share").dropna()
         faces = mine.drop_duplicates("image_id").set_index("image_id").loc[wide.index]
         for by in groupings:
             if (cells := cells_of(faces, by)) is not None:
-                parts.append(_rows(wide.to_numpy().T, cells.table, cells.codes).assign(
-                    model=model, grouping=name_of(by), seeds=wide.shape[1]))
+                parts.append(
+                    _rows(wide.to_numpy().T, cells.table, cells.codes).assign(
+                        model=model, grouping=name_of(by), seeds=wide.shape[1]
+                    )
+                )
     return pd.concat(parts, ignore_index=True).assign(metric=WINDOW_FPR, dataset=scores["dataset"].iloc[0])
 
 

@@ -43,11 +43,16 @@ def group_changes(stack: MapStack, by: tuple[str, ...], *, seed: int = 0) -> Gro
         means = (values / np.maximum(values.mean(axis=-1, keepdims=True), 1e-12)).mean(axis=2)  # (2, S, cells)
         if not cell["small"]:
             changes[len(rows) + 2] = means[1] - means[0]
-        distances = {"moved": _distance(zip(*means, strict=True)), "moved_by_seed": _distance(
-            pair for arm in means for pair in combinations(arm, 2))}
+        distances = {
+            "moved": _distance(zip(*means, strict=True)),
+            "moved_by_seed": _distance(pair for arm in means for pair in combinations(arm, 2)),
+        }
         first, last = means.mean(axis=1)
-        for name, map_, more in ((stack.models[0], first, {}), (stack.models[-1], last, {}),
-                                 (CHANGE, last - first, distances)):
+        for name, map_, more in (
+            (stack.models[0], first, {}),
+            (stack.models[-1], last, {}),
+            (CHANGE, last - first, distances),
+        ):
             rows.append(row_of(stack, 0, grouping, cell) | {"model": name} | more)
             maps.append(np.full(GRID**2, np.nan) if cell["small"] else map_)
     notable = np.zeros((len(rows), GRID**2), dtype=bool)

@@ -21,12 +21,12 @@ from facebias.analyses.saliency.shares import share_table
 from facebias.analyses.saliency.stack import MapStack
 from facebias.analyses.saliency.terms import TermStack, term_table
 from facebias.core.errors import FacebiasError
-from facebias.plots import Shown
 from facebias.core.progress import tidy
-from facebias.saliency.of_faces import explain_faces
-from facebias.saliency.maps_file import SaliencyMaps
 from facebias.data.sources.base import TIGHT
+from facebias.plots import Shown
 from facebias.report.study_figures import StudyFigures
+from facebias.saliency.maps_file import SaliencyMaps
+from facebias.saliency.of_faces import explain_faces
 
 GROUPINGS = (("race", "gender"), ("skin_tone", "gender"))
 
@@ -67,13 +67,23 @@ class SaliencyFigures(StudyFigures):
             FacebiasError: faces are not framed tightly, so that features have no fixed place.
         """
         if (framing := self.audit_set(dataset).attrs["framing"]) != TIGHT:
-            raise FacebiasError("FRAMING", dataset, f"found {framing!r}, regions are fixed for {TIGHT!r}",
-                                "Audit on tightly framed faces")
+            raise FacebiasError(
+                "FRAMING",
+                dataset,
+                f"found {framing!r}, regions are fixed for {TIGHT!r}",
+                "Audit on tightly framed faces",
+            )
         stack, found = self._stack(dataset, kind), []
         for by, name in self._groupings(stack):
             table = share_table(stack, by).round(5)
-            found.append(self._save(plots.region_shares(table), table, f"saliency-regions-{name}",
-                                    behind=table[table["region"] == table["region"].iloc[0]]))
+            found.append(
+                self._save(
+                    plots.region_shares(table),
+                    table,
+                    f"saliency-regions-{name}",
+                    behind=table[table["region"] == table["region"].iloc[0]],
+                )
+            )
         return found
 
     def beside(self, dataset: str, kind: str = "raw", *, every: bool = True) -> list[Shown]:
@@ -85,8 +95,14 @@ class SaliencyFigures(StudyFigures):
             changes = group_changes(stack, by)
             if not np.isnan(changes.maps).all():
                 figure = plots.saliency_beside(changes, self._face(dataset))
-                found.append(self._save(figure, changes.cells(), f"saliency-beside-{name}",
-                                        behind=changes.table[changes.table["model"] == stack.models[0]]))
+                found.append(
+                    self._save(
+                        figure,
+                        changes.cells(),
+                        f"saliency-beside-{name}",
+                        behind=changes.table[changes.table["model"] == stack.models[0]],
+                    )
+                )
         return found
 
     def overview(self) -> list[Shown]:
@@ -100,8 +116,14 @@ class SaliencyFigures(StudyFigures):
         seeds = tuple(range(self.study.config.seeds))
         for arm in self.saliency_arms:
             maps = [self._explained(arm, seed, dataset) for seed in seeds]
-            stack = TermStack(dataset, faces, (arm,), seeds, np.stack([one.terms for one in maps]),
-                              dict(zip(maps[0].names, maps[0].spatial.tolist(), strict=True)))
+            stack = TermStack(
+                dataset,
+                faces,
+                (arm,),
+                seeds,
+                np.stack([one.terms for one in maps]),
+                dict(zip(maps[0].names, maps[0].spatial.tolist(), strict=True)),
+            )
             tables += [term_table(stack, by) for by, _ in self._groupings(stack)]
         tidy()
         table = pd.concat(tables, ignore_index=True).drop_duplicates(["model", "grouping", "group", "term"]).round(4)
@@ -131,8 +153,9 @@ class SaliencyFigures(StudyFigures):
         for key in [key for key in self._stacks if key[0] != dataset]:
             del self._stacks[key]  # one data set's maps in memory at a time
         if (dataset, kind) not in self._stacks:
-            self._stacks[dataset, kind] = MapStack.of(dataset, kind, data.table.iloc[data.faces],
-                                                      self._maps(dataset, kind))
+            self._stacks[dataset, kind] = MapStack.of(
+                dataset, kind, data.table.iloc[data.faces], self._maps(dataset, kind)
+            )
             tidy()
         return self._stacks[dataset, kind]
 

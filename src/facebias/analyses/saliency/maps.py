@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from facebias.analyses.saliency.stack import GRID, MapStack, pool
 from facebias.audit.groups import Cells, cells_of, name_of
 from facebias.audit.stats.intervals import LEVEL
 from facebias.audit.stats.permutation import SHUFFLES, group_tests, holm
-from facebias.analyses.saliency.stack import GRID, MapStack, pool
 from facebias.core.errors import FacebiasError
 
 REPLICATES = 1000
@@ -108,8 +108,9 @@ def group_means(stack: MapStack, by: tuple[str, ...], *, replicates: int = REPLI
             found = {"value": values[number, ..., -1].mean(), "low": low[number, -1], "high": high[number, -1]}
             rows.append(row_of(stack, number, grouping, cell) | found)
             ends.append((low[number, :-1], high[number, :-1]))
-            maps.append(np.full(stack.average.shape[2:], np.nan) if cell["small"]
-                        else stack.average[number, mine].mean(axis=0))
+            maps.append(
+                np.full(stack.average.shape[2:], np.nan) if cell["small"] else stack.average[number, mine].mean(axis=0)
+            )
     low, high = (np.stack(side).reshape(-1, GRID, GRID) for side in zip(*ends, strict=True))
     return GroupMaps(pd.DataFrame(rows), np.stack(maps), low, high)
 
@@ -144,8 +145,13 @@ def group_differences(stack: MapStack, by: tuple[str, ...], *, shuffles: int = S
                     at = int(np.flatnonzero(tested == code)[0])
                     effect = found.effect[at]
                     cleared = (np.abs(effect) > found.critical[at]) & (adjusted[at] < ALPHA)
-                    row |= {"peak": found.peak[at], "p": found.p[at], "p_holm": adjusted[at],
-                            "moved": found.moved[at], "moved_by_chance": found.moved_by_chance[at]}
+                    row |= {
+                        "peak": found.peak[at],
+                        "p": found.p[at],
+                        "p_holm": adjusted[at],
+                        "moved": found.moved[at],
+                        "moved_by_chance": found.moved_by_chance[at],
+                    }
                 rows.append(row)
                 maps.append(effect.reshape(GRID, GRID))
                 notable.append(cleared.reshape(GRID, GRID))
@@ -162,13 +168,24 @@ def groups_of(stack: MapStack, by: tuple[str, ...]) -> Iterator[tuple[tuple[str,
 
 def _cells(stack: MapStack, grouping: tuple[str, ...]) -> Cells:
     if (cells := cells_of(stack.faces, grouping)) is None:
-        raise FacebiasError("GROUPING", stack.dataset, f"{name_of(grouping)}: unknown for every face",
-                            "Choose another grouping")
+        raise FacebiasError(
+            "GROUPING", stack.dataset, f"{name_of(grouping)}: unknown for every face", "Choose another grouping"
+        )
     return cells
 
 
 def row_of(stack: MapStack, number: int, grouping: tuple[str, ...], cell: pd.Series) -> dict[str, object]:
     """What a table says of an arm's group before its numbers."""
-    return {"dataset": stack.dataset, "kind": stack.kind, "model": stack.models[number], "seeds": len(stack.seeds),
-            "grouping": name_of(grouping), "race": cell["race"], "skin_tone": cell["skin_tone"],
-            "gender": cell["gender"], "group": cell["label"], "n": int(cell["n"]), "small": bool(cell["small"])}
+    return {
+        "dataset": stack.dataset,
+        "kind": stack.kind,
+        "model": stack.models[number],
+        "seeds": len(stack.seeds),
+        "grouping": name_of(grouping),
+        "race": cell["race"],
+        "skin_tone": cell["skin_tone"],
+        "gender": cell["gender"],
+        "group": cell["label"],
+        "n": int(cell["n"]),
+        "small": bool(cell["small"]),
+    }

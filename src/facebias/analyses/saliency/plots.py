@@ -13,18 +13,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from facebias.audit.groups import ALL, SMALL
 from facebias.analyses.saliency.maps import GroupMaps
-from facebias.core.names import arm_name, dataset_name
+from facebias.audit.groups import ALL, SMALL
 from facebias.core.errors import FacebiasError
-from facebias.plots.panels import heading, key, outline, p_value, panel
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.images import MEAN_OF
+from facebias.plots.panels import heading, key, outline, p_value, panel
 from facebias.plots.style import FAINT, INK, new_figure, styled
 
 _LEVELS = mpl.ticker.MaxNLocator(21, symmetric=True, steps=(1, 2, 2.5, 5, 10))
 _PANEL, _MARGIN = 1.08, 0.95  # inches: a panel's side, the strip of row labels
-_UNITS = {"rescaled": "saliency (layers rescaled to 0..1 and summed)",
-          "raw": "saliency, sum of |contributions|, logits per 4 x 4 pixels"}
+_UNITS = {
+    "rescaled": "saliency (layers rescaled to 0..1 and summed)",
+    "raw": "saliency, sum of |contributions|, logits per 4 x 4 pixels",
+}
 
 
 def mean_face(images: np.ndarray) -> np.ndarray:
@@ -37,8 +39,12 @@ def mean_face(images: np.ndarray) -> np.ndarray:
         FacebiasError: too few images to hide the people in them.
     """
     if len(images) < MEAN_OF:
-        raise FacebiasError("FIGURE", "mean face", f"a mean of {len(images)} faces, {MEAN_OF} or more are needed",
-                            "Take the mean over all faces")
+        raise FacebiasError(
+            "FIGURE",
+            "mean face",
+            f"a mean of {len(images)} faces, {MEAN_OF} or more are needed",
+            "Take the mean over all faces",
+        )
     return images.mean(axis=0) @ np.array([0.299, 0.587, 0.114])
 
 
@@ -64,14 +70,25 @@ def saliency_means(means: GroupMaps, face: np.ndarray | None = None) -> Figure:
             axis = axes[grid.place(row)]
             note = "" if row["small"] else f"\n{_interval(row)}"
             panel(axis, _coarser(means.maps[number]), "cividis", scale, face, "white")
-            axis.set_title(f"n = {row['n']:,}{note}", fontsize=6.5, fontweight="normal", loc="center", pad=2,
-                           color=FAINT if row["small"] else INK, linespacing=1.1)
+            axis.set_title(
+                f"n = {row['n']:,}{note}",
+                fontsize=6.5,
+                fontweight="normal",
+                loc="center",
+                pad=2,
+                color=FAINT if row["small"] else INK,
+                linespacing=1.1,
+            )
         _scale_bar(figure, axes, scale, "cividis", _UNITS[kind])
         half = np.nanmedian((means.high - means.low)[~means.table["small"].to_numpy()]) / 2
         what = "sum of |contributions| in logits" if kind == "raw" else "mean of the map"
-        heading(figure, f"Mean FullGrad of each group, {dataset_name(dataset)}, {kind}",
-                 f"Under n: {what}, 95 % interval over seeds and faces. One 4 x 4 pixel cell: \N{PLUS-MINUS SIGN}"
-                 f"{half:.2g} (median).", key(means.table, face, "#999999", "no map"))
+        heading(
+            figure,
+            f"Mean FullGrad of each group, {dataset_name(dataset)}, {kind}",
+            f"Under n: {what}, 95 % interval over seeds and faces. One 4 x 4 pixel cell: \N{PLUS-MINUS SIGN}"
+            f"{half:.2g} (median).",
+            key(means.table, face, "#999999", "no map"),
+        )
     return figure
 
 
@@ -100,16 +117,24 @@ def saliency_differences(differences: GroupMaps, face: np.ndarray | None = None)
             panel(axis, differences.maps[number], "RdBu_r", scale, face, "#444444")
             outline(axis, differences.notable[number])
             clear = tested and row["p_holm"] < 0.05
-            axis.set_title(f"n = {row['n']:,}" + (f"\n{p_value(row['p_holm'])}" if tested else "\nnot tested"),
-                           fontsize=7, fontweight="bold" if clear else "normal", loc="center", pad=2,
-                           color=INK if tested else FAINT, linespacing=1.1)
+            axis.set_title(
+                f"n = {row['n']:,}" + (f"\n{p_value(row['p_holm'])}" if tested else "\nnot tested"),
+                fontsize=7,
+                fontweight="bold" if clear else "normal",
+                loc="center",
+                pad=2,
+                color=INK if tested else FAINT,
+                linespacing=1.1,
+            )
         _scale_bar(figure, axes, scale, "RdBu_r", "group less all others, SD between faces")
-        outlined = mpl.patches.Patch(facecolor="none", edgecolor="black",
-                                     label="cells that differ, 5 % over all cells")
-        heading(figure, f"FullGrad of each group against all others, {dataset_name(dataset)}, {kind}",
-                 "p: permutation of the faces' groups, largest difference over cells, adjusted (Holm) over the groups "
-                 "of a grouping and arm; bold under .05.",
-                 [outlined, *key(differences.table, face, "#777777", "not tested")])
+        outlined = mpl.patches.Patch(facecolor="none", edgecolor="black", label="cells that differ, 5 % over all cells")
+        heading(
+            figure,
+            f"FullGrad of each group against all others, {dataset_name(dataset)}, {kind}",
+            "p: permutation of the faces' groups, largest difference over cells, adjusted (Holm) over the groups "
+            "of a grouping and arm; bold under .05.",
+            [outlined, *key(differences.table, face, "#777777", "not tested")],
+        )
     return figure
 
 
@@ -153,8 +178,15 @@ class _Grid:
         arm = ""
         for y, (model, level) in enumerate(self.down):
             name = f"{arm_name(model).replace(' alpha', chr(10) + 'alpha')}\n" if model != arm else ""
-            axes[y, 0].set_ylabel(name + ("all" if level == ALL else level), rotation=0, ha="right", va="center",
-                                  fontsize=8, labelpad=6, linespacing=1.5)
+            axes[y, 0].set_ylabel(
+                name + ("all" if level == ALL else level),
+                rotation=0,
+                ha="right",
+                va="center",
+                fontsize=8,
+                labelpad=6,
+                linespacing=1.5,
+            )
             arm = model
         for x, level in enumerate(self.across):
             name = "all" if level == ALL else level.replace("_", " ")

@@ -9,16 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.analyses.saliency.changes import CHANGE
-from facebias.audit.groups import SMALL
 from facebias.analyses.saliency.maps import GroupMaps
-from facebias.core.names import arm_name, dataset_name
+from facebias.audit.groups import SMALL
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.panels import heading, key, outline, p_value, panel
 from facebias.plots.style import FAINT, INK, new_figure, styled
 
 _SIDE = 0.68  # inches of a panel
-_NOTE = ("Cells of 4 x 4 pixels; 1 is the mean of a face's map. Under each change: share of saliency that lies "
-         "elsewhere, in brackets the same between two seeds of one arm. ")
+_NOTE = (
+    "Cells of 4 x 4 pixels; 1 is the mean of a face's map. Under each change: share of saliency that lies "
+    "elsewhere, in brackets the same between two seeds of one arm. "
+)
 
 
 def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figure:
@@ -50,11 +52,17 @@ def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figur
             if is_change:
                 outline(axis, changes.notable[number])
                 _below(axis, row)
-        for rows, scale, colours, label in ((axes[:-1], scales[0], "cividis", "saliency"),
-                                            (axes[-1:], scales[1], "RdBu_r", "change")):
+        for rows, scale, colours, label in (
+            (axes[:-1], scales[0], "cividis", "saliency"),
+            (axes[-1:], scales[1], "RdBu_r", "change"),
+        ):
             _bar(figure, rows, scale, colours, label)
-        heading(figure, f"Where the detectors look, FullGrad, {dataset_name(table['dataset'].iloc[0])}, "
-                f"{table['kind'].iloc[0]}", _NOTE + _test(table), key(table, face, "#999999", "no map"))
+        heading(
+            figure,
+            f"Where the detectors look, FullGrad, {dataset_name(table['dataset'].iloc[0])}, {table['kind'].iloc[0]}",
+            _NOTE + _test(table),
+            key(table, face, "#999999", "no map"),
+        )
     return figure
 
 
@@ -70,8 +78,15 @@ def _axes(table: pd.DataFrame, models: list[str]) -> tuple[Figure, np.ndarray]:
         axis.set_box_aspect(1)
     for axis, (_, row) in zip(axes[0], groups.iterrows(), strict=True):
         name = row["group"].replace(" · ", "\n").replace("Southeast ", "SE ").replace("Hispanic", "Hisp.")
-        axis.set_title(f"{name}\nn = {row['n']:,}", fontsize=6.5, fontweight="normal", loc="center", pad=2,
-                       color=FAINT if row["small"] else INK, linespacing=1.15)
+        axis.set_title(
+            f"{name}\nn = {row['n']:,}",
+            fontsize=6.5,
+            fontweight="normal",
+            loc="center",
+            pad=2,
+            color=FAINT if row["small"] else INK,
+            linespacing=1.15,
+        )
     for axis, model in zip(axes[:, 0], models, strict=True):
         name = "difference" if model == CHANGE else arm_name(model).replace(" alpha", "\nalpha")
         axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, labelpad=5)
@@ -89,13 +104,16 @@ def _test(table: pd.DataFrame) -> str:
     p, seeds = table["p"].max(), int(table["seeds"].iloc[0])
     if seeds < 6:
         return f"With {seeds} seed{'s' * (seeds > 1)} no test of a change can reach 5 %; 6 are needed."
-    return (f"Largest change over all cells and groups, signs of {seeds} seeds flipped: {p_value(p)}; "
-            "outlined cells are beyond the 5 % level of that test.")
+    return (
+        f"Largest change over all cells and groups, signs of {seeds} seeds flipped: {p_value(p)}; "
+        "outlined cells are beyond the 5 % level of that test."
+    )
 
 
 def _bar(figure: Figure, axes: np.ndarray, scale: mpl.colors.BoundaryNorm, colours: str, label: str) -> None:
-    bar = figure.colorbar(mpl.cm.ScalarMappable(scale, colours), ax=list(axes.flat), fraction=0.012, pad=0.006,
-                          aspect=11 * len(axes))
+    bar = figure.colorbar(
+        mpl.cm.ScalarMappable(scale, colours), ax=list(axes.flat), fraction=0.012, pad=0.006, aspect=11 * len(axes)
+    )
     bar.set_label(label, fontsize=7.5)
     bar.outline.set_visible(False)
     bar.set_ticks(scale.boundaries[len(scale.boundaries) % 8 // 2 :: 4])

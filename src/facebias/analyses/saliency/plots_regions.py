@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from facebias.analyses.saliency.regions import REGIONS, region_map
 from facebias.audit.groups import SMALL
 from facebias.core.names import arm_name, dataset_name
-from facebias.analyses.saliency.regions import REGIONS, region_map
 from facebias.plots.style import FAINT, look, new_figure, styled
 
 
@@ -38,14 +38,28 @@ def region_shares(table: pd.DataFrame) -> Figure:
             middle = sum(spans[number]) / 2
             axis.set_xlim(middle - widest / 2, middle + widest / 2)
             _key(key, name)
-            key.set_title(f"{name}\n{100 * rows['area'].iloc[0]:.0f} % of the area", loc="center", fontsize=8.5,
-                          fontweight="normal")
+            key.set_title(
+                f"{name}\n{100 * rows['area'].iloc[0]:.0f} % of the area",
+                loc="center",
+                fontsize=8.5,
+                fontweight="normal",
+            )
         _names(axes, table, place)
         kind, dataset = table["kind"].iloc[0], table["dataset"].iloc[0]
-        figure.suptitle(f"Share of FullGrad in each region of the face, {dataset_name(dataset)}, {kind}", fontsize=10,
-                        fontweight="bold", x=0.02, ha="left")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, title_fontsize=9,
-                      title="share of a face's saliency, % (95 % interval over seeds and faces)")
+        figure.suptitle(
+            f"Share of FullGrad in each region of the face, {dataset_name(dataset)}, {kind}",
+            fontsize=10,
+            fontweight="bold",
+            x=0.02,
+            ha="left",
+        )
+        figure.legend(
+            *axes[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=4,
+            title_fontsize=9,
+            title="share of a face's saliency, % (95 % interval over seeds and faces)",
+        )
     return figure
 
 
@@ -75,10 +89,18 @@ def _panel(axis: Axes, rows: pd.DataFrame, place: dict[tuple[str, str], float]) 
         reach = np.abs(100 * mine[["low", "high"]].to_numpy().T - value)
         for mask, colour in ((~small, seen["color"]), (small, FAINT)):
             axis.errorbar(value[mask], y[mask], xerr=reach[:, mask], fmt="none", ecolor=colour, elinewidth=1)
-            axis.plot(value[mask], y[mask], linestyle="none", marker=seen["marker"], color=colour, markersize=3.6,
-                      markerfacecolor="white" if colour == FAINT else colour)
-        axis.plot([], [], linestyle="none", marker=seen["marker"], color=seen["color"], markersize=5,
-                  label=arm_name(model))
+            axis.plot(
+                value[mask],
+                y[mask],
+                linestyle="none",
+                marker=seen["marker"],
+                color=colour,
+                markersize=3.6,
+                markerfacecolor="white" if colour == FAINT else colour,
+            )
+        axis.plot(
+            [], [], linestyle="none", marker=seen["marker"], color=seen["color"], markersize=5, label=arm_name(model)
+        )
     for number, y in enumerate(place.values()):
         if number % 2 == 0:
             axis.axhspan(y - 0.5, y + 0.5, color="#f6f6f6", zorder=0, linewidth=0)
@@ -93,8 +115,15 @@ def _names(axes: np.ndarray, table: pd.DataFrame, place: dict[tuple[str, str], f
     size = table.groupby(["grouping", "group"])["n"].first()
     for number, (pair, y) in enumerate(place.items()):
         few = size[pair] < SMALL
-        axes[-1].text(1.03, y, f"n = {size[pair]:,}" + (" (small)" if few else ""), va="center", fontsize=8,
-                      transform=axes[-1].get_yaxis_transform(), color=FAINT if few else "#555555")
+        axes[-1].text(
+            1.03,
+            y,
+            f"n = {size[pair]:,}" + (" (small)" if few else ""),
+            va="center",
+            fontsize=8,
+            transform=axes[-1].get_yaxis_transform(),
+            color=FAINT if few else "#555555",
+        )
         if few:
             axes[0].get_yticklabels()[number].set_color(FAINT)
 
@@ -104,8 +133,13 @@ def _key(axis: Axes, name: str) -> None:
     regions = region_map()
     shade = np.where(regions == REGIONS.index(name), 0.35, 0.9)
     axis.imshow(shade, cmap="gray", vmin=0, vmax=1, extent=(0, 1, 1, 0))
-    axis.contour(*[(np.arange(len(regions)) + 0.5) / len(regions)] * 2, regions, levels=np.arange(len(REGIONS)) + 0.5,
-                 colors="white", linewidths=0.5)
+    axis.contour(
+        *[(np.arange(len(regions)) + 0.5) / len(regions)] * 2,
+        regions,
+        levels=np.arange(len(REGIONS)) + 0.5,
+        colors="white",
+        linewidths=0.5,
+    )
     axis.set_xticks([])
     axis.set_yticks([])
     axis.spines[:].set_visible(False)

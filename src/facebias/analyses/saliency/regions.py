@@ -33,7 +33,7 @@ def region_map(side: int = 64) -> np.ndarray:
     found = np.full((side, side), REGIONS.index("background"), dtype=np.int8)
     # painted one over the other, the most particular last
     found[(across**2 + down**2 <= 1)] = REGIONS.index("cheeks, chin")
-    found[(y < _BROW) & (across**2 + np.minimum(down + 0.35, 0)**2 <= 1)] = REGIONS.index("forehead, hair")
+    found[(y < _BROW) & (across**2 + np.minimum(down + 0.35, 0) ** 2 <= 1)] = REGIONS.index("forehead, hair")
     found[(middle <= _MOUTH_HALF) & (y >= _MOUTH[0]) & (y < _MOUTH[1])] = REGIONS.index("mouth")
     found[(middle <= _NOSE_HALF) & (y >= EYE_HEIGHT) & (y < _NOSE_END)] = REGIONS.index("nose")
     found[(middle <= _NOSE_HALF) & (y >= _BROW) & (y < EYE_HEIGHT)] = REGIONS.index("nose")

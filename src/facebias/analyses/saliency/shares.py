@@ -29,8 +29,17 @@ def share_table(stack: MapStack, by: tuple[str, ...], *, replicates: int = REPLI
         change, change_low, change_high = mean - mean[0], *interval(draws - draws[:, :1])
         for number in range(len(stack.models)):
             changes = {"change": change, "change_low": change_low, "change_high": change_high}
-            parts.append(pd.DataFrame(
-                row_of(stack, number, grouping, cell) | {"region": list(REGIONS), "area": areas, "value": mean[number],
-                                                         "low": low[number], "high": high[number]}
-                | {name: side[number] if number else np.nan for name, side in changes.items()}))
+            parts.append(
+                pd.DataFrame(
+                    row_of(stack, number, grouping, cell)
+                    | {
+                        "region": list(REGIONS),
+                        "area": areas,
+                        "value": mean[number],
+                        "low": low[number],
+                        "high": high[number],
+                    }
+                    | {name: side[number] if number else np.nan for name, side in changes.items()}
+                )
+            )
     return pd.concat(parts, ignore_index=True)

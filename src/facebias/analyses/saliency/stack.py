@@ -56,22 +56,38 @@ class MapStack:
         average, cells, shares = {}, {}, {}
         for arm, seed, array in maps:
             if len(array) != len(faces) or array.shape[-1] % GRID or (arm, seed) in cells:
-                raise FacebiasError("SALIENCY", f"{arm}, seed {seed}", f"maps {array.shape} for {len(faces)} faces, "
-                                    "or a training given twice", f"Give each training once, sides multiples of {GRID}")
+                raise FacebiasError(
+                    "SALIENCY",
+                    f"{arm}, seed {seed}",
+                    f"maps {array.shape} for {len(faces)} faces, or a training given twice",
+                    f"Give each training once, sides multiples of {GRID}",
+                )
             array = array.astype(np.float32)
             average[arm] = average.get(arm, 0) + array
             cells[arm, seed], shares[arm, seed] = pool(array), region_shares(array)
         models, seeds = tuple(dict.fromkeys(arm for arm, _ in cells)), tuple(sorted({seed for _, seed in cells}))
         if not cells or len(cells) != len(models) * len(seeds):
-            raise FacebiasError("SALIENCY", dataset, f"{len(cells)} trainings of {len(models)} arms with {len(seeds)} "
-                                "seeds", "Give every arm with the same seeds: they are paired")
+            raise FacebiasError(
+                "SALIENCY",
+                dataset,
+                f"{len(cells)} trainings of {len(models)} arms with {len(seeds)} seeds",
+                "Give every arm with the same seeds: they are paired",
+            )
 
         def stacked(parts: dict) -> np.ndarray:
             """(A, S, ...) of parts by arm and seed."""
             return np.stack([np.stack([parts[arm, seed] for seed in seeds]) for arm in models])
 
-        return cls(dataset, kind, faces.reset_index(drop=True), models, seeds,
-                   np.stack([average[arm] / len(seeds) for arm in models]), stacked(cells), stacked(shares))
+        return cls(
+            dataset,
+            kind,
+            faces.reset_index(drop=True),
+            models,
+            seeds,
+            np.stack([average[arm] / len(seeds) for arm in models]),
+            stacked(cells),
+            stacked(shares),
+        )
 
 
 def pool(maps: np.ndarray) -> np.ndarray:

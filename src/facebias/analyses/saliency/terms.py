@@ -55,7 +55,16 @@ def term_table(stack: TermStack, by: tuple[str, ...], *, replicates: int = REPLI
         low, high = interval(bootstrap_means(values[:, :, mine], replicates=replicates, seed=seed))[:, 0]
         drop = ("kind", "race", "skin_tone", "gender")
         about = {name: value for name, value in row_of(stack, 0, grouping, cell).items() if name not in drop}
-        parts.append(pd.DataFrame(about | {
-            "term": names, "in_map": [*stack.spatial.values(), False], "value": values[0][:, mine].mean(axis=(0, 1)),
-            "low": low, "high": high}))
+        parts.append(
+            pd.DataFrame(
+                about
+                | {
+                    "term": names,
+                    "in_map": [*stack.spatial.values(), False],
+                    "value": values[0][:, mine].mean(axis=(0, 1)),
+                    "low": low,
+                    "high": high,
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)

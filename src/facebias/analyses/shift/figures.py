@@ -7,10 +7,10 @@ from functools import cached_property
 
 import pandas as pd
 
+from facebias.analyses.shift.pictures import shift_scores
+from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
 from facebias.analyses.shift.tables import FACTORS, VIEWS, ShiftTables, best_view, shift_tables
 from facebias.plots import Shown
-from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
-from facebias.analyses.shift.pictures import shift_scores
 from facebias.report.study_figures import StudyFigures
 
 

@@ -19,13 +19,13 @@ from torchvision.transforms.v2 import functional as transforms
 
 from facebias.analyses.shift.tables import FACTORS, UNCHANGED, shift_columns
 from facebias.core.config import Config
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import logits
+from facebias.core.files import fingerprint, manifest_path, read_json, verify
 from facebias.core.progress import bar
+from facebias.data.dataset import FaceDataset
+from facebias.detectors.networks import logits
 from facebias.training.run import PREDICTION_COLUMNS, Run
 from facebias.training.score import scored_files
-from facebias.core.files import fingerprint, manifest_path, read_json, verify
 from facebias.training.threads import threads
 
 SHIFT_SCHEMA = "facebias.analyses.shift.pictures/1"
@@ -67,8 +67,12 @@ def _view(images: Tensor, scale: float, offset: float) -> Tensor:
     left = margin + (size - side) // 2
     top = left - down
     if side < 1 or min(left, top) < 0 or top + side > size + 2 * margin:
-        raise FacebiasError("SHIFT", "view", f"scale {scale:g}, offset {offset:g} leave the mirrored margin",
-                            f"Stay within {1 + 2 * _MARGIN:g} and {_MARGIN:g}")
+        raise FacebiasError(
+            "SHIFT",
+            "view",
+            f"scale {scale:g}, offset {offset:g} leave the mirrored margin",
+            f"Stay within {1 + 2 * _MARGIN:g} and {_MARGIN:g}",
+        )
     wide = transforms.pad(images, [margin] * 4, padding_mode="symmetric")
     return transforms.resized_crop(wide, top, left, side, side, [size, size], antialias=True)
 
@@ -76,7 +80,7 @@ def _view(images: Tensor, scale: float, offset: float) -> Tensor:
 def _exposed(images: Tensor, stops: float) -> Tensor:
     level = np.arange(256) / 255
     linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)  # IEC 61966-2-1
-    linear = np.clip(linear * 2.0 ** stops, 0, 1)
+    linear = np.clip(linear * 2.0**stops, 0, 1)
     level = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return torch.from_numpy(np.rint(255 * level).astype(np.uint8))[images.int()]
 
@@ -106,9 +110,17 @@ def shift_scores(runs: Sequence[Run], config: Config) -> pd.DataFrame:
         FacebiasError: a run is incomplete, or data cannot be packed.
     """
     files = scored_files(config)
-    keys = {run: fingerprint({"run": run.id, "faces": FACES, "columns": shift_columns(),
-                              **{name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}})
-            for run in runs}
+    keys = {
+        run: fingerprint(
+            {
+                "run": run.id,
+                "faces": FACES,
+                "columns": shift_columns(),
+                **{name: read_json(manifest_path(path))["sha256"] for name, path in files.items()},
+            }
+        )
+        for run in runs
+    }
     todo = [run for run in runs if not run.holds(_FILE, keys[run])]
     if todo:
         with threads(config.threads):
@@ -133,8 +145,11 @@ def _score(runs: Sequence[Run], config: Config, files: dict[str, object]) -> lis
             images, columns = data.tensor()[rows], [{} for _ in runs]
             for factor, value in [(None, 0.0), *changes]:
                 column = factor.column(value) if factor else UNCHANGED
-                altered = images if factor is None else torch.cat([
-                    change(part, factor.name, value) for part in images.split(_CHUNK)])
+                altered = (
+                    images
+                    if factor is None
+                    else torch.cat([change(part, factor.name, value) for part in images.split(_CHUNK)])
+                )
                 for found, model in zip(columns, models, strict=True):
                     found[column] = logits(model, altered).numpy()
                 progress.update(1)

@@ -10,20 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from facebias.core.names import arm_name, dataset_name
 from facebias.analyses.shift.tables import FACTORS, VIEWS, group_rows, most_affected
 from facebias.audit.thresholds import rule_text
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.style import FAINT, look, new_figure, percent_axis, styled
 
-AXES = {"scale": "side of the view / side as packed (left: nearer, right: farther)",
-        "offset": "face moved down, share of the side (left: up)", "brightness": "exposure, stops",
-        "blur": "blur, sigma in pixels of 64"}
+AXES = {
+    "scale": "side of the view / side as packed (left: nearer, right: farther)",
+    "offset": "face moved down, share of the side (left: up)",
+    "brightness": "exposure, stops",
+    "blur": "blur, sigma in pixels of 64",
+}
 _TRAINED = "#eef3f7"
 
 
-def shift_curves(curves: pd.DataFrame, factor: str, source: str = "", trained: tuple[float, float] | None = None,
-                 ) -> Figure:
+def shift_curves(
+    curves: pd.DataFrame, factor: str, source: str = "", trained: tuple[float, float] | None = None
+) -> Figure:
     """Recall along one factor: a row a data set; on the left all faces, an arm a line; on the right the groups.
 
     Args:
@@ -63,8 +67,9 @@ def _arms(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:
         mine = rows[rows["model"] == model]
         fixed, alike = (mine[mine["negatives"] == view] for view in VIEWS)
         seen = look(number)
-        axis.fill_between(fixed["value"], 100 * fixed["low"], 100 * fixed["high"], color=seen["color"], alpha=0.15,
-                          linewidth=0)
+        axis.fill_between(
+            fixed["value"], 100 * fixed["low"], 100 * fixed["high"], color=seen["color"], alpha=0.15, linewidth=0
+        )
         axis.plot(fixed["value"], 100 * fixed["rate"], **seen, markersize=4)
         axis.plot(alike["value"], 100 * alike["rate"], color=seen["color"], linestyle=":", linewidth=1.1)
 
@@ -80,8 +85,14 @@ def _groups(axis: Axes, curves: pd.DataFrame, factor: str, dataset: str, models:
         colour = look(number + 2)["color"]
         for order, model in enumerate(models):
             one = shown[(shown["model"] == model) & (shown["group"] == group)]
-            axis.plot(one["value"], 100 * one["rate"], color=colour, marker=look(order)["marker"], markersize=3.8,
-                      linestyle="--" if order else "-")
+            axis.plot(
+                one["value"],
+                100 * one["rate"],
+                color=colour,
+                marker=look(order)["marker"],
+                markersize=3.8,
+                linestyle="--" if order else "-",
+            )
         handles.append(Line2D([], [], color=colour, label=f"{group}, n = {int(one['n'].iloc[0]):,}"))
     axis.legend(handles=handles, loc="lower center", fontsize=7.5, handlelength=1.4)
     return float(shown["rate"].min())
@@ -95,11 +106,20 @@ def _ground(axis: Axes, factor: str, trained: tuple[float, float] | None) -> Non
 
 
 def _key(models: list[str], trained: tuple[float, float] | None) -> list[Line2D]:
-    handles = [*_arms_key(models), Line2D([], [], color="#555555", linestyle=":", linewidth=1.1,
-                                          label="negatives changed alike")]
+    handles = [
+        *_arms_key(models),
+        Line2D([], [], color="#555555", linestyle=":", linewidth=1.1, label="negatives changed alike"),
+    ]
     if len(models) > 1:
-        handles.append(Line2D([], [], color="#555555", linestyle="--", label="right: " + " and ".join(
-            arm_name(model) for model in models[1:])))
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color="#555555",
+                linestyle="--",
+                label="right: " + " and ".join(arm_name(model) for model in models[1:]),
+            )
+        )
     handles.append(Line2D([], [], color=FAINT, linewidth=0.8, label="right: other groups, " + arm_name(models[0])))
     if trained:
         handles.append(_trained_key())
@@ -117,8 +137,12 @@ def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], s
         trained: range of a factor that augmentation covered in training.
         source: name of the training source.
     """
-    chosen = pd.concat([part[part["grouping"] == ("race" if (part["grouping"] == "race").any() else "skin tone")]
-                        for _, part in gaps.groupby("dataset", sort=False)])
+    chosen = pd.concat(
+        [
+            part[part["grouping"] == ("race" if (part["grouping"] == "race").any() else "skin tone")]
+            for _, part in gaps.groupby("dataset", sort=False)
+        ]
+    )
     datasets, models = list(chosen["dataset"].unique()), list(chosen["model"].unique())
     with styled():
         figure, axes = _panels(datasets, trained, source)
@@ -130,8 +154,9 @@ def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], s
             axes[line, 0].set_ylabel(f"gap by {row['grouping'].iloc[0]}, points", fontsize=8)
         nothing = [Line2D([], [], color="#555555", linestyle=":", label="if groups were alike")]
         figure.legend(handles=_arms_key(models) + nothing + [_trained_key()], loc="outside lower center", ncols=4)
-        _heading(figure, f"Gap between groups as the picture changes, {rule_text(gaps['rule'].iloc[0])}, corrected for "
-                         "noise")
+        _heading(
+            figure, f"Gap between groups as the picture changes, {rule_text(gaps['rule'].iloc[0])}, corrected for noise"
+        )
     return figure
 
 
@@ -152,17 +177,27 @@ def shift_changes(changes: pd.DataFrame, trained: Mapping[str, tuple[float, floa
                 axis.axhline(0, color="#555555", linewidth=0.8)
                 axis.grid(True, axis="y")
                 for number, model in enumerate(models, start=1):
-                    mine = rows[(rows["dataset"] == dataset) & (rows["factor"] == factor.name)
-                                & (rows["model"] == model)]
+                    mine = rows[
+                        (rows["dataset"] == dataset) & (rows["factor"] == factor.name) & (rows["model"] == model)
+                    ]
                     seen = look(number)
-                    axis.fill_between(mine["value"], 100 * mine["low"], 100 * mine["high"], color=seen["color"],
-                                      alpha=0.13, linewidth=0)
+                    axis.fill_between(
+                        mine["value"],
+                        100 * mine["low"],
+                        100 * mine["high"],
+                        color=seen["color"],
+                        alpha=0.13,
+                        linewidth=0,
+                    )
                     axis.plot(mine["value"], 100 * mine["change"], **seen, markersize=3.5)
             axes[line, 0].set_ylabel("change in recall, points", fontsize=8)
         handles = [*_arms_key(models, start=1), _trained_key()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
-        _heading(figure, f"Recall against the {arm_name(rows['baseline'].iloc[0])} as the picture changes, "
-                         f"{rule_text(rows['rule'].iloc[0])}, same seeds")
+        _heading(
+            figure,
+            f"Recall against the {arm_name(rows['baseline'].iloc[0])} as the picture changes, "
+            f"{rule_text(rows['rule'].iloc[0])}, same seeds",
+        )
     return figure
 
 
@@ -174,15 +209,18 @@ def _panels(datasets: list[str], trained: Mapping[str, tuple[float, float]], sou
         axes[line, 0].set_title(dataset_name(dataset, source))
         for axis, factor in zip(axes[line], FACTORS, strict=True):
             _ground(axis, factor.name, trained.get(factor.name))
-    for axis, name in zip(axes[-1], ("side of the view", "face moved down", "exposure, stops", "blur, pixels"),
-                          strict=True):
+    for axis, name in zip(
+        axes[-1], ("side of the view", "face moved down", "exposure, stops", "blur, pixels"), strict=True
+    ):
         axis.set_xlabel(name)
     return figure, axes
 
 
 def _arms_key(models: list[str], start: int = 0) -> list[Line2D]:
-    return [Line2D([], [], **look(number), markersize=4, label=arm_name(model))
-            for number, model in enumerate(models, start)]
+    return [
+        Line2D([], [], **look(number), markersize=4, label=arm_name(model))
+        for number, model in enumerate(models, start)
+    ]
 
 
 def _trained_key() -> Line2D:
@@ -198,8 +236,9 @@ def _gap_panel(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:
         mine = rows[rows["model"] == model]
         gap, null = (mine[mine["metric"] == metric] for metric in ("gap", "null_gap"))
         seen = look(number)
-        axis.fill_between(gap["value"], 100 * gap["low"], 100 * gap["high"], color=seen["color"], alpha=0.13,
-                          linewidth=0)
+        axis.fill_between(
+            gap["value"], 100 * gap["low"], 100 * gap["high"], color=seen["color"], alpha=0.13, linewidth=0
+        )
         axis.plot(gap["value"], 100 * gap["corrected"], **seen, markersize=3.5)
         axis.plot(null["value"], 100 * null["gap"], color=seen["color"], linestyle=":", linewidth=1.1)
     axis.grid(True, axis="y")

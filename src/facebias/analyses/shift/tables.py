@@ -51,10 +51,12 @@ class Factor:
 
 
 # Framing moves by whole pixels of 64, and the cut stays centred, so that nothing but scale resamples a picture
-FACTORS = (Factor("scale", tuple(side / 64 for side in (44, 50, 58, 70, 80, 90)), 1.0),
-           Factor("offset", tuple(pixels / 64 for pixels in (-10, -8, -5, -3, 3, 5, 8, 10)), 0.0),
-           Factor("brightness", (-2.0, -1.5, -1.0, -0.5, 0.5, 1.0), 0.0),
-           Factor("blur", (0.5, 1.0, 1.5, 2.0, 2.5), 0.0))
+FACTORS = (
+    Factor("scale", tuple(side / 64 for side in (44, 50, 58, 70, 80, 90)), 1.0),
+    Factor("offset", tuple(pixels / 64 for pixels in (-10, -8, -5, -3, 3, 5, 8, 10)), 0.0),
+    Factor("brightness", (-2.0, -1.5, -1.0, -0.5, 0.5, 1.0), 0.0),
+    Factor("blur", (0.5, 1.0, 1.5, 2.0, 2.5), 0.0),
+)
 
 
 def shift_columns(factors: tuple[Factor, ...] = FACTORS) -> list[str]:
@@ -78,8 +80,9 @@ class ShiftTables:
     changes: pd.DataFrame
 
 
-def shift_tables(scores: pd.DataFrame, baseline: str, rule: str = HEADLINE,
-                 factors: tuple[Factor, ...] = FACTORS) -> ShiftTables:
+def shift_tables(
+    scores: pd.DataFrame, baseline: str, rule: str = HEADLINE, factors: tuple[Factor, ...] = FACTORS
+) -> ShiftTables:
     """Recall, gaps and paired changes at every value of every factor.
 
     Args:
@@ -118,10 +121,12 @@ def _at(scores: pd.DataFrame, column: str, view: str, baseline: str, rule: str) 
     curves = summarise(predictions, rule, groupings).rename(columns={"value": "rate"})
     gaps = measures(predictions, rule, groupings).astype({"corrected": float, "low": float, "high": float})
     changes = compare(predictions, baseline, rule, ((),))
-    return (curves.drop(columns=["race", "skin_tone", "gender"]),
-            gaps[gaps["metric"].isin(["gap", "null_gap"])].rename(columns={"value": "gap"}).drop(columns="group"),
-            # Holm's correction is over the arms of one call, here one: not over all values
-            changes.drop(columns=["grouping", "group", "groups", "p_holm"]))
+    return (
+        curves.drop(columns=["race", "skin_tone", "gender"]),
+        gaps[gaps["metric"].isin(["gap", "null_gap"])].rename(columns={"value": "gap"}).drop(columns="group"),
+        # Holm's correction is over the arms of one call, here one: not over all values
+        changes.drop(columns=["grouping", "group", "groups", "p_holm"]),
+    )
 
 
 def predictions_at(scores: pd.DataFrame, column: str, view: str = VIEWS[0]) -> pd.DataFrame:
@@ -134,8 +139,9 @@ def predictions_at(scores: pd.DataFrame, column: str, view: str = VIEWS[0]) -> p
     negative = scores["label"] == 0
     changed = scores[names].assign(score=scores[column])
     fixing = changed if view == VIEWS[1] else changed.assign(score=scores[UNCHANGED])
-    return pd.concat([fixing[negative], changed[negative].assign(dataset="test"), changed[~negative]],
-                     ignore_index=True)
+    return pd.concat(
+        [fixing[negative], changed[negative].assign(dataset="test"), changed[~negative]], ignore_index=True
+    )
 
 
 def _front(table: pd.DataFrame) -> pd.DataFrame:
@@ -162,8 +168,12 @@ def most_affected(curves: pd.DataFrame, factor: str, dataset: str, model: str, c
 
 def group_rows(curves: pd.DataFrame, factor: str, dataset: str) -> pd.DataFrame:
     """Recall of each group of a data set along a factor, thresholds on unchanged negatives."""
-    rows = curves[(curves["factor"] == factor) & (curves["dataset"] == dataset) & (curves["metric"] == "TPR")
-                  & (curves["negatives"] == VIEWS[0])]
+    rows = curves[
+        (curves["factor"] == factor)
+        & (curves["dataset"] == dataset)
+        & (curves["metric"] == "TPR")
+        & (curves["negatives"] == VIEWS[0])
+    ]
     grouping = "race" if (rows["grouping"] == "race").any() else "skin tone"
     return rows[(rows["grouping"] == grouping) & (rows["n"] > 0)]
 
@@ -173,8 +183,13 @@ def best_view(curves: pd.DataFrame, factor: str, dataset: str, model: str) -> tu
 
     The value is chosen on the audit set itself: a description of the set, not a result to be used.
     """
-    rows = curves[(curves["factor"] == factor) & (curves["dataset"] == dataset) & (curves["model"] == model)
-                  & (curves["negatives"] == VIEWS[0]) & (curves["grouping"] == "all faces")
-                  & (curves["metric"] == "TPR")].set_index("value")["rate"]
+    rows = curves[
+        (curves["factor"] == factor)
+        & (curves["dataset"] == dataset)
+        & (curves["model"] == model)
+        & (curves["negatives"] == VIEWS[0])
+        & (curves["grouping"] == "all faces")
+        & (curves["metric"] == "TPR")
+    ].set_index("value")["rate"]
     neutral = next(one.neutral for one in FACTORS if one.name == factor)
     return float(rows.idxmax()), float(rows.max()), float(rows[np.float64(neutral)])

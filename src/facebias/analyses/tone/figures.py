@@ -11,15 +11,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias import audit, plots
+from facebias.analyses.tone.plots import tone_accuracy as accuracy_figure
+from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
 from facebias.analyses.tone.tables import tone_accuracy, tone_by_race, tone_summary
 from facebias.core.config import Config
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
-from facebias.plots import Shown
-from facebias.analyses.tone.plots import tone_accuracy as accuracy_figure
-from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
-from facebias.data.skin_tone import measure, nearest_monk
 from facebias.data.rendering.colour import skin_lab
+from facebias.data.skin_tone import measure, nearest_monk
+from facebias.plots import Shown
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ class ToneFigures:
         self.by_race()
         parts = [self.summary(name).assign(dataset=name) for name in self.sets]
         table = pd.concat(parts, ignore_index=True)
-        audit.write_csv(table[["dataset", *[name for name in table if name != "dataset"]]],
-                        self.folder / "tone-summary.csv")
+        audit.write_csv(
+            table[["dataset", *[name for name in table if name != "dataset"]]], self.folder / "tone-summary.csv"
+        )
 
     @property
     def text(self) -> str:
@@ -95,11 +96,22 @@ class ToneFigures:
         for name in self.sets:
             row = self.summary(name).iloc[-1]
             line = f"{name}: {int(row['measured']):,} of {int(row['n']):,} faces measured, median ITA {row['ita']:.0f}"
-            lines.append(line + ("" if np.isnan(row["explained"]) else
-                                 f", race accounts for {100 * row['explained']:.0f} % of its variance"))
+            lines.append(
+                line
+                + (
+                    ""
+                    if np.isnan(row["explained"])
+                    else f", race accounts for {100 * row['explained']:.0f} % of its variance"
+                )
+            )
         return "\n".join(lines)
 
     def _save(self, figure: Figure, table: pd.DataFrame, name: str) -> Shown:
-        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.config.synthetic,
-                          provenance=plots.provenance(pd.DataFrame(), "measured on packed pictures of 64 x 64"))
+        path = plots.save(
+            figure,
+            table,
+            self.folder / f"{name}.png",
+            synthetic=self.config.synthetic,
+            provenance=plots.provenance(pd.DataFrame(), "measured on packed pictures of 64 x 64"),
+        )
         return Shown(figure, path)

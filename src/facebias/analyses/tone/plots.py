@@ -26,8 +26,9 @@ def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Fi
     with styled():
         figure = new_figure(8.2, 3.9)
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-        shade = left.hexbin(known["ita"], known["measured"], gridsize=34, mincnt=1, cmap="Blues", bins="log",
-                            linewidths=0.1)
+        shade = left.hexbin(
+            known["ita"], known["measured"], gridsize=34, mincnt=1, cmap="Blues", bins="log", linewidths=0.1
+        )
         ends = [min(known.min()), max(known.max())]
         left.plot(ends, ends, color=INK, linewidth=0.9)
         left.set_xlabel("true ITA, degrees")
@@ -38,8 +39,13 @@ def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Fi
         bar.ax.minorticks_off()
         bar.outline.set_visible(False)
         _errors(right, bins)
-        figure.suptitle(f"Skin tone measured on {dataset_name(dataset)}: {int(whole['measured']):,} of "
-                        f"{int(whole['n']):,} faces", fontsize=10, fontweight="bold", x=0.02, ha="left")
+        figure.suptitle(
+            f"Skin tone measured on {dataset_name(dataset)}: {int(whole['measured']):,} of {int(whole['n']):,} faces",
+            fontsize=10,
+            fontweight="bold",
+            x=0.02,
+            ha="left",
+        )
         figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -48,13 +54,25 @@ def _errors(axis: mpl.axes.Axes, bins: pd.DataFrame) -> None:
     x = np.arange(len(bins))
     error, bias = look(0), look(2)
     reach = [bins["median_error"] - bins["low"], bins["high"] - bins["median_error"]]
-    axis.errorbar(x, bins["median_error"], yerr=reach, **error, markersize=4.8, elinewidth=1.1, linewidth=1.1,
-                  label="median absolute error (95 % interval)")
-    axis.plot(x, bins["bias"], **bias, linestyle="--", markersize=4.8, linewidth=1.1,
-              label="median of measured less true")
+    axis.errorbar(
+        x,
+        bins["median_error"],
+        yerr=reach,
+        **error,
+        markersize=4.8,
+        elinewidth=1.1,
+        linewidth=1.1,
+        label="median absolute error (95 % interval)",
+    )
+    axis.plot(
+        x, bins["bias"], **bias, linestyle="--", markersize=4.8, linewidth=1.1, label="median of measured less true"
+    )
     axis.axhline(0, color="#777777", linewidth=0.9, zorder=1)
-    axis.set_xticks(x, [f"{row.level.replace(' ', chr(10), 1)}\nr = {row.pearson:.2f}\nn = {row.n:,}"
-                        for row in bins.itertuples()], fontsize=7.2)
+    axis.set_xticks(
+        x,
+        [f"{row.level.replace(' ', chr(10), 1)}\nr = {row.pearson:.2f}\nn = {row.n:,}" for row in bins.itertuples()],
+        fontsize=7.2,
+    )
     axis.set_xlabel("exposure, stops")
     axis.set_ylabel("degrees of ITA")
     axis.set_title("Error by exposure")
@@ -80,17 +98,35 @@ def tone_by_race(table: pd.DataFrame, dataset: str, explained: float) -> Figure:
             face = colours(scale(share))
             axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
             dark = np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.48
-            axis.text(x, y, f"{100 * share:.0f} % ({counts[y, x]:,})", ha="center", va="center", fontsize=8,
-                      color="white" if dark else "black")
+            axis.text(
+                x,
+                y,
+                f"{100 * share:.0f} % ({counts[y, x]:,})",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else "black",
+            )
         axis.set_xlim(-0.5, len(tones) - 0.5)
         axis.set_ylim(len(races) - 0.5, -0.5)
         axis.set_xticks(range(len(tones)), tones)
-        axis.set_yticks(range(len(races)), [f"{name.replace('_', ' ')}, n = {int(total):,}" for name, total in
-                                            zip(races, counts.sum(axis=1), strict=True)])
+        axis.set_yticks(
+            range(len(races)),
+            [
+                f"{name.replace('_', ' ')}, n = {int(total):,}"
+                for name, total in zip(races, counts.sum(axis=1), strict=True)
+            ],
+        )
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
-        figure.suptitle(f"{dataset_name(dataset)}: tone as measured, by race as labelled", fontsize=10,
-                        fontweight="bold", x=0.02, ha="left")
-        axis.set_title(f"The label accounts for {100 * explained:.0f} % of the variance of ITA", fontweight="normal",
-                       fontsize=9)
+        figure.suptitle(
+            f"{dataset_name(dataset)}: tone as measured, by race as labelled",
+            fontsize=10,
+            fontweight="bold",
+            x=0.02,
+            ha="left",
+        )
+        axis.set_title(
+            f"The label accounts for {100 * explained:.0f} % of the variance of ITA", fontweight="normal", fontsize=9
+        )
     return figure

@@ -40,8 +40,15 @@ def tone_accuracy(measured: pd.DataFrame, truth: pd.DataFrame, exposure: np.ndar
     for quantity in QUANTITIES:
         for by, level, mine in levels:
             if mine.any():
-                rows.append({"quantity": quantity, "by": by, "level": level, "centre": float(np.median(exposure[mine])),
-                             **_agreement(measured[mine], truth[mine], quantity)})
+                rows.append(
+                    {
+                        "quantity": quantity,
+                        "by": by,
+                        "level": level,
+                        "centre": float(np.median(exposure[mine])),
+                        **_agreement(measured[mine], truth[mine], quantity),
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -54,20 +61,35 @@ def _stops(interval: pd.Interval) -> str:
 def _agreement(measured: pd.DataFrame, truth: pd.DataFrame, quantity: str) -> dict[str, float]:
     one, other = measured[quantity].to_numpy(dtype=float), truth[quantity].to_numpy(dtype=float)
     known = ~np.isnan(one) & ~np.isnan(other)
-    found = {"n": len(one), "measured": int(known.sum()), "median_error": np.nan, "low": np.nan, "high": np.nan,
-             "bias": np.nan, "pearson": np.nan, "spearman": np.nan, "same": np.nan,
-             "skin_share": float(measured["skin_share"].median())}
+    found = {
+        "n": len(one),
+        "measured": int(known.sum()),
+        "median_error": np.nan,
+        "low": np.nan,
+        "high": np.nan,
+        "bias": np.nan,
+        "pearson": np.nan,
+        "spearman": np.nan,
+        "same": np.nan,
+        "skin_share": float(measured["skin_share"].median()),
+    }
     if known.sum() < 3:
         return found
     one, other = one[known], other[known]
     error = np.abs(one - other)
     drawn = np.random.default_rng(0).integers(len(error), size=(_REPLICATES, len(error)))
     low, high = np.quantile(np.median(error[drawn], axis=1), (0.025, 0.975))
-    found |= {"median_error": float(np.median(error)), "low": float(low), "high": float(high),
-              "bias": float(np.median(one - other))}
+    found |= {
+        "median_error": float(np.median(error)),
+        "low": float(low),
+        "high": float(high),
+        "bias": float(np.median(one - other)),
+    }
     if np.ptp(one) and np.ptp(other):
-        found |= {"pearson": float(stats.pearsonr(one, other).statistic),
-                  "spearman": float(stats.spearmanr(one, other).statistic)}
+        found |= {
+            "pearson": float(stats.pearsonr(one, other).statistic),
+            "spearman": float(stats.spearmanr(one, other).statistic),
+        }
     if quantity == "ita":
         found["same"] = float((measured["skin_tone"] == truth["skin_tone"]).to_numpy()[known].mean())
     elif quantity == "monk":
@@ -114,9 +136,21 @@ def tone_summary(measured: pd.DataFrame, race: pd.Series) -> pd.DataFrame:
     for name, mine in groups:
         part = measured[mine]
         low, middle, high = part["ita"].quantile([0.25, 0.5, 0.75])
-        rows.append({"race": name, "n": len(part), "measured": int(part["ita"].notna().sum()), "ita": middle,
-                     "ita_low": low, "ita_high": high, "l_star": part["l_star"].median(), "hue": part["hue"].median(),
-                     "monk": part["monk"].median(), "skin_share": part["skin_share"].median(), "explained": np.nan})
+        rows.append(
+            {
+                "race": name,
+                "n": len(part),
+                "measured": int(part["ita"].notna().sum()),
+                "ita": middle,
+                "ita_low": low,
+                "ita_high": high,
+                "l_star": part["l_star"].median(),
+                "hue": part["hue"].median(),
+                "monk": part["monk"].median(),
+                "skin_share": part["skin_share"].median(),
+                "explained": np.nan,
+            }
+        )
     if known:
         rows[-1]["explained"] = _explained(measured["ita"].to_numpy(dtype=float), labels)
     return pd.DataFrame(rows)

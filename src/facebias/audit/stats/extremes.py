@@ -16,8 +16,9 @@ from facebias.audit.stats.intervals import middle_interval
 _LARGEST = 50.0  # logarithm of a ratio of miss rates: where the best group misses next to nothing, draws have no bound
 
 
-def between_groups(rates: np.ndarray, errors: np.ndarray, n: np.ndarray,
-                   ) -> dict[str, tuple[float, float, float, float]]:
+def between_groups(
+    rates: np.ndarray, errors: np.ndarray, n: np.ndarray
+) -> dict[str, tuple[float, float, float, float]]:
     """Value, corrected, low and high of what is said of several groups; NaN with fewer than two.
 
     Args:
@@ -33,11 +34,17 @@ def between_groups(rates: np.ndarray, errors: np.ndarray, n: np.ndarray,
         return dict.fromkeys(names, (np.nan,) * 4)
     misses = (n * (1 - rates) + 0.5) / (n + 1)  # half a miss more: a group without one has a logarithm too
     values = rates.mean(), rates.min(), np.ptp(rates), miss_ratio(rates)
-    draws = (rates.mean() - errors.mean(axis=1), worst_draws(rates, errors), gap_draws(rates, errors),
-             np.exp(np.minimum(gap_draws(np.log(misses), -errors / misses), _LARGEST)))
+    draws = (
+        rates.mean() - errors.mean(axis=1),
+        worst_draws(rates, errors),
+        gap_draws(rates, errors),
+        np.exp(np.minimum(gap_draws(np.log(misses), -errors / misses), _LARGEST)),
+    )
     limits = (1, 1, 1, np.inf)
-    return {name: (float(value), *np.clip(extreme_interval(drawn, float(value)), 0, limit))
-            for name, value, drawn, limit in zip(names, values, draws, limits, strict=True)}
+    return {
+        name: (float(value), *np.clip(extreme_interval(drawn, float(value)), 0, limit))
+        for name, value, drawn, limit in zip(names, values, draws, limits, strict=True)
+    }
 
 
 def miss_ratio(rates: np.ndarray) -> float:

@@ -46,8 +46,9 @@ def _invert(centre: np.ndarray, outer: np.ndarray, n: np.ndarray, m: np.ndarray)
     return inner
 
 
-def rate_interval(rate: np.ndarray, variance: np.ndarray, freedom: np.ndarray, n: np.ndarray,
-                  ) -> tuple[np.ndarray, np.ndarray]:
+def rate_interval(
+    rate: np.ndarray, variance: np.ndarray, freedom: np.ndarray, n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """95 % interval of a mean rate over seeds and images, inside [0, 1].
 
     Wilson's with the number of images that would have, alone, the variance that was estimated (the effective sample

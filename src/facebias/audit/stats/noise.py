@@ -92,8 +92,10 @@ class Noise:
 
     @property
     def _seeds(self) -> np.ndarray:
-        spread = [side.var(axis=0, ddof=1) / len(side) if len(side) > 1 and self.drawn != ALONE else side[0] * 0
-                  for side in self.by_seed]
+        spread = [
+            side.var(axis=0, ddof=1) / len(side) if len(side) > 1 and self.drawn != ALONE else side[0] * 0
+            for side in self.by_seed
+        ]
         return np.array(spread)
 
     def draws(self, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:

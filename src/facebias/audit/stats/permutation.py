@@ -39,8 +39,9 @@ class GroupTests:
     moved_by_chance: np.ndarray
 
 
-def group_tests(values: np.ndarray, codes: np.ndarray, tested: Sequence[int], *, shuffles: int = SHUFFLES,
-                seed: int = 0) -> GroupTests:
+def group_tests(
+    values: np.ndarray, codes: np.ndarray, tested: Sequence[int], *, shuffles: int = SHUFFLES, seed: int = 0
+) -> GroupTests:
     """Test groups one by one against all other faces; every shuffle serves all groups.
 
     Args:

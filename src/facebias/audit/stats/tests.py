@@ -30,6 +30,12 @@ def sign_flip(before: np.ndarray, after: np.ndarray) -> float:
     if np.allclose(before, after, rtol=0, atol=1e-12):
         return 1.0
     resamples = np.inf if len(before) <= EXACT else 9_999
-    found = permutation_test((after, before), lambda x, y, axis: np.mean(x - y, axis=axis), vectorized=True,
-                             permutation_type="samples", n_resamples=resamples, rng=np.random.default_rng(0))
+    found = permutation_test(
+        (after, before),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        vectorized=True,
+        permutation_type="samples",
+        n_resamples=resamples,
+        rng=np.random.default_rng(0),
+    )
     return float(found.pvalue)

@@ -16,15 +16,15 @@ from typing import Any
 import pandas as pd
 
 from facebias.core.config import Config
-from facebias.data.pack.workers import Reject, batches, in_order
 from facebias.core.errors import FacebiasError
+from facebias.core.files import atomic_write, manifest_path, sweep_stale, verify, write_manifest
+from facebias.core.progress import bar
 from facebias.data.pack.file import SCHEMA, Writer
 from facebias.data.pack.selection import Ledger, Part, select, taken, write_rejects
-from facebias.core.progress import bar
+from facebias.data.pack.workers import Reject, batches, in_order
 from facebias.data.sources import audit_faces, training_faces, training_negatives
 from facebias.data.sources.base import Source
 from facebias.data.splits import SPLITS, split_of
-from facebias.core.files import atomic_write, manifest_path, sweep_stale, verify, write_manifest
 
 IMAGE_SIZE = 64  # pixels a side, the paper's and the lab's
 REJECT_SHARE = 0.001  # of all pictures; more unreadable ones mean a broken copy, not a few bad files
@@ -70,8 +70,12 @@ def pack_audit(config: Config, name: str, reject_share: float = REJECT_SHARE) ->
         FacebiasError: as `pack_training`; or the photographs of this set are the training set too.
     """
     if name == config.train_faces and name != "synthetic":
-        raise FacebiasError("CONFIG", "audit_sets", f"{name} is trained on too, so it cannot audit the result",
-                            "Audit on another set; recall on held-out training faces is reported anyway")
+        raise FacebiasError(
+            "CONFIG",
+            "audit_sets",
+            f"{name} is trained on too, so it cannot audit the result",
+            "Audit on another set; recall on held-out training faces is reported anyway",
+        )
     key = config.audit_key(name)
     output = config.path("data") / f"{key}-audit.h5"
     sources = [(audit_faces(config, name), config.audit_size)]
@@ -86,8 +90,9 @@ def _finished(path: Path, sources: Sequence[tuple[Source, int]], config: Config)
     packed, now = verify(path, SCHEMA)["packing"]["framing"], _framing(source for source, _ in sources)
     # The name does not tell how faces were cut; without the raw files there is nothing to pack them from again
     if packed != now and config.path("data_root").exists():
-        raise FacebiasError("STALE", path, f"packed with framing {packed}, it would now be {now}",
-                            "Delete it and pack again")
+        raise FacebiasError(
+            "STALE", path, f"packed with framing {packed}, it would now be {now}", "Delete it and pack again"
+        )
     return True
 
 
@@ -95,8 +100,14 @@ def _framing(sources: Iterable[Source]) -> dict[str, str]:
     return {source.name: f"{source.framing}: {source.rule}" for source in sources}
 
 
-def _pack(sources: Sequence[tuple[Source, int]], outputs: Mapping[str, Path], route: Callable[[str], str], key: str,
-          config: Config, reject_share: float) -> None:
+def _pack(
+    sources: Sequence[tuple[Source, int]],
+    outputs: Mapping[str, Path],
+    route: Callable[[str], str],
+    key: str,
+    config: Config,
+    reject_share: float,
+) -> None:
     folder = config.path("data")
     sweep_stale(folder)
     record = folder / f"{key}-rejects.csv"
@@ -117,12 +128,27 @@ def _pack(sources: Sequence[tuple[Source, int]], outputs: Mapping[str, Path], ro
     left_out = [Reject("", *what) for part in parts for what in _left_out(part)]
     write_rejects(record, [*left_out, *ledger.rejects])
     for split, path in outputs.items():
-        write_manifest(path, SCHEMA, len(tables[split]), key, bytes=path.stat().st_size, split=split,
-                       counts=_counts(tables[split]), packing=_packing(parts, ledger, record))
+        write_manifest(
+            path,
+            SCHEMA,
+            len(tables[split]),
+            key,
+            bytes=path.stat().st_size,
+            split=split,
+            counts=_counts(tables[split]),
+            packing=_packing(parts, ledger, record),
+        )
 
 
-def _decode_into(writers: Mapping[str, Writer], parts: Sequence[Part], route: Callable[[str], str], ledger: Ledger,
-                 record: Path, reject_share: float, config: Config) -> None:
+def _decode_into(
+    writers: Mapping[str, Writer],
+    parts: Sequence[Part],
+    route: Callable[[str], str],
+    ledger: Ledger,
+    record: Path,
+    reject_share: float,
+    config: Config,
+) -> None:
     root = f"{config.path('data_root')}/"
     total = sum(part.total for part in parts)
     names = "+".join(part.source.name for part in parts)
@@ -143,17 +169,24 @@ def _decode_into(writers: Mapping[str, Writer], parts: Sequence[Part], route: Ca
 
 def _finish(writers: Mapping[str, Writer], parts: Sequence[Part]) -> dict[str, pd.DataFrame]:
     attrs = {
-        "schema": SCHEMA, "source": "+".join(part.source.name for part in parts), "framing": parts[0].source.framing,
+        "schema": SCHEMA,
+        "source": "+".join(part.source.name for part in parts),
+        "framing": parts[0].source.framing,
         "framing_rules": "; ".join(f"{part.source.name}: {part.source.rule}" for part in parts),
-        "image_size": IMAGE_SIZE, "synthetic": any(part.source.name == "synthetic" for part in parts),
+        "image_size": IMAGE_SIZE,
+        "synthetic": any(part.source.name == "synthetic" for part in parts),
     }
     tables = {split: writer.finish({**attrs, "split": split}) for split, writer in writers.items()}
     wanted = [1] if len(parts) == 1 else [1, 0]
     for split, table in tables.items():
         for label in wanted:
             if not (table["label"] == label).any():
-                raise FacebiasError("SPLIT", split, f"it has no {('negatives', 'faces')[label]}",
-                                    "Take more images, or other shares or another data_seed")
+                raise FacebiasError(
+                    "SPLIT",
+                    split,
+                    f"it has no {('negatives', 'faces')[label]}",
+                    "Take more images, or other shares or another data_seed",
+                )
     return tables
 
 
@@ -170,14 +203,19 @@ def _left_out(part: Part) -> list[tuple[str, str, str]]:
 def _refuse_full_disk(folder: Path, images: int) -> None:
     needed, free = int(images * (IMAGE_SIZE**2 * 3 + 400) * 1.02), shutil.disk_usage(folder).free
     if needed > free:
-        raise FacebiasError("DISK", folder, f"{needed:,} bytes needed, {free:,} free",
-                            "Free space or choose another data_dir")
+        raise FacebiasError(
+            "DISK", folder, f"{needed:,} bytes needed, {free:,} free", "Free space or choose another data_dir"
+        )
 
 
 def _counts(table: pd.DataFrame) -> dict[str, int]:
     faces, identity = table["label"] == 1, table["identity"]
-    return {"faces": int(faces.sum()), "negatives": int((~faces).sum()),
-            "face identities": identity[faces].nunique(), "pictures of negatives": identity[~faces].nunique()}
+    return {
+        "faces": int(faces.sum()),
+        "negatives": int((~faces).sum()),
+        "face identities": identity[faces].nunique(),
+        "pictures of negatives": identity[~faces].nunique(),
+    }
 
 
 def _packing(parts: Sequence[Part], ledger: Ledger, record: Path) -> dict[str, Any]:
@@ -186,6 +224,8 @@ def _packing(parts: Sequence[Part], ledger: Ledger, record: Path) -> dict[str, A
         "taken": {f"{part.source.name}, part {i}": part.total for i, part in enumerate(parts, 1)},
         "framing": _framing(part.source for part in parts),
         "left out": {part.source.name: dict(part.source.counts) for part in parts},
-        "duplicates dropped": dict(ledger.duplicates), "mended": dict(ledger.mended),
-        "rejected": len(ledger.rejects), "rejects": record.name,
+        "duplicates dropped": dict(ledger.duplicates),
+        "mended": dict(ledger.mended),
+        "rejected": len(ledger.rejects),
+        "rejects": record.name,
     }

@@ -1,9 +1,9 @@
 """The packed file: one HDF5 a split, written in chunks and complete only with its mark.
 
-    images      uint8 (n, size, size, 3) RGB, fletcher32
-    labels      uint8 (n,), 1 face, 0 non-face
-    table/NAME  one dataset a column of the demographic table, UTF-8 text or float64
-    attributes  schema, source, framing, framing_rules, image_size, synthetic, split, complete
+images      uint8 (n, size, size, 3) RGB, fletcher32
+labels      uint8 (n,), 1 face, 0 non-face
+table/NAME  one dataset a column of the demographic table, UTF-8 text or float64
+attributes  schema, source, framing, framing_rules, image_size, synthetic, split, complete
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ class Writer:
     def __init__(self, path: Path, size: int) -> None:
         self.file = h5py.File(path, "w", libver="v110", track_order=False)
         self.images = self.file.create_dataset(
-            "images", (0, size, size, 3), np.uint8, maxshape=(None, size, size, 3), chunks=(_ROWS, size, size, 3),
+            "images",
+            (0, size, size, 3),
+            np.uint8,
+            maxshape=(None, size, size, 3),
+            chunks=(_ROWS, size, size, 3),
             fletcher32=True,
         )
         self.tables: list[pd.DataFrame] = []

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from facebias.data.pack.workers import Decoded, Item, Reject
 from facebias.core.errors import FacebiasError
+from facebias.core.files import atomic_write
+from facebias.data.pack.workers import Decoded, Item, Reject
 from facebias.data.sources.base import Block, Sample, Source
 from facebias.data.splits import quotas
-from facebias.core.files import atomic_write
 
 
 @dataclass
@@ -97,8 +97,12 @@ class Ledger:
             first = digest not in self._pixels
             known = self._pixels.setdefault(digest, (int(label), where))
             if known[0] != label:
-                raise FacebiasError("CONFLICT", where, f"the same pixels have label {label} here and {known[0]} in "
-                                    f"{known[1]}", "Remove the picture from the wrong set")
+                raise FacebiasError(
+                    "CONFLICT",
+                    where,
+                    f"the same pixels have label {label} here and {known[0]} in {known[1]}",
+                    "Remove the picture from the wrong set",
+                )
             if decoded.files:
                 file, place = decoded.files[row]
                 first = self._files.setdefault(file, place) == place and first
@@ -113,9 +117,13 @@ class Ledger:
         if self.rejects and len(self.rejects) > share * total:
             write_rejects(record, self.rejects)
             first = self.rejects[0]
-            raise FacebiasError("REJECTS", record, f"{len(self.rejects):,} of {total:,} pictures cannot be read, over "
-                                f"{share:.2%}; the first: [{first.code}] {first.where}: {first.reason}",
-                                "Mend or remove the pictures listed there")
+            raise FacebiasError(
+                "REJECTS",
+                record,
+                f"{len(self.rejects):,} of {total:,} pictures cannot be read, over "
+                f"{share:.2%}; the first: [{first.code}] {first.where}: {first.reason}",
+                "Mend or remove the pictures listed there",
+            )
 
 
 def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:

@@ -20,9 +20,9 @@ import pandas as pd
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.data.archive import Place, read_bytes
 from facebias.data.pixels import read_rgb, square
 from facebias.data.sources.base import TABLE_COLUMNS, Block, Sample
-from facebias.data.archive import Place, read_bytes
 
 MEASURED = ("skin_tone", "ita", "l_star", "hue")
 
@@ -75,8 +75,12 @@ def decode(item: Item, size: int) -> Decoded:
     else:
         block = item if isinstance(item, Block) else item.block()
         if block.images.shape[1:] != (size, size, 3) or block.images.dtype != np.uint8:
-            raise FacebiasError("IMAGES", "source", f"found {block.images.dtype} {block.images.shape}, expected uint8 "
-                                f"(n, {size}, {size}, 3)", "Choose images of that size")
+            raise FacebiasError(
+                "IMAGES",
+                "source",
+                f"found {block.images.dtype} {block.images.shape}, expected uint8 (n, {size}, {size}, 3)",
+                "Choose images of that size",
+            )
         result = Decoded(block, [], [])
     result.block = _measured(result.block)
     result.pixels = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in result.block.images]
@@ -161,8 +165,11 @@ def in_order(items: Iterable[Item], size: int, workers: int) -> Iterator[Decoded
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise FacebiasError(
-            "WORKER", "decoding", "a worker process died, perhaps for memory",
-            "Use fewer workers, and call from a script only under: if __name__ == '__main__'") from error
+            "WORKER",
+            "decoding",
+            "a worker process died, perhaps for memory",
+            "Use fewer workers, and call from a script only under: if __name__ == '__main__'",
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -7,8 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from facebias.data.rendering.colour import encode_srgb
 from facebias.data.rendering.canvas import SIDE, Factors
+from facebias.data.rendering.colour import encode_srgb
 
 _LUMA = np.float32([0.2126, 0.7152, 0.0722])
 

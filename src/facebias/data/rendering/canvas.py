@@ -82,8 +82,11 @@ def _spread(cells: int) -> np.ndarray:
     """(side, cells) weights of cubic interpolation from `cells` values to the pixels."""
     at = (np.arange(SIDE) + 0.5) / SIDE * cells - 0.5
     distance = np.abs(at[:, None] - np.arange(cells)[None])
-    weight = np.where(distance < 1, 1 - 2.5 * distance**2 + 1.5 * distance**3,
-                      np.where(distance < 2, 2 - 4 * distance + 2.5 * distance**2 - 0.5 * distance**3, 0))
+    weight = np.where(
+        distance < 1,
+        1 - 2.5 * distance**2 + 1.5 * distance**3,
+        np.where(distance < 2, 2 - 4 * distance + 2.5 * distance**2 - 0.5 * distance**3, 0),
+    )
     return (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

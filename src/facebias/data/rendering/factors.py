@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from facebias.data.skin_tone import CLASSES, class_range, ita
+from facebias.data.rendering.canvas import Factors
 from facebias.data.rendering.colour import hair_albedo, melanin_for, skin_albedo, skin_lab
 from facebias.data.rendering.difficulty import Difficulty
-from facebias.data.rendering.canvas import Factors
+from facebias.data.skin_tone import CLASSES, class_range, ita
 
 HAIR = ("bald", "receding", "buzz", "short", "parted", "curly", "afro", "bob", "long", "wavy", "updo")
 _HAIR_WOMEN = (0.01, 0.01, 0.03, 0.07, 0.06, 0.10, 0.06, 0.13, 0.27, 0.14, 0.12)
@@ -65,10 +65,16 @@ def _skin(rng: np.random.Generator, tone: np.ndarray) -> dict[str, np.ndarray]:
     low = np.maximum(low, -62.0) + 0.3
     melanin = melanin_for(rng.uniform(low, high), haemoglobin)
     colour = skin_albedo(melanin, haemoglobin)
-    return {"melanin": melanin, "haemoglobin": haemoglobin, "skin_colour": colour,
-            "flushed_colour": skin_albedo(melanin, haemoglobin + 0.8),
-            "lip_colour": skin_albedo(melanin * 0.95, haemoglobin + 2.6),
-            "gloss": rng.uniform(0.01, 0.09, n), "mottle": rng.uniform(0.0, 0.06, n), "wrinkles": rng.random(n) ** 2}
+    return {
+        "melanin": melanin,
+        "haemoglobin": haemoglobin,
+        "skin_colour": colour,
+        "flushed_colour": skin_albedo(melanin, haemoglobin + 0.8),
+        "lip_colour": skin_albedo(melanin * 0.95, haemoglobin + 2.6),
+        "gloss": rng.uniform(0.01, 0.09, n),
+        "mottle": rng.uniform(0.0, 0.06, n),
+        "wrinkles": rng.random(n) ** 2,
+    }
 
 
 def _shape(rng: np.random.Generator, woman: np.ndarray) -> dict[str, np.ndarray]:
@@ -80,18 +86,31 @@ def _shape(rng: np.random.Generator, woman: np.ndarray) -> dict[str, np.ndarray]
 
     # Lengths in distances between the eyes; the last number of `about` is the spread within a gender
     return {
-        "width": about(1.06, 0.04, 0.05), "chin": about(1.62, 0.10, 0.07), "jaw": about(0.30, -0.13, 0.06),
-        "square": about(2.05, 0.30, 0.12), "eye_width": about(0.235, -0.005, 0.014),
-        "eye_open": about(0.098, -0.016, 0.014), "eye_tilt": about(0.0, 0.0, 0.07), "lid_fold": rng.random(n),
-        "brow_height": about(0.31, -0.045, 0.03), "brow_thick": about(0.036, 0.020, 0.009),
-        "brow_arch": about(0.10, -0.05, 0.05), "brow_strength": np.clip(about(0.60, 0.18, 0.15), 0.2, 1.0),
-        "nose_width": about(0.225, 0.03, 0.035), "nose_length": about(0.68, 0.04, 0.05),
-        "nose_height": about(0.32, 0.05, 0.05), "mouth_y": about(1.07, 0.03, 0.045),
-        "mouth_width": about(0.36, 0.02, 0.035), "lip": about(0.092, -0.018, 0.018), "cheek": about(0.05, -0.01, 0.02),
-        "iris": rng.random(n), "lipstick": np.where(woman & (rng.random(n) < 0.5), rng.uniform(0.2, 1.0, n), 0.0),
+        "width": about(1.06, 0.04, 0.05),
+        "chin": about(1.62, 0.10, 0.07),
+        "jaw": about(0.30, -0.13, 0.06),
+        "square": about(2.05, 0.30, 0.12),
+        "eye_width": about(0.235, -0.005, 0.014),
+        "eye_open": about(0.098, -0.016, 0.014),
+        "eye_tilt": about(0.0, 0.0, 0.07),
+        "lid_fold": rng.random(n),
+        "brow_height": about(0.31, -0.045, 0.03),
+        "brow_thick": about(0.036, 0.020, 0.009),
+        "brow_arch": about(0.10, -0.05, 0.05),
+        "brow_strength": np.clip(about(0.60, 0.18, 0.15), 0.2, 1.0),
+        "nose_width": about(0.225, 0.03, 0.035),
+        "nose_length": about(0.68, 0.04, 0.05),
+        "nose_height": about(0.32, 0.05, 0.05),
+        "mouth_y": about(1.07, 0.03, 0.045),
+        "mouth_width": about(0.36, 0.02, 0.035),
+        "lip": about(0.092, -0.018, 0.018),
+        "cheek": about(0.05, -0.01, 0.02),
+        "iris": rng.random(n),
+        "lipstick": np.where(woman & (rng.random(n) < 0.5), rng.uniform(0.2, 1.0, n), 0.0),
         "lipstick_colour": rng.uniform((0.25, 0.01, 0.02), (0.65, 0.10, 0.14), (n, 3)),
         "lashes": np.where(woman, rng.uniform(0.3, 1.0, n), rng.uniform(0.1, 0.5, n)),
-        "asymmetry": rng.standard_normal(n) * 0.02, "neck": about(0.62, 0.12, 0.05),
+        "asymmetry": rng.standard_normal(n) * 0.02,
+        "neck": about(0.62, 0.12, 0.05),
     }
 
 
@@ -108,9 +127,17 @@ def _hair(rng: np.random.Generator, woman: np.ndarray, melanin: np.ndarray) -> d
     dyed = (rng.random(n) < np.where(woman, 0.05, 0.01))[:, None]
     colour = np.where(dyed, rng.uniform(0.02, 0.5, (n, 3)), colour)
     beard = np.where(woman, "none", _pick(rng, BEARDS, _BEARDS_MEN, n))
-    return {"hair": kind, "hair_colour": colour, "hair_grey": grey, "fringe": rng.random(n),
-            "part": rng.normal(0, 0.5, n), "hair_volume": rng.random(n), "hair_length": rng.random(n), "beard": beard,
-            "beard_dense": rng.uniform(0.55, 1.0, n)}
+    return {
+        "hair": kind,
+        "hair_colour": colour,
+        "hair_grey": grey,
+        "fringe": rng.random(n),
+        "part": rng.normal(0, 0.5, n),
+        "hair_volume": rng.random(n),
+        "hair_length": rng.random(n),
+        "beard": beard,
+        "beard_dense": rng.uniform(0.55, 1.0, n),
+    }
 
 
 def _worn(rng: np.random.Generator, woman: np.ndarray, hard: Difficulty) -> dict[str, np.ndarray]:
@@ -121,13 +148,22 @@ def _worn(rng: np.random.Generator, woman: np.ndarray, hard: Difficulty) -> dict
         return np.where(rng.random(n) < share, kinds, "none")
 
     covering = _by_gender(woman, _pick(rng, COVERINGS, _COVERINGS_WOMEN, n), _pick(rng, COVERINGS, _COVERINGS_MEN, n))
-    return {"glasses": some(hard.glasses, _pick(rng, GLASSES, _GLASSES, n)), "frame_shade": rng.random(n) ** 2 * 0.4,
-            "glare": rng.random(n) ** 3, "covering": some(hard.covering, covering), "cloth_colour": _matter(rng, n),
-            "covering_low": rng.random(n), "clothes_colour": _matter(rng, n), "collar": rng.random(n),
-            "occluder": some(hard.occluder, _pick(rng, OCCLUDERS, _OCCLUDERS, n)),
-            "occluder_x": rng.normal(0, 0.6, n), "occluder_y": rng.uniform(0.7, 1.6, n),
-            "occluder_turn": rng.uniform(-1.2, 1.2, n), "occluder_colour": _matter(rng, n),
-            "earring": (rng.random(n) < np.where(woman, 0.3, 0.03)) * 1.0}
+    return {
+        "glasses": some(hard.glasses, _pick(rng, GLASSES, _GLASSES, n)),
+        "frame_shade": rng.random(n) ** 2 * 0.4,
+        "glare": rng.random(n) ** 3,
+        "covering": some(hard.covering, covering),
+        "cloth_colour": _matter(rng, n),
+        "covering_low": rng.random(n),
+        "clothes_colour": _matter(rng, n),
+        "collar": rng.random(n),
+        "occluder": some(hard.occluder, _pick(rng, OCCLUDERS, _OCCLUDERS, n)),
+        "occluder_x": rng.normal(0, 0.6, n),
+        "occluder_y": rng.uniform(0.7, 1.6, n),
+        "occluder_turn": rng.uniform(-1.2, 1.2, n),
+        "occluder_colour": _matter(rng, n),
+        "earring": (rng.random(n) < np.where(woman, 0.3, 0.03)) * 1.0,
+    }
 
 
 def _expression(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
@@ -136,11 +172,20 @@ def _expression(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     strength = rng.uniform(0.5, 1.2, n)
     noise = rng.normal(0, 0.08, n)
     shut = rng.random(n) < 0.05
-    table = {"smile": (0, 0.7, 1.0, -0.5, 0.0, 0.05), "mouth_open": (0, 0.10, 0.55, 0, 0.8, 0.4),
-             "brow_raise": (0, 0.1, 0.15, -0.6, 1.0, 0.2), "squint": (0, 0.12, 0.4, 0.15, -0.4, 0)}
+    table = {
+        "smile": (0, 0.7, 1.0, -0.5, 0.0, 0.05),
+        "mouth_open": (0, 0.10, 0.55, 0, 0.8, 0.4),
+        "brow_raise": (0, 0.1, 0.15, -0.6, 1.0, 0.2),
+        "squint": (0, 0.12, 0.4, 0.15, -0.4, 0),
+    }
     moves = {name: np.array(row)[which] * strength + noise for name, row in table.items()}
-    return {"expression": kind, **moves, "eyes_shut": shut * rng.uniform(0.8, 1.0, n), "gaze": rng.normal(0, 0.3, n),
-            "gaze_down": rng.normal(0, 0.2, n)}
+    return {
+        "expression": kind,
+        **moves,
+        "eyes_shut": shut * rng.uniform(0.8, 1.0, n),
+        "gaze": rng.normal(0, 0.3, n),
+        "gaze_down": rng.normal(0, 0.2, n),
+    }
 
 
 def draw_pose(rng: np.random.Generator, n: int, hard: Difficulty) -> dict[str, np.ndarray]:
@@ -148,31 +193,46 @@ def draw_pose(rng: np.random.Generator, n: int, hard: Difficulty) -> dict[str, n
     spread = np.clip(rng.standard_normal((6, n)), -2.5, 2.5)
     # A few people look well away: heavier tails than the normal
     wide = np.where(rng.random(n) < 0.12, 1.7, 1.0)
-    return {"yaw": np.clip(spread[0] * hard.yaw * wide, -58, 58), "pitch": np.clip(spread[1] * hard.pitch, -24, 24),
-            "roll": spread[2] * hard.roll, "size": np.exp(spread[3] * hard.scale), "shift_x": spread[4] * hard.shift,
-            "shift_y": spread[5] * hard.shift}
+    return {
+        "yaw": np.clip(spread[0] * hard.yaw * wide, -58, 58),
+        "pitch": np.clip(spread[1] * hard.pitch, -24, 24),
+        "roll": spread[2] * hard.roll,
+        "size": np.exp(spread[3] * hard.scale),
+        "shift_x": spread[4] * hard.shift,
+        "shift_y": spread[5] * hard.shift,
+    }
 
 
 def draw_photo(rng: np.random.Generator, n: int, hard: Difficulty) -> dict[str, np.ndarray]:
     """Light and camera of n pictures. The light comes from `azimuth` (right positive) and `elevation` (up), degrees."""
     tint = rng.normal(0, hard.tint, n)
     light = np.exp(np.stack([tint, rng.normal(0, 0.02, n), -1.3 * tint], axis=1))
-    return {"exposure": np.clip(rng.normal(0.25, hard.exposure, n), -2.0, 1.7),
-            "azimuth": np.clip(rng.normal(0, hard.azimuth, n), -85, 85),
-            "elevation": np.clip(rng.normal(24, hard.elevation, n), -30, 75), "light_colour": light,
-            "ambient": rng.uniform(*hard.ambient, n), "contrast": rng.uniform(*hard.contrast, n),
-            "haze": rng.random(n) ** 5 * 0.06, "grey": (rng.random(n) < hard.grey) * 1.0,
-            "saturation": rng.uniform(0.85, 1.35, n),
-            "blur": np.clip(hard.blur * np.exp(rng.normal(0, 0.45, n)), 0.3, 2.6),
-            "stretch": np.exp(rng.normal(0, 0.25, n)), "noise": hard.noise * np.exp(rng.normal(0, 0.6, n)),
-            "jpeg": rng.integers(hard.jpeg[0], hard.jpeg[1] + 1, n)}
+    return {
+        "exposure": np.clip(rng.normal(0.25, hard.exposure, n), -2.0, 1.7),
+        "azimuth": np.clip(rng.normal(0, hard.azimuth, n), -85, 85),
+        "elevation": np.clip(rng.normal(24, hard.elevation, n), -30, 75),
+        "light_colour": light,
+        "ambient": rng.uniform(*hard.ambient, n),
+        "contrast": rng.uniform(*hard.contrast, n),
+        "haze": rng.random(n) ** 5 * 0.06,
+        "grey": (rng.random(n) < hard.grey) * 1.0,
+        "saturation": rng.uniform(0.85, 1.35, n),
+        "blur": np.clip(hard.blur * np.exp(rng.normal(0, 0.45, n)), 0.3, 2.6),
+        "stretch": np.exp(rng.normal(0, 0.25, n)),
+        "noise": hard.noise * np.exp(rng.normal(0, 0.6, n)),
+        "jpeg": rng.integers(hard.jpeg[0], hard.jpeg[1] + 1, n),
+    }
 
 
 def draw_background(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     """What lies behind: kind, two colours and how strong its texture is."""
-    return {"background": _pick(rng, BACKGROUNDS, _BACKGROUNDS, n),
-            "back_colour": _matter(rng, n), "back_other": _matter(rng, n),
-            "back_slope": rng.uniform(0.8, 1.6, n), "back_turn": rng.uniform(-np.pi, np.pi, n)}
+    return {
+        "background": _pick(rng, BACKGROUNDS, _BACKGROUNDS, n),
+        "back_colour": _matter(rng, n),
+        "back_other": _matter(rng, n),
+        "back_slope": rng.uniform(0.8, 1.6, n),
+        "back_turn": rng.uniform(-np.pi, np.pi, n),
+    }
 
 
 def _matter(rng: np.random.Generator, n: int) -> np.ndarray:

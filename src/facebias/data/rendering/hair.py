@@ -14,11 +14,16 @@ from facebias.data.rendering.shape import SKULL, Head
 _KINDS = {
     "bald": (0.00, 0.00, -0.30, -1.50, 0.00, 0.2, 0.00, 0.00),
     "receding": (0.03, 0.00, 0.15, -1.20, 0.02, 0.3, 0.75, 0.00),
-    "buzz": (0.02, 0.03, 0.10, -0.72, 0.01, 0.8, 0.80, 0.00), "short": (0.05, 0.16, 0.10, -0.70, 0.03, 0.4, 1.0, 0.00),
-    "parted": (0.09, 0.24, 0.25, -0.66, 0.03, 0.1, 1.0, 0.02), "curly": (0.28, 0.30, 0.95, -0.66, 0.08, 1.0, 1.0, 0.08),
-    "afro": (0.42, 0.40, 0.65, -0.70, 0.06, 1.2, 1.0, 0.02), "bob": (0.22, 0.22, 1.30, -0.62, 0.02, 0.1, 1.0, 0.14),
-    "long": (0.20, 0.18, 3.00, -0.68, 0.03, 0.0, 1.0, 0.12), "wavy": (0.30, 0.24, 3.00, -0.66, 0.06, 0.6, 1.0, 0.12),
-    "updo": (0.03, 0.20, 0.05, -0.76, 0.02, 0.1, 1.0, 0.00)}
+    "buzz": (0.02, 0.03, 0.10, -0.72, 0.01, 0.8, 0.80, 0.00),
+    "short": (0.05, 0.16, 0.10, -0.70, 0.03, 0.4, 1.0, 0.00),
+    "parted": (0.09, 0.24, 0.25, -0.66, 0.03, 0.1, 1.0, 0.02),
+    "curly": (0.28, 0.30, 0.95, -0.66, 0.08, 1.0, 1.0, 0.08),
+    "afro": (0.42, 0.40, 0.65, -0.70, 0.06, 1.2, 1.0, 0.02),
+    "bob": (0.22, 0.22, 1.30, -0.62, 0.02, 0.1, 1.0, 0.14),
+    "long": (0.20, 0.18, 3.00, -0.68, 0.03, 0.0, 1.0, 0.12),
+    "wavy": (0.30, 0.24, 3.00, -0.66, 0.06, 0.6, 1.0, 0.12),
+    "updo": (0.03, 0.20, 0.05, -0.76, 0.02, 0.1, 1.0, 0.00),
+}
 _NAMES = ("wide", "tall", "hangs", "hairline", "rough", "curl", "cover", "cheek")
 
 
@@ -77,8 +82,9 @@ def _front(f: Factors, head: Head, kind: dict[str, np.ndarray], rough: np.ndarra
     return on_skull * within * kind["cover"]
 
 
-def _shaded(f: Factors, head: Head, kind: dict[str, np.ndarray], rough: np.ndarray, rng: np.random.Generator,
-            ) -> np.ndarray:
+def _shaded(
+    f: Factors, head: Head, kind: dict[str, np.ndarray], rough: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     n = len(f)
     strands = field(rng, (n,), 5, 40)
     locks = field(rng, (n,), 28, 28)

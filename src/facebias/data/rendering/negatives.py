@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from facebias.data.rendering.population import draw_cells
-from facebias.data.rendering.difficulty import Difficulty
 from facebias.data.rendering.canvas import SIDE, Factors
+from facebias.data.rendering.difficulty import Difficulty
 from facebias.data.rendering.face_light import face_light
 from facebias.data.rendering.factors import draw_factors
+from facebias.data.rendering.population import draw_cells
 from facebias.data.rendering.textures import noise, objects, scenery, texture
 
 KINDS = ("noise", "texture", "scenery", "object", "shuffled", "inside_out", "part", "head_from_behind")
@@ -98,5 +98,12 @@ def _behind(f: Factors, rng: np.random.Generator) -> np.ndarray:
 
 
 _DRAWN_BY: dict[str, Callable[[Factors, np.random.Generator], np.ndarray]] = {
-    "noise": noise, "texture": texture, "scenery": scenery, "object": objects, "shuffled": _shuffled,
-    "inside_out": _inside_out, "part": face_light, "head_from_behind": _behind}
+    "noise": noise,
+    "texture": texture,
+    "scenery": scenery,
+    "object": objects,
+    "shuffled": _shuffled,
+    "inside_out": _inside_out,
+    "part": face_light,
+    "head_from_behind": _behind,
+}

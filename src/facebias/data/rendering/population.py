@@ -35,8 +35,9 @@ def check_share(name: str, value: float) -> None:
         raise FacebiasError("SHARE", name, f"{value} is outside 0..1", "Give a share between 0 and 1")
 
 
-def draw_cells(rng: np.random.Generator, n: int, dark_share: float | None, women_share: float,
-               ) -> tuple[np.ndarray, np.ndarray]:
+def draw_cells(
+    rng: np.random.Generator, n: int, dark_share: float | None, women_share: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Index of the skin-tone class (n,) and whether a woman (n,) of each of n faces, in random order.
 
     The draw is stratified, so that n faces hold each cell in its share to within one face: a balanced block of

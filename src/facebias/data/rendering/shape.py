@@ -72,8 +72,9 @@ def build_head(f: Factors) -> Head:
     return Head(x, y, fx, fy, nx, ny, inside, np.clip(ahead * 8, 0, 1), scale, np.sin(yaw), light, gloss)
 
 
-def _upright(f: Factors, yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray, scale: np.ndarray,
-             ) -> tuple[np.ndarray, np.ndarray]:
+def _upright(
+    f: Factors, yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Picture plane without roll. A turned head is moved so that its eyes stay near their place, as aligners do."""
     across, down = pixel_grid()
     dx = across - (0.5 + f.shift_x)

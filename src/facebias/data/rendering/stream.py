@@ -16,16 +16,16 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import classify_ita, ita
-from facebias.data.sources.base import FACTOR_PREFIX, GENDERS, TABLE_COLUMNS, Block
 from facebias.data.rendering.camera import develop
-from facebias.data.rendering.population import draw_cells
+from facebias.data.rendering.canvas import SIDE, Factors
 from facebias.data.rendering.colour import skin_lab
 from facebias.data.rendering.difficulty import Difficulty
-from facebias.data.rendering.canvas import SIDE, Factors
 from facebias.data.rendering.face_light import face_light
 from facebias.data.rendering.factors import draw_factors
 from facebias.data.rendering.negatives import draw_negatives, negative_light
+from facebias.data.rendering.population import draw_cells
+from facebias.data.skin_tone import classify_ita, ita
+from facebias.data.sources.base import FACTOR_PREFIX, GENDERS, TABLE_COLUMNS, Block
 
 BLOCK = 48  # images with one random stream: a multiple of the twelve cells of tone x gender
 _TOGETHER = 16  # images drawn at a time: their planes stay in the processor's cache
@@ -33,8 +33,15 @@ _PER_TASK = 8  # blocks a worker is handed at once
 KINDS = ("faces", "negatives")
 
 
-def render_faces(n: int, seed: int, *, dark_share: float | None = None, women_share: float = 0.5, start: int = 0,
-                 difficulty: Difficulty | None = None) -> Block:
+def render_faces(
+    n: int,
+    seed: int,
+    *,
+    dark_share: float | None = None,
+    women_share: float = 0.5,
+    start: int = 0,
+    difficulty: Difficulty | None = None,
+) -> Block:
     """Rendered faces `start` to `start + n` of a seed.
 
     Args:
@@ -65,8 +72,17 @@ def render_negatives(n: int, seed: int, *, start: int = 0, difficulty: Difficult
     return _range("negatives", n, seed, start, None, 0.5, difficulty or Difficulty())
 
 
-def blocks(kind: str, n: int, seed: int, *, dark_share: float | None = None, women_share: float = 0.5, start: int = 0,
-           workers: int = 1, difficulty: Difficulty | None = None) -> Iterator[Block]:
+def blocks(
+    kind: str,
+    n: int,
+    seed: int,
+    *,
+    dark_share: float | None = None,
+    women_share: float = 0.5,
+    start: int = 0,
+    workers: int = 1,
+    difficulty: Difficulty | None = None,
+) -> Iterator[Block]:
     """The same images as `render_faces` or `render_negatives` gives, in order, a few hundred at a time.
 
     Args:
@@ -81,8 +97,10 @@ def blocks(kind: str, n: int, seed: int, *, dark_share: float | None = None, wom
     first_end = (start // BLOCK + _PER_TASK) * BLOCK  # tasks end at the ends of blocks, so none is rendered twice
     ends = [*range(min(first_end, start + n), start + n, _PER_TASK * BLOCK), start + n] if n else []
     begins = [start, *ends[:-1]]
-    tasks = [(kind, end - begin, seed, begin, dark_share, women_share, difficulty or Difficulty())
-             for begin, end in zip(begins, ends, strict=False)]
+    tasks = [
+        (kind, end - begin, seed, begin, dark_share, women_share, difficulty or Difficulty())
+        for begin, end in zip(begins, ends, strict=False)
+    ]
     if workers == 1 or len(tasks) < 2:
         yield from (_range(*task) for task in tasks)
         return
@@ -96,8 +114,9 @@ def blocks(kind: str, n: int, seed: int, *, dark_share: float | None = None, wom
             yield waiting.popleft().result()
 
 
-def _range(kind: str, n: int, seed: int, start: int, dark_share: float | None, women_share: float,
-           difficulty: Difficulty) -> Block:
+def _range(
+    kind: str, n: int, seed: int, start: int, dark_share: float | None, women_share: float, difficulty: Difficulty
+) -> Block:
     for name, value in (("n", n), ("seed", seed), ("start", start)):
         if value < 0:
             raise FacebiasError("RENDER", name, f"{value} is negative", "Give 0 or more")
@@ -109,8 +128,9 @@ def _range(kind: str, n: int, seed: int, start: int, dark_share: float | None, w
     return Block(images, _table(kind, seed, start, Factors(values)))
 
 
-def _block(kind: str, seed: int, number: int, dark_share: float | None, women_share: float, difficulty: Difficulty,
-           ) -> tuple[np.ndarray, Factors]:
+def _block(
+    kind: str, seed: int, number: int, dark_share: float | None, women_share: float, difficulty: Difficulty
+) -> tuple[np.ndarray, Factors]:
     rng = np.random.default_rng([seed, KINDS.index(kind), number])
     if kind == "faces":
         tone, woman = draw_cells(rng, BLOCK, dark_share, women_share)
@@ -121,7 +141,7 @@ def _block(kind: str, seed: int, number: int, dark_share: float | None, women_sh
     images = np.empty((BLOCK, SIDE, SIDE, 3), np.uint8)
     for begin in range(0, BLOCK, _TOGETHER):
         some = factors.rows(np.arange(begin, begin + _TOGETHER))
-        images[begin:begin + _TOGETHER] = develop(draw(some, rng), some, rng)
+        images[begin : begin + _TOGETHER] = develop(draw(some, rng), some, rng)
     return images, factors
 
 
@@ -133,12 +153,18 @@ def _table(kind: str, seed: int, start: int, f: Factors) -> pd.DataFrame:
     lab = skin_lab(f.values["melanin"], f.values["haemoglobin"]) if face else np.full((n, 3), np.nan)
     angle = ita(lab)
     columns = {
-        "image_id": [f"{name}-{i:07d}" for i in index], "label": np.full(n, int(face), np.uint8),
+        "image_id": [f"{name}-{i:07d}" for i in index],
+        "label": np.full(n, int(face), np.uint8),
         "identity": [f"{name}-{seed}-{i:07d}" for i in index],
         "where": [f"rendered seed={seed} index={i}" for i in index],
-        "race": "", "gender": np.where(f.values["woman"], *GENDERS) if face else "", "age": "",
-        "skin_tone": classify_ita(angle), "ita": angle, "l_star": lab[:, 0],
-        "hue": np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))}
+        "race": "",
+        "gender": np.where(f.values["woman"], *GENDERS) if face else "",
+        "age": "",
+        "skin_tone": classify_ita(angle),
+        "ita": angle,
+        "l_star": lab[:, 0],
+        "hue": np.degrees(np.arctan2(lab[:, 2], lab[:, 1])),
+    }
     table = pd.DataFrame(columns, index=range(n))[list(TABLE_COLUMNS)]
     return pd.concat([table, _factor_columns(kind, f)], axis=1)
 
@@ -149,6 +175,8 @@ def _factor_columns(kind: str, f: Factors) -> pd.DataFrame:
         if name == "woman":
             continue  # `gender` says it
         parts = {name: value} if value.ndim == 1 else {f"{name}_{c}": value[:, i] for i, c in enumerate("rgb")}
-        columns |= {FACTOR_PREFIX + key: part.astype(np.float32) if part.dtype.kind == "f" else part
-                    for key, part in parts.items()}
+        columns |= {
+            FACTOR_PREFIX + key: part.astype(np.float32) if part.dtype.kind == "f" else part
+            for key, part in parts.items()
+        }
     return pd.DataFrame(columns)

@@ -86,7 +86,7 @@ def occluder(f: Factors, head: Head, image: np.ndarray, rng: np.random.Generator
     top = 0.42 + 0.16 * np.abs(head.fx)
     mask = ramp((head.fy - top) * head.scale) * ramp((f.chin * 0.98 - head.fy) * head.scale) * head.inside
     cloth = (0.85 + 0.10 * np.cos(head.fy * 16) + 0.1 * (head.light - 0.7))[:, None] * light
-    mix(image, f.occluder_colour ** 0.5 * cloth, mask * f.only("occluder", "mask"))
+    mix(image, f.occluder_colour**0.5 * cloth, mask * f.only("occluder", "mask"))
     thing = ramp((0.22 + 0.2 * f.covering_low - np.abs(across)) * head.scale) * ramp((along + 0.2) * head.scale)
     texture = 1 + 0.25 * field(rng, (len(f),), 12, 12)
     mix(image, f.occluder_colour * light * texture[:, None], thing * f.only("occluder", "object"))

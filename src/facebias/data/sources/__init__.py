@@ -21,13 +21,21 @@ def training_faces(config: Config) -> Source:
     match config.train_faces:
         case "synthetic":
             from facebias.data.sources.rendered import Rendered
-            return Rendered("faces", _number(config, "train_size"), config.data_seed, dark_share=config.dark_share,
-                            women_share=config.women_share)
+
+            return Rendered(
+                "faces",
+                _number(config, "train_size"),
+                config.data_seed,
+                dark_share=config.dark_share,
+                women_share=config.women_share,
+            )
         case "celeba":
             from facebias.data.sources.celeba import CelebA
+
             return CelebA(root / "celeba")
         case "lab":
             from facebias.data.sources.lab_h5 import LabFile
+
             return LabFile(root / "lab" / "train_face.h5", label=1)
     return audit_faces(config, config.train_faces)
 
@@ -38,11 +46,14 @@ def training_negatives(config: Config) -> Source:
     match config.negatives:
         case "synthetic":
             from facebias.data.sources.rendered import Rendered
+
             return Rendered("negatives", _number(config, "negative_size"), config.data_seed)
         case "lab":
             from facebias.data.sources.lab_h5 import LabFile
+
             return LabFile(root / "lab" / "train_face.h5", label=0)
     from facebias.data.sources.negatives import Folder
+
     return Folder(root / "nonfaces", config.crops_per_picture, config.data_seed)
 
 
@@ -56,15 +67,19 @@ def audit_faces(config: Config, name: str) -> Source:
     match name:
         case "synthetic":
             from facebias.data.sources.rendered import Rendered
+
             return Rendered("faces", _number(config, "audit_size"), config.data_seed, purpose="audit")
         case "fairface":
             from facebias.data.sources.fairface import FairFace
+
             return FairFace(folder)
         case "utkface":
             from facebias.data.sources.utkface import UTKFace
+
             return UTKFace(folder)
         case "ppb":
             from facebias.data.sources.ppb import PPB
+
             return PPB(folder)
     raise FacebiasError("CONFIG", "audit_sets", f"{name!r} is no audit set", "Use synthetic, fairface, utkface or ppb")
 
@@ -72,5 +87,6 @@ def audit_faces(config: Config, name: str) -> Source:
 def _number(config: Config, name: str) -> int:
     if number := getattr(config, name):
         return number
-    raise FacebiasError("CONFIG", name, "0 means all, and rendered images have no end",
-                        "Give a number, for example 8000")
+    raise FacebiasError(
+        "CONFIG", name, "0 means all, and rendered images have no end", "Give a number, for example 8000"
+    )

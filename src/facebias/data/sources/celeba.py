@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facebias.core.errors import FacebiasError
-from facebias.data.sources.base import EYE_DISTANCE, EYE_HEIGHT, TIGHT, Box, Crop, Sample
-from facebias.data.archive import Place, pictures
 from facebias.core.label_files import Row, label, lines, read_words
+from facebias.data.archive import Place, pictures
+from facebias.data.sources.base import EYE_DISTANCE, EYE_HEIGHT, TIGHT, Box, Crop, Sample
 
 ALIGNED_SIZE = (178, 218)
 # Official alignment puts the eyes at (69, 111) and (108, 111): 39 px are 0.35 of 111 px
@@ -114,8 +114,16 @@ class CelebA:
             yield self._sample(file, row, attributes, places[file], people[file], boxes.get(file), points.get(file))
         self._report(len(seen))
 
-    def _sample(self, file: str, row: Row, attributes: dict[str, str], place: Place, person: str,
-                face: tuple[float, ...] | None, points: tuple[float, ...] | None) -> Sample:
+    def _sample(
+        self,
+        file: str,
+        row: Row,
+        attributes: dict[str, str],
+        place: Place,
+        person: str,
+        face: tuple[float, ...] | None,
+        points: tuple[float, ...] | None,
+    ) -> Sample:
         gender = label(attributes["Male"], {"1": "Male", "-1": "Female"}, row.where)
         corners = points and (*points[:4], *points[6:])  # the nose is between them
         crop = Framing(corners, face) if self.crop is None else self.crop
@@ -126,14 +134,22 @@ class CelebA:
         for choice in choices:
             if choice.exists():
                 return choice
-        raise FacebiasError("MISSING", self.folder, f"none of {', '.join(c.name for c in choices)} is there",
-                            "Put CelebA there as data/README.md says, or run: facebias data fetch celeba")
+        raise FacebiasError(
+            "MISSING",
+            self.folder,
+            f"none of {', '.join(c.name for c in choices)} is there",
+            "Put CelebA there as data/README.md says, or run: facebias data fetch celeba",
+        )
 
     def _report(self, listed: int) -> None:
         missing = self.counts["missing pictures"]
         if missing == listed:
-            raise FacebiasError("MISSING", self._images(), f"none of the {listed:,} listed pictures is there",
-                                "Check that pictures and label files belong together")
+            raise FacebiasError(
+                "MISSING",
+                self._images(),
+                f"none of the {listed:,} listed pictures is there",
+                "Check that pictures and label files belong together",
+            )
 
 
 def _attributes(path: Path) -> Iterator[tuple[Row, dict[str, str]]]:
@@ -141,21 +157,33 @@ def _attributes(path: Path) -> Iterator[tuple[Row, dict[str, str]]]:
     count = next(numbered, (1, ""))[1].strip()
     names = next(numbered, (2, ""))[1].split()
     if not count.isdigit() or "Male" not in names:
-        raise FacebiasError("CSV_COLUMN", f"{path}:2", "expected a count, then a line of attributes with Male",
-                            "Use the official list_attr_celeba.txt or lines cut from it")
+        raise FacebiasError(
+            "CSV_COLUMN",
+            f"{path}:2",
+            "expected a count, then a line of attributes with Male",
+            "Use the official list_attr_celeba.txt or lines cut from it",
+        )
     rows = 0
     for number, text in numbered:
         cells = text.split()
         if not cells:
             continue
         if len(cells) != len(names) + 1:
-            raise FacebiasError("CSV_ROW", f"{path}:{number}", f"{len(cells)} fields, expected {len(names) + 1}",
-                                "Mend or remove that line; the file may have been cut off")
+            raise FacebiasError(
+                "CSV_ROW",
+                f"{path}:{number}",
+                f"{len(cells)} fields, expected {len(names) + 1}",
+                "Mend or remove that line; the file may have been cut off",
+            )
         rows += 1
         yield Row(f"{path}:{number}", {"0": cells[0]}), dict(zip(names, cells[1:], strict=True))
     if rows != int(count):
-        raise FacebiasError("CSV_ROW", f"{path}:1", f"announces {count} rows, has {rows}",
-                            "Get the file again, or set that count if you cut the file yourself")
+        raise FacebiasError(
+            "CSV_ROW",
+            f"{path}:1",
+            f"announces {count} rows, has {rows}",
+            "Get the file again, or set that count if you cut the file yourself",
+        )
 
 
 def _people(path: Path) -> dict[str, str]:

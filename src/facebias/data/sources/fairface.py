@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facebias.core.errors import FacebiasError
+from facebias.core.label_files import label, read_csv
+from facebias.data.archive import Place, pictures
 from facebias.data.sources import fairface_parquet
 from facebias.data.sources.base import GENDERS, TIGHT, Box, Crop, Sample
-from facebias.data.archive import Place, pictures
 from facebias.data.sources.utkface import AGE_BINS
-from facebias.core.label_files import label, read_csv
 
 RACES = ("East Asian", "Indian", "Black", "White", "Middle Eastern", "Latino_Hispanic", "Southeast Asian")
 COLUMNS = ("file", "age", "gender", "race", "service_test")
@@ -47,8 +47,13 @@ class FairFace:
 
     name = "fairface"
 
-    def __init__(self, folder: str | Path, padding: float = 0.25, splits: tuple[str, ...] = ("train", "val"),
-                 crop: Box | float | Crop | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        padding: float = 0.25,
+        splits: tuple[str, ...] = ("train", "val"),
+        crop: Box | float | Crop | None = None,
+    ) -> None:
         if padding not in SHARES:
             raise FacebiasError("CONFIG", "padding", f"{padding} was not published", "Use 0.25 or 1.25")
         self.folder, self.padding, self.splits = Path(folder), padding, splits
@@ -65,26 +70,38 @@ class FairFace:
             return
         tables = [table for split in self.splits if (table := self._table(split)) is not None]
         if not tables:
-            raise FacebiasError("MISSING", self.folder, f"no fairface_label_{self.splits[0]}.csv is there",
-                                "Put FairFace there as data/README.md says, or run: facebias data fetch fairface")
+            raise FacebiasError(
+                "MISSING",
+                self.folder,
+                f"no fairface_label_{self.splits[0]}.csv is there",
+                "Put FairFace there as data/README.md says, or run: facebias data fetch fairface",
+            )
         places = self._places()
         seen: dict[str, tuple[str, ...]] = {}
         for table in tables:
             yield from self._rows(table, places, seen)
         missing = self.counts["missing pictures"]
         if missing == len(seen):
-            raise FacebiasError("MISSING", self.folder, f"none of the {missing:,} listed pictures is there",
-                                f"Put train/ and val/ of padding {self.padding} there")
+            raise FacebiasError(
+                "MISSING",
+                self.folder,
+                f"none of the {missing:,} listed pictures is there",
+                f"Put train/ and val/ of padding {self.padding} there",
+            )
 
     def _rows(self, table: Path, places: dict[str, Place], seen: dict[str, tuple[str, ...]]) -> Iterator[Sample]:
         for where, row in read_csv(table, COLUMNS):
             file = row["file"]
-            labels = (label(row["race"], RACES, where), label(row["gender"], GENDERS, where),
-                      label(row["age"], AGE_BINS, where))
+            labels = (
+                label(row["race"], RACES, where),
+                label(row["gender"], GENDERS, where),
+                label(row["age"], AGE_BINS, where),
+            )
             if file in seen:
                 if seen[file] != labels:
-                    raise FacebiasError("CONFLICT", where, f"{file} has labels {labels}, before {seen[file]}",
-                                        "Remove the wrong line")
+                    raise FacebiasError(
+                        "CONFLICT", where, f"{file} has labels {labels}, before {seen[file]}", "Remove the wrong line"
+                    )
                 self.counts["duplicate rows"] += 1
                 continue
             seen[file] = labels

@@ -41,8 +41,12 @@ def samples(path: Path, crop: Box | float | Crop) -> Iterator[Sample]:
     file = _opened(path)
     missing = [name for name in ("image", *NAMES) if name not in file.schema_arrow.names]
     if missing:
-        raise FacebiasError("PARQUET", path, f"expected columns image, age, gender, race, found "
-                            f"{', '.join(file.schema_arrow.names)}", f"Add {', '.join(missing)}")
+        raise FacebiasError(
+            "PARQUET",
+            path,
+            f"expected columns image, age, gender, race, found {', '.join(file.schema_arrow.names)}",
+            f"Add {', '.join(missing)}",
+        )
     names = _names(file)
     row = 0
     for batch in file.iter_batches(columns=list(NAMES)):
@@ -58,8 +62,9 @@ def _name(value: int | str | None, names: tuple[str, ...], where: str) -> str:
         return value
     if isinstance(value, int) and 0 <= value < len(names):
         return names[value]
-    raise FacebiasError("LABEL", where, f"unknown class {value!r}", f"Known classes are 0 to {len(names) - 1}: "
-                        f"{', '.join(names)}")
+    raise FacebiasError(
+        "LABEL", where, f"unknown class {value!r}", f"Known classes are 0 to {len(names) - 1}: {', '.join(names)}"
+    )
 
 
 def _names(file: pq.ParquetFile) -> dict[str, tuple[str, ...]]:

@@ -48,19 +48,32 @@ class LabFile:
         with _opened(self.path) as file:
             images, labels = _checked(file, self.path)
             for start in range(0, len(labels), _ROWS):
-                mine = np.flatnonzero(labels[start:start + _ROWS] == self.label)
+                mine = np.flatnonzero(labels[start : start + _ROWS] == self.label)
                 if len(mine):
                     try:
-                        bgr = images[start:start + _ROWS][mine]
+                        bgr = images[start : start + _ROWS][mine]
                     except OSError as error:
-                        raise FacebiasError("HDF5", f"{self.path}:{start}", f"cannot be read ({error})",
-                                            "Download it again: facebias data fetch lab") from error
+                        raise FacebiasError(
+                            "HDF5",
+                            f"{self.path}:{start}",
+                            f"cannot be read ({error})",
+                            "Download it again: facebias data fetch lab",
+                        ) from error
                     yield self._block(np.ascontiguousarray(bgr[..., ::-1]), mine + start)
 
     def _block(self, images: np.ndarray, rows: np.ndarray) -> Block:
         ids = [f"{self.path.name}:{row}" for row in rows]
-        table = pd.DataFrame({"image_id": ids, "label": self.label, "identity": ids,
-                              "where": [f"{self.path}:{row}" for row in rows], "race": "", "gender": "", "age": ""})
+        table = pd.DataFrame(
+            {
+                "image_id": ids,
+                "label": self.label,
+                "identity": ids,
+                "where": [f"{self.path}:{row}" for row in rows],
+                "race": "",
+                "gender": "",
+                "age": "",
+            }
+        )
         return Block(images, table)
 
 
@@ -72,24 +85,35 @@ def _opened(path: Path) -> h5py.File:
     except OSError as error:
         with path.open("rb") as file:
             found = found_format(file.read(4096))
-        raise FacebiasError("HDF5", path, f"found {found}, cannot be opened ({error})",
-                            "Download it again: facebias data fetch lab") from error
+        raise FacebiasError(
+            "HDF5", path, f"found {found}, cannot be opened ({error})", "Download it again: facebias data fetch lab"
+        ) from error
 
 
 def _checked(file: h5py.File, path: Path) -> tuple[h5py.Dataset, np.ndarray]:
     for name in ("images", "labels"):
         if name not in file:
-            raise FacebiasError("SCHEMA", path, f"expected datasets images and labels, found "
-                                f"{', '.join(file) or 'none'}", "Use the lab's train_face.h5")
+            raise FacebiasError(
+                "SCHEMA",
+                path,
+                f"expected datasets images and labels, found {', '.join(file) or 'none'}",
+                "Use the lab's train_face.h5",
+            )
     images, labels = file["images"], file["labels"]
     if images.ndim != 4 or images.shape[1:] != (64, 64, 3) or images.dtype != np.uint8:
-        raise FacebiasError("SCHEMA", path, f"images are {images.dtype} {images.shape}, expected uint8 (N, 64, 64, 3)",
-                            "Use the lab's train_face.h5")
+        raise FacebiasError(
+            "SCHEMA",
+            path,
+            f"images are {images.dtype} {images.shape}, expected uint8 (N, 64, 64, 3)",
+            "Use the lab's train_face.h5",
+        )
     if labels.shape not in ((len(images), 1), (len(images),)):
-        raise FacebiasError("SCHEMA", path, f"labels are {labels.shape}, expected ({len(images)}, 1)",
-                            "Use the lab's train_face.h5")
+        raise FacebiasError(
+            "SCHEMA", path, f"labels are {labels.shape}, expected ({len(images)}, 1)", "Use the lab's train_face.h5"
+        )
     values = labels[:].reshape(-1)
     if len(wrong := np.flatnonzero(~np.isin(values, (0, 1)))):
-        raise FacebiasError("LABEL", f"{path}:{wrong[0]}", f"label {values[wrong[0]]}, expected 0 or 1",
-                            "Use the lab's train_face.h5")
+        raise FacebiasError(
+            "LABEL", f"{path}:{wrong[0]}", f"label {values[wrong[0]]}, expected 0 or 1", "Use the lab's train_face.h5"
+        )
     return images, values

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from facebias.core.errors import FacebiasError
-from facebias.data.sources.base import Box, Sample
 from facebias.data.archive import pictures
+from facebias.data.sources.base import Box, Sample
 
 SMALLEST = 0.35  # of the shorter side: objects at many scales, as a sliding window would meet them
 _FINEST = 64  # pixels; a smaller crop would be magnified, and blur would then tell negatives from faces

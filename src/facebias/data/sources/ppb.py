@@ -23,10 +23,10 @@ import numpy as np
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.core.label_files import Row, label, read_csv
+from facebias.data.archive import Place, pictures, read_bytes
 from facebias.data.pixels import read_rgb
 from facebias.data.sources.base import TIGHT, Box, Sample
-from facebias.data.archive import Place, pictures, read_bytes
-from facebias.core.label_files import Row, label, read_csv
 
 TABLE = "PPB-2017-metadata.csv"
 COLUMNS = ("filename", "gender", "bi.fitz")
@@ -58,8 +58,11 @@ class PPB:
     def __init__(self, folder: str | Path, margin: float = 1.0) -> None:
         self.folder, self.margin = Path(folder), margin
         self.given = (self.folder / "boxes.csv").exists()
-        self.rule = (f"square of {margin:g} longer sides of the given box" if self.given
-                     else "LBP cascade, moved and scaled to the tight framing")
+        self.rule = (
+            f"square of {margin:g} longer sides of the given box"
+            if self.given
+            else "LBP cascade, moved and scaled to the tight framing"
+        )
         self.counts: Counter[str] = Counter()
         self.left_out: list[tuple[str, str]] = []
         self._found: dict[str, Box | None] = {}  # packing passes twice, the search is slow
@@ -75,8 +78,9 @@ class PPB:
             skin = label(row.values["bi.fitz"].strip().lower(), _SKINS, row.where)
             file = row.values["filename"].strip()
             if file not in places:
-                raise FacebiasError("MISSING", row.where, f"no picture {self.folder / 'imgs' / file}",
-                                    "Restore it, or remove that line")
+                raise FacebiasError(
+                    "MISSING", row.where, f"no picture {self.folder / 'imgs' / file}", "Restore it, or remove that line"
+                )
             box = self._box(file, places[file], boxes, row)
             if box is None:
                 self.counts[f"{skin} {gender} faces not found"] += 1
@@ -117,8 +121,9 @@ def find_face(image: Image.Image) -> Box | None:
     low = max(24, shorter // 6)  # 24: the cascade's own window
     if low >= shorter:
         return None
-    faces = _cascade().detect_multi_scale(np.asarray(small), scale_factor=1.15, step_ratio=1.0, min_size=(low, low),
-                                          max_size=(shorter, shorter))
+    faces = _cascade().detect_multi_scale(
+        np.asarray(small), scale_factor=1.15, step_ratio=1.0, min_size=(low, low), max_size=(shorter, shorter)
+    )
     if not faces:
         return None
     face = max(faces, key=lambda f: f["width"])

@@ -29,8 +29,9 @@ class Render:
 
         if self.kind == "negatives":
             return synthetic.render_negatives(self.n, self.seed, start=self.start)
-        return synthetic.render_faces(self.n, self.seed, dark_share=self.dark_share, women_share=self.women_share,
-                                      start=self.start)
+        return synthetic.render_faces(
+            self.n, self.seed, dark_share=self.dark_share, women_share=self.women_share, start=self.start
+        )
 
 
 class Rendered:
@@ -49,8 +50,16 @@ class Rendered:
     framing = TIGHT
     rule = "rendered in the tight framing"
 
-    def __init__(self, kind: str, total: int, seed: int, *, dark_share: float | None = None, women_share: float = 0.5,
-                 purpose: str = "train") -> None:
+    def __init__(
+        self,
+        kind: str,
+        total: int,
+        seed: int,
+        *,
+        dark_share: float | None = None,
+        women_share: float = 0.5,
+        purpose: str = "train",
+    ) -> None:
         self.kind, self.total, self.dark_share, self.women_share = kind, total, dark_share, women_share
         digest = hashlib.blake2b(f"{purpose}\0{kind}\0{seed}".encode(), digest_size=4).digest()
         self.seed = int.from_bytes(digest, "big") >> 1

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from facebias.core.errors import FacebiasError
-from facebias.data.sources.base import TIGHT, Box, Crop, Sample
 from facebias.data.archive import Place, pictures
+from facebias.data.sources.base import TIGHT, Box, Crop, Sample
 
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 AGE_BINS = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
@@ -64,13 +64,27 @@ class UTKFace:
             good += 1
             yield self._sample(name, place, *match.groups())
         if not good:
-            raise FacebiasError("MISSING", self.folder, "no picture named age_gender_race_date.jpg.chip.jpg is there",
-                                "Put UTKFace there as data/README.md says")
+            raise FacebiasError(
+                "MISSING",
+                self.folder,
+                "no picture named age_gender_race_date.jpg.chip.jpg is there",
+                "Put UTKFace there as data/README.md says",
+            )
 
     def _sample(self, name: str, place: Place, age: str, gender: str, race: str, _date: str) -> Sample:
         where = f"{place.path}!{place.member}" if place.member else str(place.path)
-        return Sample(name, 1, name, where, place.path, place.member, self.crop, race=RACES[int(race)],
-                      gender=("Male", "Female")[int(gender)], age=age_bin(int(age)))
+        return Sample(
+            name,
+            1,
+            name,
+            where,
+            place.path,
+            place.member,
+            self.crop,
+            race=RACES[int(race)],
+            gender=("Male", "Female")[int(gender)],
+            age=age_bin(int(age)),
+        )
 
     def _images(self) -> Path:
         choices = (self.folder / "UTKFace", self.folder / "UTKFace.zip")

@@ -57,9 +57,12 @@ def _detector() -> Any:
     try:
         from facenet_pytorch import MTCNN
     except ImportError as error:
-        raise FacebiasError("MISSING", "facenet_pytorch", "not installed" if error.name == "facenet_pytorch" else
-                            f"cannot be imported ({error})", "Install it without its pins, which ask for an old torch: "
-                            "pip install --no-deps facenet-pytorch") from error
+        raise FacebiasError(
+            "MISSING",
+            "facenet_pytorch",
+            "not installed" if error.name == "facenet_pytorch" else f"cannot be imported ({error})",
+            "Install it without its pins, which ask for an old torch: pip install --no-deps facenet-pytorch",
+        ) from error
     detector = MTCNN(min_face_size=SMALLEST, thresholds=[0.6, 0.7, -np.inf], keep_all=True, device="cpu").eval()
     detector.onet.softmax6_1 = _log_odds()
     return detector

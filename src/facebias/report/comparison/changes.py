@@ -7,15 +7,32 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.groups import GROUPINGS, name_of
 from facebias.audit.changes import paired_changes
 from facebias.audit.decisions import Decisions, Hits
-from facebias.audit.stats.intervals import middle_interval
+from facebias.audit.groups import GROUPINGS, name_of
 from facebias.audit.measures import worst_group
+from facebias.audit.stats.intervals import middle_interval
 from facebias.audit.stats.noise import ALONE, APART, SHARED, Noise
 
-CHANGE_COLUMNS = ("model", "baseline", "dataset", "rule", "grouping", "metric", "group", "n", "small", "seeds", "drawn",
-                  "before", "after", "change", "low", "high", "flagged")
+CHANGE_COLUMNS = (
+    "model",
+    "baseline",
+    "dataset",
+    "rule",
+    "grouping",
+    "metric",
+    "group",
+    "n",
+    "small",
+    "seeds",
+    "drawn",
+    "before",
+    "after",
+    "change",
+    "low",
+    "high",
+    "flagged",
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +61,9 @@ class Pair:
         return self.hits.cells.rates(np.stack([self.before.mean(axis=0), self.after.mean(axis=0)]))
 
 
-def pair_of(decisions: Decisions, baseline: str, model: str, dataset: str, by: tuple[str, ...],
-            label: int = 1) -> Pair | None:
+def pair_of(
+    decisions: Decisions, baseline: str, model: str, dataset: str, by: tuple[str, ...], label: int = 1
+) -> Pair | None:
     """Two models' decisions over the seeds they share; over all seeds of each where they share fewer than two.
 
     None where the data set says nothing of a column of `by`, or has no such images.
@@ -69,16 +87,24 @@ def group_intervals(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     present = np.unique(codes)
     ours = np.repeat([[True, False]], len(present), axis=0).ravel()
     wider = np.concatenate([codes, np.repeat(present, 2)])
-    sides = [np.concatenate([side, np.broadcast_to(extra, (len(side), len(extra)))], axis=1)
-             for side, extra in ((pair.before, ours), (pair.after, ~ours))]
+    sides = [
+        np.concatenate([side, np.broadcast_to(extra, (len(side), len(extra)))], axis=1)
+        for side, extra in ((pair.before, ours), (pair.after, ~ours))
+    ]
     noise = Noise.of(sides, wider, count, pair.drawn)
     draws = np.diff(noise.rates, axis=0)[0] + np.diff(noise.draws(), axis=1)[:, 0]
     _, low, high = middle_interval(draws)
     return np.clip(low, -1, 1), np.clip(high, -1, 1)
 
 
-def changes_table(decisions: Decisions, baseline: str, *, same_negatives: bool, may_flag: bool,
-                  groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:
+def changes_table(
+    decisions: Decisions,
+    baseline: str,
+    *,
+    same_negatives: bool,
+    may_flag: bool,
+    groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
+) -> pd.DataFrame:
     """Every group's change in recall, and that of the worst group and of the gap, from `baseline` to each model.
 
     Worst group and gap are as in `facebias.audit.changes`: each model's own worst.
@@ -113,12 +139,29 @@ def _rows(pair: Pair, label: int) -> pd.DataFrame:
     cells, rates = pair.hits.cells, pair.rates()
     low, high = group_intervals(pair)
     groups = cells.table[["n", "small"]].assign(
-        group=cells.table["label"] if label else "non-faces", metric="TPR" if label else "FPR", before=rates[0],
-        after=rates[1], low=low, high=high, may=cells.comparable)
+        group=cells.table["label"] if label else "non-faces",
+        metric="TPR" if label else "FPR",
+        before=rates[0],
+        after=rates[1],
+        low=low,
+        high=high,
+        may=cells.comparable,
+    )
     if not cells.by or cells.comparable.sum() < 2:
         return groups
     worst = " \N{RIGHTWARDS ARROW} ".join(dict.fromkeys(worst_group(side, pair.hits) for side in rates))
-    extremes = [{"n": len(cells.codes), "small": False, "group": worst if metric == "worst" else "", "metric": metric,
-                 "before": before, "after": after, "low": low, "high": high, "may": True}
-                for metric, (before, after, low, high) in _extremes(pair).items()]
+    extremes = [
+        {
+            "n": len(cells.codes),
+            "small": False,
+            "group": worst if metric == "worst" else "",
+            "metric": metric,
+            "before": before,
+            "after": after,
+            "low": low,
+            "high": high,
+            "may": True,
+        }
+        for metric, (before, after, low, high) in _extremes(pair).items()
+    ]
     return pd.concat([groups, pd.DataFrame(extremes)], ignore_index=True)

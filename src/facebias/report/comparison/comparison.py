@@ -11,19 +11,22 @@ import pandas as pd
 
 from facebias import audit, plots
 from facebias.audit.decisions import Decisions
-from facebias.report.comparison import notes, terminal as text
-from facebias.report.comparison.changes import changes_table
-from facebias.report.comparison.shared_images import Shared, shared_predictions
-from facebias.report.comparison.models import Model, listed, models_of, models_table, pick_baseline, settings_table
-from facebias.report.comparison.tables import change_table, level_table, published_table
 from facebias.core.errors import FacebiasError
-from facebias.plots import Shown
-from facebias.report.comparison.plots import group_changes, recall_beside_published
-from facebias.training.run import Run
 from facebias.core.files import write_text
+from facebias.plots import Shown
+from facebias.report.comparison import notes
+from facebias.report.comparison import terminal as text
+from facebias.report.comparison.changes import changes_table
+from facebias.report.comparison.models import Model, listed, models_of, models_table, pick_baseline, settings_table
+from facebias.report.comparison.plots import group_changes, recall_beside_published
+from facebias.report.comparison.shared_images import Shared, shared_predictions
+from facebias.report.comparison.tables import change_table, level_table, published_table
+from facebias.training.run import Run
 
-_REFERENCE = ("Published by Amini et al. (2019): recall of sliding windows on PPB, %, at a false positive rate that "
-              "the paper does not state.\nA reference, not a column to compare with")
+_REFERENCE = (
+    "Published by Amini et al. (2019): recall of sliding windows on PPB, %, at a false positive rate that "
+    "the paper does not state.\nA reference, not a column to compare with"
+)
 _TABLES = ("models", "settings", "levels", "measures", "changes", "deltas", "published")
 
 
@@ -81,9 +84,12 @@ class Comparison:
     @cached_property
     def changes(self) -> pd.DataFrame:
         """Change of every group from the baseline, one row a model and group (`changes_table`)."""
-        return changes_table(Decisions(self.shared.predictions, self.rule), self.names[0],
-                             same_negatives=self.shared.same_negatives,
-                             may_flag=self.shared.like_negatives or not self.rule.startswith("fpr"))
+        return changes_table(
+            Decisions(self.shared.predictions, self.rule),
+            self.names[0],
+            same_negatives=self.shared.same_negatives,
+            may_flag=self.shared.like_negatives or not self.rule.startswith("fpr"),
+        )
 
     @cached_property
     def levels(self) -> pd.DataFrame:
@@ -105,46 +111,72 @@ class Comparison:
         """How intervals were drawn, what was left out, and what limits the comparison, one sentence or two each."""
         few = not Decisions(self.shared.predictions, self.rule).enough
         small = bool(self.summary.loc[self.summary["metric"] == "TPR", "small"].any())
-        return (*notes.on_flags(self.changes, self.rule, self.shared), *notes.on_seeds(self.compared, self.changes),
-                *notes.on_thresholds(self.rule, self.shared, few), *notes.on_faces(self.compared, self.shared, small),
-                *self.shared.notes, *notes.on_rendering(self.synthetic))
+        return (
+            *notes.on_flags(self.changes, self.rule, self.shared),
+            *notes.on_seeds(self.compared, self.changes),
+            *notes.on_thresholds(self.rule, self.shared, few),
+            *notes.on_faces(self.compared, self.shared, small),
+            *self.shared.notes,
+            *notes.on_rendering(self.synthetic),
+        )
 
     @property
     def text(self) -> str:
         """All of it for a terminal, changes and notes last; marginal groupings are in the tables alone."""
         base, paper = self.names[0], self.published
-        shown = self.levels[self.levels["grouping"].isin(text.SHOWN) & (
-            (self.levels["dataset"] != "test") | (self.levels["grouping"] == "all faces"))]
+        shown = self.levels[
+            self.levels["grouping"].isin(text.SHOWN)
+            & ((self.levels["dataset"] != "test") | (self.levels["grouping"] == "all faces"))
+        ]
         settings = list(paper.columns[5:])
         bars = paper[paper["metric"] == "TPR"].set_index("group")
         worst = paper.loc[paper["metric"] == "worst", ["dataset", "grouping", "metric"]].merge(
-            pd.DataFrame({"model": settings, "group": [bars[name].idxmin() for name in settings]}), how="cross")
+            pd.DataFrame({"model": settings, "group": [bars[name].idxmin() for name in settings]}), how="cross"
+        )
         models = [[model.name, listed(model.seeds)] for model in self.compared]
-        return "\n".join([
-            f"{len(self.names)} models at {audit.rule_text(self.rule)}; changes are from {base}",
-            "", *text.aligned([["model", "seeds"], *models], 1),
-            "", "What differs between them beside the arm", *text.settings(self.settings),
-            "", "Recall, % [95 % interval over seeds and images]",
-            *text.levels(shown, self.names, self.measures, self.source),
-            "", _REFERENCE, *text.levels(paper, settings, worst),
-            "", f"Change from {base}, points [95 % interval]; {text.FLAG} flagged, as the interval excludes 0",
-            *text.changes(self.deltas, self.names[1:], self.source), "", *self.notes])
+        return "\n".join(
+            [
+                f"{len(self.names)} models at {audit.rule_text(self.rule)}; changes are from {base}",
+                "",
+                *text.aligned([["model", "seeds"], *models], 1),
+                "",
+                "What differs between them beside the arm",
+                *text.settings(self.settings),
+                "",
+                "Recall, % [95 % interval over seeds and images]",
+                *text.levels(shown, self.names, self.measures, self.source),
+                "",
+                _REFERENCE,
+                *text.levels(paper, settings, worst),
+                "",
+                f"Change from {base}, points [95 % interval]; {text.FLAG} flagged, as the interval excludes 0",
+                *text.changes(self.deltas, self.names[1:], self.source),
+                "",
+                *self.notes,
+            ]
+        )
 
     def figures(self, folder: Path) -> list[Shown]:
         """Draw and save, for each audit set and crossed grouping: recall beside the paper's, and the changes."""
-        labels = {model.name: f"{model.label} (seed{'s' * (len(model.seeds) > 1)} {listed(model.seeds)})"
-                  for model in self.compared}
+        labels = {
+            model.name: f"{model.label} (seed{'s' * (len(model.seeds) > 1)} {listed(model.seeds)})"
+            for model in self.compared
+        }
         plain = {model.name: model.label for model in self.compared}
         levels = self.summary[self.summary["metric"] == "TPR"].replace({"model": labels})
         changes = self.changes.replace({"model": labels, "baseline": plain})
         shown = []
         there = levels[(levels["dataset"] != "test") & levels["grouping"].isin(text.SHOWN[:2])]
         for dataset, grouping in there[["dataset", "grouping"]].drop_duplicates().itertuples(index=False):
-            rows, moved = (table[(table["dataset"] == dataset) & table["grouping"].isin([grouping, "all faces"])]
-                           for table in (levels, changes))
+            rows, moved = (
+                table[(table["dataset"] == dataset) & table["grouping"].isin([grouping, "all faces"])]
+                for table in (levels, changes)
+            )
             footer = plots.provenance(rows.drop(columns="seeds"))
-            for kind, figure, table in (("recall", recall_beside_published(rows, dataset, grouping), rows),
-                                        ("change", group_changes(moved, dataset, grouping), moved)):
+            for kind, figure, table in (
+                ("recall", recall_beside_published(rows, dataset, grouping), rows),
+                ("change", group_changes(moved, dataset, grouping), moved),
+            ):
                 path = folder / f"{kind}-{dataset}-{grouping.replace(' ', '-')}.png"
                 plots.save(figure, table, path, synthetic=self.synthetic, provenance=footer)
                 shown.append(Shown(figure, path))
@@ -174,8 +206,12 @@ def compare_runs(runs: Sequence[Run], baseline: str = "", rule: str = audit.HEAD
     models = models_of(runs)
     if len(models) < 2:
         names = ", ".join(model.name for model in models) or "no run"
-        raise FacebiasError("COMPARE", names, f"one model at most, with {len(runs)} run(s): nothing to compare",
-                            "Name runs of two arms or settings; runs that differ in their seed are one model")
+        raise FacebiasError(
+            "COMPARE",
+            names,
+            f"one model at most, with {len(runs)} run(s): nothing to compare",
+            "Name runs of two arms or settings; runs that differ in their seed are one model",
+        )
     first = pick_baseline(models, baseline)
     ordered = (first, *(model for model in models if model is not first))
     return Comparison(ordered, rule, shared_predictions(ordered))

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from facebias.core.arms import ARM_FIELDS
-from facebias.core.names import arm_name
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.training.run import Run
 from facebias.core.files import read_json
+from facebias.core.names import arm_name
+from facebias.training.run import Run
 
 _SPELT_OUT = 3  # settings in a name, at most; where more differ, those that tell the models apart, and an ellipsis
 _MORE = " \N{HORIZONTAL ELLIPSIS}"
@@ -66,8 +66,9 @@ def find_runs(names: Sequence[str], config: Config) -> list[Run]:
         if not (run.path / "config.json").exists():
             raise FacebiasError("RUN", run.path, "no run: it has no config.json", "Name the folder of a training")
         if not (run.path / "predictions.parquet").exists():
-            raise FacebiasError("RUN", run.path, "not scored: it has no predictions.parquet",
-                                f"Score it: facebias score {run.id}")
+            raise FacebiasError(
+                "RUN", run.path, "not scored: it has no predictions.parquet", f"Score it: facebias score {run.id}"
+            )
     return found
 
 
@@ -87,15 +88,18 @@ def models_of(runs: Sequence[Run]) -> tuple[Model, ...]:
         if seed in seeds:
             raise FacebiasError("RUNS", run.path, f"the same training as {seeds[seed].path}", "Name one of the two")
         seeds[seed] = run
-    models = [Model(next(iter(seeds.values())).config.arm, {}, tuple(run for _, run in sorted(seeds.items())),
-                    dict(key)) for key, seeds in groups.items()]
+    models = [
+        Model(next(iter(seeds.values())).config.arm, {}, tuple(run for _, run in sorted(seeds.items())), dict(key))
+        for key, seeds in groups.items()
+    ]
     return tuple(_named(model, [other for other in models if other.arm == model.arm]) for model in models)
 
 
 def _named(model: Model, family: list[Model]) -> Model:
     """The model with the settings in its name that tell it from the others of its arm."""
-    differing = [name for name, value in model.settings.items()
-                 if any(other.settings[name] != value for other in family)]
+    differing = [
+        name for name, value in model.settings.items() if any(other.settings[name] != value for other in family)
+    ]
     chosen = differing
     if len(differing) > _SPELT_OUT:
         chosen, classes = [], 1
@@ -116,8 +120,10 @@ def settings_table(models: Sequence[Model]) -> pd.DataFrame:
     rows = {}
     for name in models[0].settings:
         values = [model.settings[name] for model in models]
-        within = any(len({model.settings[name] for model in models if model.arm == arm}) > 1
-                     for arm in {model.arm for model in models})
+        within = any(
+            len({model.settings[name] for model in models if model.arm == arm}) > 1
+            for arm in {model.arm for model in models}
+        )
         if len(set(values)) > 1 and (name not in ARM_FIELDS or within):
             rows[name] = [str(value) for value in values]
     for name, key in (("training images", "train_sha256"), ("trained by code", "code_version")):
@@ -137,8 +143,11 @@ def _recorded(model: Model, key: str) -> str:
 
 def models_table(models: Sequence[Model]) -> pd.DataFrame:
     """One row a run: model, label, arm, seed, run_id; the baseline's first."""
-    rows = [(model.name, model.label, model.arm, seed, run.id) for model in models
-            for seed, run in zip(model.seeds, model.runs, strict=True)]
+    rows = [
+        (model.name, model.label, model.arm, seed, run.id)
+        for model in models
+        for seed, run in zip(model.seeds, model.runs, strict=True)
+    ]
     return pd.DataFrame(rows, columns=["model", "label", "arm", "seed", "run_id"])
 
 
@@ -162,10 +171,14 @@ def pick_baseline(models: Sequence[Model], text: str) -> Model:
     if not text:
         return models[0]
     exact = [model for model in models if model.name == text]
-    found = exact or [model for model in models
-                      if any(name.startswith(text) for name in (model.name, *(run.id for run in model.runs)))]
+    found = exact or [
+        model
+        for model in models
+        if any(name.startswith(text) for name in (model.name, *(run.id for run in model.runs)))
+    ]
     if len(found) != 1:
         what = f"begins {len(found)} models" if found else "names none of the models"
-        raise FacebiasError("BASELINE", text, f"{what}: {'; '.join(model.name for model in found or models)}",
-                            "Give one name whole")
+        raise FacebiasError(
+            "BASELINE", text, f"{what}: {'; '.join(model.name for model in found or models)}", "Give one name whole"
+        )
     return found[0]

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.audit.groups import SMALL
-from facebias.core.names import arm_name, dataset_name
 from facebias.audit.paper import paper_bars
 from facebias.audit.thresholds import rule_text
 from facebias.core.errors import FacebiasError
+from facebias.core.names import arm_name, dataset_name
 from facebias.plots.recall import pick
 from facebias.plots.style import FAINT, INK, MARKERS, look, new_figure, percent_axis, styled
 
@@ -60,8 +60,16 @@ def _published(axis: Axes, bars: pd.DataFrame, height: float) -> None:
     settings = list(bars["setting"].unique())
     for number, setting in enumerate(settings):
         value = 100 * bars.loc[bars["setting"] == setting, "value"].to_numpy()
-        axis.plot(value, _places(len(names), number, len(settings)), linestyle="none", color="#555555",
-                  marker=MARKERS[number], markersize=5, markerfacecolor="none", label=setting)
+        axis.plot(
+            value,
+            _places(len(names), number, len(settings)),
+            linestyle="none",
+            color="#555555",
+            marker=MARKERS[number],
+            markersize=5,
+            markerfacecolor="none",
+            label=setting,
+        )
     _name_rows(axis, names, pd.Series(groups["n"].to_numpy(), index=names))
     axis.set_title("Published (Amini et al. 2019): PPB, sliding windows, FPR not stated")
     axis.set_xlabel("recall, %, bars of Fig. 5B as digitised: other images, another protocol, not comparable")
@@ -96,15 +104,24 @@ def group_changes(changes: pd.DataFrame, dataset: str, grouping: str) -> Figure:
         for number, model in enumerate(models):
             mine = rows[rows["model"] == model].set_index("row").reindex([*groups, *below])
             # looks are counted from 1: black is the baseline's
-            _dots(axis, mine.assign(value=mine["change"]), number, len(models), number + 1, arm_name(model),
-                  mine["flagged"].eq(True).to_numpy())
+            _dots(
+                axis,
+                mine.assign(value=mine["change"]),
+                number,
+                len(models),
+                number + 1,
+                arm_name(model),
+                mine["flagged"].eq(True).to_numpy(),
+            )
         reach = 105 * float(np.nanmax(np.abs(rows[["low", "high"]].to_numpy(float))))
         axis.set_xlim(-reach, reach)
         axis.grid(True, axis="x")
         sizes = rows[rows["metric"] == "TPR"].groupby("row")["n"].first().reindex([*groups, *below])
         _name_rows(axis, [*groups, *below], sizes, summaries=len(below))
-        axis.set_title(f"Change in recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}\n"
-                       f"from {arm_name(str(rows['baseline'].iloc[0]))}")
+        axis.set_title(
+            f"Change in recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}\n"
+            f"from {arm_name(str(rows['baseline'].iloc[0]))}"
+        )
         axis.set_xlabel("points (95 % interval); filled: flagged, as the interval excludes 0; hollow: not flagged")
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.48 / height), ncols=2)
     return figure
@@ -142,7 +159,14 @@ def _name_rows(axis: Axes, names: list[str], sizes: pd.Series, summaries: int = 
         if not np.isnan(n):
             few = n < SMALL
             note = "no images" if n == 0 else f"n = {int(n):,}" + (" (small)" if few else "")
-            axis.text(1.01, number, note, transform=axis.get_yaxis_transform(), va="center", fontsize=8,
-                      color=FAINT if few else "#555555")
+            axis.text(
+                1.01,
+                number,
+                note,
+                transform=axis.get_yaxis_transform(),
+                va="center",
+                fontsize=8,
+                color=FAINT if few else "#555555",
+            )
             if few:
                 axis.get_yticklabels()[number].set_color(FAINT)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from facebias.core.names import dataset_name
 from facebias.audit.predictions import validate
-from facebias.report.comparison.models import Model
 from facebias.core.errors import FacebiasError
+from facebias.core.names import dataset_name
+from facebias.report.comparison.models import Model
 
 _SAME = ["label", "race", "gender", "skin_tone", "ita"]  # what must agree for an image id to mean the same image
 _OWN = ("validation", "test")  # held out of each run's own data: not an audit set
@@ -46,18 +46,26 @@ def shared_predictions(models: Sequence[Model]) -> Shared:
     table = validate(pd.concat(parts, ignore_index=True))
     configs = [model.runs[0].config for model in models]
     same, like = (len({getattr(config, name) for config in configs}) == 1 for name in ("data_key", "negatives"))
-    notes, kept = [], [table[(table["dataset"] == "validation")
-                             | ((table["dataset"] == "test") & (same | (table["label"] == 0)))]]
+    notes, kept = (
+        [],
+        [table[(table["dataset"] == "validation") | ((table["dataset"] == "test") & (same | (table["label"] == 0)))]],
+    )
     if not same:
-        notes.append("Held-out faces of the training source are left out: the runs do not have the same training data, "
-                     "so that one may have trained on what another holds out.")
+        notes.append(
+            "Held-out faces of the training source are left out: the runs do not have the same training data, "
+            "so that one may have trained on what another holds out."
+        )
     for name in sorted(set(table["dataset"]) - set(_OWN)):
         images, note = _common(table[table["dataset"] == name], table["run_id"].nunique())
         kept.append(images)
         notes += [f"{dataset_name(name)}: {note}."] if note else []
     if all(part.empty for part in kept[1:]):
-        raise FacebiasError("IMAGES", ", ".join(model.name for model in models), "no audit image was scored by all",
-                            "Score them on the same audit set: facebias score RUN --audit-sets NAME")
+        raise FacebiasError(
+            "IMAGES",
+            ", ".join(model.name for model in models),
+            "no audit image was scored by all",
+            "Score them on the same audit set: facebias score RUN --audit-sets NAME",
+        )
     return Shared(pd.concat(kept, ignore_index=True), same, like, tuple(notes))
 
 
@@ -83,7 +91,9 @@ def _refuse_other_images(table: pd.DataFrame) -> None:
             row = int(other.argmax())
             column = next(name for name in _SAME if here[name].iloc[row] != there[name].iloc[row])
             raise FacebiasError(
-                "IMAGES", f"{table['dataset'].iloc[0]}, {part['image_id'].iloc[row]}",
+                "IMAGES",
+                f"{table['dataset'].iloc[0]}, {part['image_id'].iloc[row]}",
                 f"{column} {here[column].iloc[row]} in {run} but {there[column].iloc[row]} in "
                 f"{first['run_id'].iloc[0]}: other images under the same names ({other.sum():,} of {len(part):,})",
-                "Score both runs on the same packed set")
+                "Score both runs on the same packed set",
+            )

@@ -7,18 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from facebias.audit.stats.intervals import binomial_null_gap
 from facebias.audit.paper import paper_bars, paper_table
+from facebias.audit.stats.intervals import binomial_null_gap
 from facebias.audit.stats.variance import corrected_variance, group_variance
 
 PUBLISHED = "PPB (published)"
 _ROW = ["dataset", "grouping", "metric", "group"]
 # of audit.measures: metric, the column that is shown, whether it has an interval, the name of the row
-_MEASURES = (("worst", "value", False, "worst group"), ("worst", "corrected", True, "worst group, corrected"),
-             ("gap", "value", False, "gap"), ("gap", "corrected", True, "gap, corrected"),
-             ("null_gap", "value", False, "gap if groups were alike"),
-             ("variance", "value", False, "variance, %\N{SUPERSCRIPT TWO}"),
-             ("variance_corrected", "value", False, "variance, %\N{SUPERSCRIPT TWO}, corrected"))
+_MEASURES = (
+    ("worst", "value", False, "worst group"),
+    ("worst", "corrected", True, "worst group, corrected"),
+    ("gap", "value", False, "gap"),
+    ("gap", "corrected", True, "gap, corrected"),
+    ("null_gap", "value", False, "gap if groups were alike"),
+    ("variance", "value", False, "variance, %\N{SUPERSCRIPT TWO}"),
+    ("variance_corrected", "value", False, "variance, %\N{SUPERSCRIPT TWO}, corrected"),
+)
 
 
 def level_table(summary: pd.DataFrame, measures: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
@@ -51,9 +55,10 @@ def level_table(summary: pd.DataFrame, measures: pd.DataFrame, models: Sequence[
 def change_table(changes: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
     """Changes with four columns a model: "<name>", "<name> low", "<name> high" and "<name> flagged"."""
     names = {"worst": "worst group", "gap": "gap"}
-    table = changes.assign(value=changes["change"],
-                           group=[names.get(metric, group) for metric, group in zip(changes["metric"], changes["group"],
-                                                                                     strict=True)])
+    table = changes.assign(
+        value=changes["change"],
+        group=[names.get(metric, group) for metric, group in zip(changes["metric"], changes["group"], strict=True)],
+    )
     return side_by_side(table, models, ("value", "low", "high", "flagged"))
 
 
@@ -67,8 +72,9 @@ def side_by_side(rows: pd.DataFrame, models: Sequence[str], values: Sequence[str
     n = rows.groupby(_ROW)["n"].agg(["first", "nunique"])
     found = {"n": n["first"].where(n["nunique"] == 1).astype("Int64").reindex(order)}
     for model in models:
-        found |= {model if name == values[0] else f"{model} {name}": cells[name, model].reindex(order)
-                  for name in values}
+        found |= {
+            model if name == values[0] else f"{model} {name}": cells[name, model].reindex(order) for name in values
+        }
     return pd.DataFrame(found).reset_index()
 
 
@@ -83,21 +89,27 @@ def published_table() -> pd.DataFrame:
     settings = list(table["setting"])
     cells = bars[bars["setting"] == settings[0]]
     values = bars.pivot(index=["skin", "gender"], columns="setting", values="value").reindex(
-        pd.MultiIndex.from_frame(cells[["skin", "gender"]]))
-    rows = [("TPR", f"{skin} \N{MIDDLE DOT} {gender}", n, *values.loc[(skin, gender), settings])
-            for skin, gender, n in cells[["skin", "gender", "n"]].itertuples(index=False)]
+        pd.MultiIndex.from_frame(cells[["skin", "gender"]])
+    )
+    rows = [
+        ("TPR", f"{skin} \N{MIDDLE DOT} {gender}", n, *values.loc[(skin, gender), settings])
+        for skin, gender, n in cells[["skin", "gender", "n"]].itertuples(index=False)
+    ]
     sizes, rates = cells["n"].to_numpy(), [values[name].to_numpy() for name in settings]
     total = int(sizes.sum())
     derived = {
         ("mean", "mean of Table 1"): list(table["mean_percent"] / 100),
         ("worst", "worst group"): [rate.min() for rate in rates],
         ("gap", "gap"): [np.ptp(rate) for rate in rates],
-        ("null_gap", "gap if groups were alike"): [binomial_null_gap(float(rate @ sizes / total), sizes)
-                                                   for rate in rates],
+        ("null_gap", "gap if groups were alike"): [
+            binomial_null_gap(float(rate @ sizes / total), sizes) for rate in rates
+        ],
         ("variance", "variance of Table 1, %\N{SUPERSCRIPT TWO}"): list(table["variance_percent2"]),
         ("variance_of_bars", "variance of the bars, %\N{SUPERSCRIPT TWO}"): [group_variance(rate) for rate in rates],
-        ("variance_of_bars_corrected", "variance of the bars, %\N{SUPERSCRIPT TWO}, corrected"):
-            [corrected_variance(rate, sizes) for rate in rates]}
+        ("variance_of_bars_corrected", "variance of the bars, %\N{SUPERSCRIPT TWO}, corrected"): [
+            corrected_variance(rate, sizes) for rate in rates
+        ],
+    }
     rows += [(metric, name, total, *numbers) for (metric, name), numbers in derived.items()]
     found = pd.DataFrame(rows, columns=["metric", "group", "n", *settings])
     found.insert(0, "dataset", PUBLISHED)

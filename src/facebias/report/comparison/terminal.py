@@ -32,8 +32,12 @@ def aligned(rows: Sequence[Sequence[str]], lead: int) -> list[str]:
     lines = []
     for block in blocks:
         lines += [""] if lines else []
-        lines += ["  ".join(row[c].rjust(wide[c]) if 0 < c < lead else row[c].ljust(wide[c])
-                            for c in (*range(lead), *block)).rstrip() for row in rows]
+        lines += [
+            "  ".join(
+                row[c].rjust(wide[c]) if 0 < c < lead else row[c].ljust(wide[c]) for c in (*range(lead), *block)
+            ).rstrip()
+            for row in rows
+        ]
     return lines
 
 
@@ -41,8 +45,10 @@ def heads(lead: Sequence[str], names: Sequence[str]) -> list[list[str]]:
     """The heading of a table, long names over several lines; `lead` are the headings of the first columns."""
     wrapped = [textwrap.wrap(name, _COLUMN, break_long_words=False) for name in names]
     height = max(map(len, wrapped))
-    columns = [*([*[""] * (height - 1), text] for text in lead), *(name + [""] * (height - len(name))
-                                                                   for name in wrapped)]
+    columns = [
+        *([*[""] * (height - 1), text] for text in lead),
+        *(name + [""] * (height - len(name)) for name in wrapped),
+    ]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -60,8 +66,10 @@ def levels(table: pd.DataFrame, models: Sequence[str], measures: pd.DataFrame, s
         for _, row in whole[whole["metric"] == "FPR"].iterrows():
             rows.append(["false positives, non-faces", _count(row), *(_level(row, name) for name in models)])
         place = dataset_name(str(dataset), source)
-        rows += [[f"{place}, all faces", _count(row), *(_level(row, name) for name in models)]
-                 for _, row in whole[(whole["metric"] == "TPR") & (whole["grouping"] == "all faces")].iterrows()]
+        rows += [
+            [f"{place}, all faces", _count(row), *(_level(row, name) for name in models)]
+            for _, row in whole[(whole["metric"] == "TPR") & (whole["grouping"] == "all faces")].iterrows()
+        ]
         for grouping, part in whole[whole["grouping"] != "all faces"].groupby("grouping", sort=False):
             rows.append([f"{place}, {grouping}", "", *[""] * len(models)])
             for row in part[~part["metric"].str.endswith(_CORRECTED)].to_dict("records"):
@@ -69,8 +77,9 @@ def levels(table: pd.DataFrame, models: Sequence[str], measures: pd.DataFrame, s
     return aligned(rows, 2)
 
 
-def _level_rows(row: dict[str, Any], part: pd.DataFrame, models: Sequence[str],
-                measures: pd.DataFrame) -> list[list[str]]:
+def _level_rows(
+    row: dict[str, Any], part: pd.DataFrame, models: Sequence[str], measures: pd.DataFrame
+) -> list[list[str]]:
     recall = row["metric"] == "TPR"
     small = " (small)" if recall and row["n"] < SMALL else ""
     lines = [[f"  {row['group']}{small}", _count(row) if recall else "", *(_level(row, name) for name in models)]]
@@ -78,8 +87,10 @@ def _level_rows(row: dict[str, Any], part: pd.DataFrame, models: Sequence[str],
         worst = measures[(measures["metric"] == "worst") & (measures["dataset"] == row["dataset"])]
         which = worst.set_index("model")["group"]
         lines.append(["    which", "", *(which[name] or "-" for name in models)])
-    return lines + [["    corrected", "", *(_level(other, name) for name in models)]
-                    for other in part[part["metric"] == row["metric"] + _CORRECTED].to_dict("records")]
+    return lines + [
+        ["    corrected", "", *(_level(other, name) for name in models)]
+        for other in part[part["metric"] == row["metric"] + _CORRECTED].to_dict("records")
+    ]
 
 
 def _count(row: Any) -> str:
@@ -109,8 +120,9 @@ def changes(table: pd.DataFrame, models: Sequence[str], source: str = "") -> lis
             rows.append([name, *(_change(row, model) for model in models)])
         for grouping, mine in part[part["grouping"] != "all faces"].groupby("grouping", sort=False):
             rows.append([f"{place}, {grouping}", *[""] * len(models)])
-            rows += [[f"  {row['group']}", *(_change(row, model) for model in models)]
-                     for row in mine.to_dict("records")]
+            rows += [
+                [f"  {row['group']}", *(_change(row, model) for model in models)] for row in mine.to_dict("records")
+            ]
     return aligned(rows, 1)
 
 

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facebias.audit import arm_name, dataset_name, rule_text
-from facebias.report.page import first_screen as first, outcomes, figures as pictures, tables
+from facebias.core.files import code_version, write_text
+from facebias.report.page import figures as pictures
+from facebias.report.page import first_screen as first
+from facebias.report.page import outcomes, tables
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.render import model_card, render
-from facebias.core.files import code_version, write_text
 
 __all__ = ["AuditFolder", "write_report"]
 
@@ -38,11 +40,16 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
     about = first.subject(audited)
     sets = [dataset_name(name) for name in audited.datasets if name != "test"]
     page = render(
-        title=f"Bias audit: trained on {dataset_name(audited.source)}, audited on {' and '.join(sets)}", about=about,
-        tally=first.tally(audited), numbers=first.four_numbers(audited, about),
-        names=[arm_name(arm) for arm in about.arms], dots=first.dots(audited, about),
+        title=f"Bias audit: trained on {dataset_name(audited.source)}, audited on {' and '.join(sets)}",
+        about=about,
+        tally=first.tally(audited),
+        numbers=first.four_numbers(audited, about),
+        names=[arm_name(arm) for arm in about.arms],
+        dots=first.dots(audited, about),
         provenance=first.provenance(audited, about, date),
-        warnings=first.warnings_of(audited), not_shown=first.not_shown(audited), verdict=audited.verdict,
+        warnings=first.warnings_of(audited),
+        not_shown=first.not_shown(audited),
+        verdict=audited.verdict,
         place=f"{dataset_name(about.dataset)} by {about.grouping}, {rule_text(audited.rule)}",
         sections=[
             ("Who is in the data", "composition", tables.composition(audited)),
@@ -54,9 +61,14 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
             ("Variation over seeds", "seeds", outcomes.seeds(audited, about.grouping)),
             ("Moved threshold", "moved", outcomes.moved(audited, about.grouping)),
         ],
-        findings=tables.findings(audited), figures=pictures.gather(audited.folder, saliency=False),
-        saliency=pictures.gather(audited.folder, saliency=True), card=model_card(),
-        runs=tables.trainings(audited), downloads=pictures.downloads(audited.folder),
-        versions=(str(audited.verdict["code_version"]), code_version()), date=date)
+        findings=tables.findings(audited),
+        figures=pictures.gather(audited.folder, saliency=False),
+        saliency=pictures.gather(audited.folder, saliency=True),
+        card=model_card(),
+        runs=tables.trainings(audited),
+        downloads=pictures.downloads(audited.folder),
+        versions=(str(audited.verdict["code_version"]), code_version()),
+        date=date,
+    )
     write_text(out, page)
     return out

@@ -6,8 +6,8 @@ import pandas as pd
 
 from facebias.audit import arm_name, dataset_name
 from facebias.audit.predictions import UNKNOWN
-from facebias.report.page.first_screen import extremes
 from facebias.core.numbers import percent
+from facebias.report.page.first_screen import extremes
 
 
 def _detectors(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -29,9 +29,14 @@ def groups(table: pd.DataFrame) -> str:
 def sources(table: pd.DataFrame) -> str:
     """Recall on each set of faces."""
     rows = table[table["metric"] == "TPR"]
-    return "; ".join(f"{arm_name(model)} " + ", ".join(f"{dataset_name(row.dataset)} {percent(row.value)} %"
-                                                        for row in part.itertuples())
-                     for model, part in _detectors(rows)) + "."
+    return (
+        "; ".join(
+            f"{arm_name(model)} "
+            + ", ".join(f"{dataset_name(row.dataset)} {percent(row.value)} %" for row in part.itertuples())
+            for model, part in _detectors(rows)
+        )
+        + "."
+    )
 
 
 def tones(table: pd.DataFrame) -> str:
@@ -39,8 +44,10 @@ def tones(table: pd.DataFrame) -> str:
     told = []
     for model, rows in _detectors(table):
         low, high = _ends(rows)
-        told.append(f"{arm_name(model)} lowest {percent(low['value'])} % near ITA {low['ita']:.0f}, "
-                    f"highest {percent(high['value'])} % near {high['ita']:.0f}")
+        told.append(
+            f"{arm_name(model)} lowest {percent(low['value'])} % near ITA {low['ita']:.0f}, "
+            f"highest {percent(high['value'])} % near {high['ita']:.0f}"
+        )
     return "; ".join(told) + "."
 
 
@@ -51,8 +58,10 @@ def trade_off(table: pd.DataFrame) -> str:
     told = []
     for model, rows in _detectors(near):
         low, high = _ends(rows)
-        told.append(f"{arm_name(model)} at FPR 1 % from {percent(low['value'])} % ({low['group']}) to "
-                    f"{percent(high['value'])} % ({high['group']})")
+        told.append(
+            f"{arm_name(model)} at FPR 1 % from {percent(low['value'])} % ({low['group']}) to "
+            f"{percent(high['value'])} % ({high['group']})"
+        )
     return "; ".join(told) + "."
 
 
@@ -69,15 +78,21 @@ def sampling(table: pd.DataFrame) -> str:
 def who(table: pd.DataFrame) -> str:
     """The most frequent level of each column."""
     tops = [rows.loc[rows["n"].idxmax()] for _, rows in table.groupby("column", sort=False)]
-    return "Most frequent: " + ", ".join(f"{row['column'].replace('_', ' ')} {row['level']} "
-                                         f"({percent(row['share'], 0)} %)" for row in tops) + "."
+    return (
+        "Most frequent: "
+        + ", ".join(f"{row['column'].replace('_', ' ')} {row['level']} ({percent(row['share'], 0)} %)" for row in tops)
+        + "."
+    )
 
 
 def training(table: pd.DataFrame) -> str:
     """Validation recall at the end."""
     last = table[table["epoch"] == table["epoch"].max()].groupby("model", sort=False)["validation_recall"].mean()
-    return "Validation recall after the last epoch: " + ", ".join(
-        f"{arm_name(model)} {percent(value)} %" for model, value in last.items()) + "."
+    return (
+        "Validation recall after the last epoch: "
+        + ", ".join(f"{arm_name(model)} {percent(value)} %" for model, value in last.items())
+        + "."
+    )
 
 
 def moved(table: pd.DataFrame) -> str:
@@ -86,6 +101,8 @@ def moved(table: pd.DataFrame) -> str:
     for model, rows in _detectors(table):
         top = rows.loc[rows["peak"].abs().idxmax()]
         clear = int((rows["p_holm"] < 0.05).sum())
-        told.append(f"{arm_name(model)}: largest in {top['group']}; {clear} of {len(rows)} groups differ beyond chance "
-                    "(Holm, 5 %)")
+        told.append(
+            f"{arm_name(model)}: largest in {top['group']}; {clear} of {len(rows)} groups differ beyond chance "
+            "(Holm, 5 %)"
+        )
     return "; ".join(told) + "."

@@ -55,18 +55,28 @@ def _picture(file: Path, kind: Kind) -> Picture:
     data, size = _encoded(file)
     small = numbers.exists() and numbers.stat().st_size <= _CSV
     caption = f"{subject}. {kind.caption}" if subject else kind.caption
-    return Picture(file.stem, caption, " ".join(part for part in (f"{kind.title}.", f"{subject}." * bool(subject), told)
-                                                if part),
-                   data_uri(data, "image/webp"), *size, data_uri(numbers.read_bytes(), "text/csv") if small else "")
+    return Picture(
+        file.stem,
+        caption,
+        " ".join(part for part in (f"{kind.title}.", f"{subject}." * bool(subject), told) if part),
+        data_uri(data, "image/webp"),
+        *size,
+        data_uri(numbers.read_bytes(), "text/csv") if small else "",
+    )
 
 
 def downloads(folder: Path) -> list[tuple[str, str, str]]:
     """The audit's own tables as name, size in words, and data URI ("" where too large to carry)."""
     pictured = {file.stem for file in folder.glob("*.png")}
     files = [file for file in sorted([*folder.glob("*.csv"), *folder.glob("*.json")]) if file.stem not in pictured]
-    return [(file.name, f"{file.stat().st_size / 1000:,.0f} kB",
-             data_uri(file.read_bytes(), f"text/{file.suffix[1:]}") if file.stat().st_size <= _CSV else "")
-            for file in files]
+    return [
+        (
+            file.name,
+            f"{file.stat().st_size / 1000:,.0f} kB",
+            data_uri(file.read_bytes(), f"text/{file.suffix[1:]}") if file.stat().st_size <= _CSV else "",
+        )
+        for file in files
+    ]
 
 
 def data_uri(data: bytes, kind: str) -> str:
@@ -99,25 +109,46 @@ class Kind:
 
 
 _KINDS = (
-    Kind("recall-by-source", "Recall before any group", "Held-out faces of the training source, and each audit set: a "
-         "difference between them is domain shift.", seen.sources),
+    Kind(
+        "recall-by-source",
+        "Recall before any group",
+        "Held-out faces of the training source, and each audit set: a difference between them is domain shift.",
+        seen.sources,
+    ),
     Kind("arms", "All detectors", "Recall of all faces, worst group and gap of every detector, with intervals."),
-    Kind("group-recall", "Recall of groups", "A dot for each group and detector, a line for its 95 % interval over "
-         "seeds and images. Grey: under 30 faces.", seen.groups),
+    Kind(
+        "group-recall",
+        "Recall of groups",
+        "A dot for each group and detector, a line for its 95 % interval over seeds and images. Grey: under 30 faces.",
+        seen.groups,
+    ),
     Kind("heatmap", "Recall of groups as a table", "Recall as colour and number in every cell, with n.", seen.groups),
     Kind("slope", "From the baseline to the DB-VAE", "A line for each group.", seen.groups),
-    Kind("recall-by-ita", "Recall against measured skin tone", "Without classes, which hide differences; light skin is "
-         "on the right.", seen.tones),
-    Kind("trade-off", "Recall against false positives", "Recall of each group as more false positives are allowed.",
-         seen.trade_off),
+    Kind(
+        "recall-by-ita",
+        "Recall against measured skin tone",
+        "Without classes, which hide differences; light skin is on the right.",
+        seen.tones,
+    ),
+    Kind(
+        "trade-off",
+        "Recall against false positives",
+        "Recall of each group as more false positives are allowed.",
+        seen.trade_off,
+    ),
     Kind("who", "Who is in the data", "Shares of each level.", seen.who),
     Kind("mean-faces", "Mean faces of the training split", "Means over many faces; no single face is shown."),
     Kind("faces", "Rendered training faces", ""),
     Kind("negatives", "Rendered non-faces", ""),
     Kind("shift", "Domain shift told apart from bias", "Recall as framing, light and blur of the same faces change."),
     Kind("tone", "Measured skin tone", "How well skin tone is measured, and beside the labels of race."),
-    Kind("sampling", "What resampling draws", "How much more often than it occurs each group is drawn, over epochs; "
-         "1 is uniform sampling. Band: 95 % t interval over seeds, three or more.", seen.sampling),
+    Kind(
+        "sampling",
+        "What resampling draws",
+        "How much more often than it occurs each group is drawn, over epochs; "
+        "1 is uniform sampling. Band: 95 % t interval over seeds, three or more.",
+        seen.sampling,
+    ),
     Kind("mechanism", "Whom resampling prefers", "Which training faces are drawn more, and whether that matters."),
     Kind("likely-faces", "Least and most drawn faces", "Means of training faces by probability in the last epoch."),
     Kind("training", "Training", "Losses and validation recall of every training.", seen.training),
@@ -125,8 +156,12 @@ _KINDS = (
     Kind("reconstructions", "Reconstructions", "Rendered faces, and what the decoder makes of their latents."),
     Kind("", "Further figures", ""),  # kinds that this list does not know yet, under their own names
     Kind("saliency-means", "Mean maps", "FullGrad of each group on one scale, with n; contours are of the mean face."),
-    Kind("saliency-differences", "Differences between groups", "FullGrad of each group less that of all others, with "
-         "permutation p-values.", seen.moved),
+    Kind(
+        "saliency-differences",
+        "Differences between groups",
+        "FullGrad of each group less that of all others, with permutation p-values.",
+        seen.moved,
+    ),
     Kind("saliency-regions", "Regions of the face", "Share of saliency in each region, by group."),
     Kind("saliency", "Further maps", ""),
 )
@@ -134,8 +169,10 @@ _KINDS = (
 
 def _kind(stem: str) -> Kind:
     """The kind whose prefix is the longest that the name begins with."""
-    return max((kind for kind in _KINDS if not kind.prefix or f"{stem}-".startswith(f"{kind.prefix}-")),
-               key=lambda kind: len(kind.prefix))
+    return max(
+        (kind for kind in _KINDS if not kind.prefix or f"{stem}-".startswith(f"{kind.prefix}-")),
+        key=lambda kind: len(kind.prefix),
+    )
 
 
 def _subject(stem: str, kind: Kind) -> str:

@@ -13,15 +13,35 @@ import pandas as pd
 from facebias.audit import dataset_name, read_csv, read_predictions, validate
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.training.run import Run
 from facebias.core.files import read_json
+from facebias.training.run import Run
 
 TABLES = ("summary", "measures", "changes", "findings", "group_report")
 # Pictures in the whole published set, a source each (data/README.md); packing leaves out a few
 PUBLISHED = {"celeba": 202_599, "fairface": 97_698, "utkface": 23_700, "ppb": 1_270}
 _FLAGS = ("small", "distinguishable", "judged")
-_WORDS = ("run_id", "model", "baseline", "arm", "dataset", "rule", "grouping", "metric", "group", "race", "skin_tone",
-          "gender", "note", "worst", "claim", "sentence", "column", "level", "kind", "region")
+_WORDS = (
+    "run_id",
+    "model",
+    "baseline",
+    "arm",
+    "dataset",
+    "rule",
+    "grouping",
+    "metric",
+    "group",
+    "race",
+    "skin_tone",
+    "gender",
+    "note",
+    "worst",
+    "claim",
+    "sentence",
+    "column",
+    "level",
+    "kind",
+    "region",
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +70,12 @@ class AuditFolder:
         """
         missing = [f for f in ("verdict.json", *(f"{name}.csv" for name in TABLES)) if not (self.folder / f).exists()]
         if missing:
-            raise FacebiasError("REPORT", self.folder, f"holds no finished audit: {missing[0]} is missing",
-                                "Run facebias study with the same options, or facebias audit, first")
+            raise FacebiasError(
+                "REPORT",
+                self.folder,
+                f"holds no finished audit: {missing[0]} is missing",
+                "Run facebias study with the same options, or facebias audit, first",
+            )
         return read_json(self.folder / "verdict.json")
 
     @cached_property
@@ -63,9 +87,12 @@ class AuditFolder:
         """
         found = {name: self.table(name) for name in TABLES} if self.verdict else {}
         if missing := {"judged", "p_holm"} - set(found["findings"]):
-            raise FacebiasError("REPORT", self.folder / "findings.csv", f"an older version wrote it, without "
-                                f"{' and '.join(sorted(missing))}",
-                                "Run facebias study with the same options, or facebias audit, again")
+            raise FacebiasError(
+                "REPORT",
+                self.folder / "findings.csv",
+                f"an older version wrote it, without {' and '.join(sorted(missing))}",
+                "Run facebias study with the same options, or facebias audit, again",
+            )
         return found
 
     @property
@@ -97,8 +124,9 @@ class AuditFolder:
     @cached_property
     def configs(self) -> dict[str, Config]:
         """The settings of each run; what was brought by others has none."""
-        return {name: Run(self.runs / name).config for name in self.run_ids
-                if (self.runs / name / "config.json").exists()}
+        return {
+            name: Run(self.runs / name).config for name in self.run_ids if (self.runs / name / "config.json").exists()
+        }
 
     @cached_property
     def images(self) -> pd.DataFrame:
@@ -111,8 +139,12 @@ class AuditFolder:
             return validate(Run(self.runs / name).predictions)
         for file in sorted(self.folder.glob("predictions-*.parquet")):
             return read_predictions(file)
-        raise FacebiasError("MISSING", self.runs, f"holds none of the {len(self.run_ids)} audited runs",
-                            "Name the folder of the runs with --runs-dir")
+        raise FacebiasError(
+            "MISSING",
+            self.runs,
+            f"holds none of the {len(self.run_ids)} audited runs",
+            "Name the folder of the runs with --runs-dir",
+        )
 
     def faces(self, dataset: str) -> pd.DataFrame:
         """Faces of a set."""
@@ -147,8 +179,11 @@ class AuditFolder:
         if self.training_faces:
             held_out = len(self.faces("validation")) + len(self.faces("test"))
             sizes = {self.source: self.training_faces + held_out, **sizes}
-        return [f"{dataset_name(name)} {n:,} of {PUBLISHED[name]:,} faces" for name, n in sizes.items()
-                if name in PUBLISHED and n < 0.95 * PUBLISHED[name]]
+        return [
+            f"{dataset_name(name)} {n:,} of {PUBLISHED[name]:,} faces"
+            for name, n in sizes.items()
+            if name in PUBLISHED and n < 0.95 * PUBLISHED[name]
+        ]
 
 
 def read_numbers(path: Path) -> pd.DataFrame:

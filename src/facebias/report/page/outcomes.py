@@ -7,10 +7,10 @@ import pandas as pd
 
 from facebias.audit import arm_name, dataset_name
 from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.core.numbers import number, p_value, percent, points, side
 from facebias.report.page.first_screen import unknown
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.tables import Cell, Table, counted, rated, said, set_name
-from facebias.core.numbers import number, p_value, percent, points, side
 
 
 def gaps(audited: AuditFolder) -> list[Table]:
@@ -24,20 +24,43 @@ def gaps(audited: AuditFolder) -> list[Table]:
             found = {row["metric"]: row for _, row in part.iterrows()}
             worst, gap, null = found["worst"], found["gap"], found["null_gap"]["value"]
             variance, corrected = (found[name]["value"] for name in ("variance", "variance_corrected"))
-            rows.append([said(grouping), said(arm_name(model)), counted(gap["groups"]),
-                         said(worst["group"] if gap["value"] > 0 else "none, all equal"), rated(worst),
-                         _percent(gap["value"]),
-                         rated(gap, "corrected"), _percent(null), _ratio(found["miss_ratio"]),
-                         Cell(f"{number(variance, 2)} ({number(corrected, 2)})", variance)])
+            rows.append(
+                [
+                    said(grouping),
+                    said(arm_name(model)),
+                    counted(gap["groups"]),
+                    said(worst["group"] if gap["value"] > 0 else "none, all equal"),
+                    rated(worst),
+                    _percent(gap["value"]),
+                    rated(gap, "corrected"),
+                    _percent(null),
+                    _ratio(found["miss_ratio"]),
+                    Cell(f"{number(variance, 2)} ({number(corrected, 2)})", variance),
+                ]
+            )
         if rows:
-            tables.append(Table(
-                f"{set_name(audited, dataset)}: worst group and gap",
-                ["groups by", "detector", "#groups", "worst group", "#its recall, %", "#gap, points",
-                 "#corrected gap", "#gap by chance", "#misses, worst to best",
-                 "#variance, %\N{SUPERSCRIPT TWO} (corrected)"], rows,
-                "Corrected gap, and the ratio of misses in brackets: the luck in picking extremes is taken off, and "
-                "the interval is of what is left. Gap by chance: expected if all groups were alike. Corrected "
-                "variance: less what sampling of faces adds, so it can be under 0.", dataset == audited.datasets[0]))
+            tables.append(
+                Table(
+                    f"{set_name(audited, dataset)}: worst group and gap",
+                    [
+                        "groups by",
+                        "detector",
+                        "#groups",
+                        "worst group",
+                        "#its recall, %",
+                        "#gap, points",
+                        "#corrected gap",
+                        "#gap by chance",
+                        "#misses, worst to best",
+                        "#variance, %\N{SUPERSCRIPT TWO} (corrected)",
+                    ],
+                    rows,
+                    "Corrected gap, and the ratio of misses in brackets: the luck in picking extremes is taken off, and "
+                    "the interval is of what is left. Gap by chance: expected if all groups were alike. Corrected "
+                    "variance: less what sampling of faces adds, so it can be under 0.",
+                    dataset == audited.datasets[0],
+                )
+            )
     return tables
 
 
@@ -53,26 +76,58 @@ def changes(audited: AuditFolder) -> list[Table]:
     """Paired changes from the baseline, with p-values; a table a data set."""
     table = audited.tables["changes"]
     seeds = int(table["seeds"].max()) if len(table) else 0
-    note = (f"Paired: same seeds ({seeds} at most), same images, same rule. p: exact sign flips over seeds, so it "
-            f"speaks for other trainings on these images; with {seeds} seeds none is under {2 / 2 ** seeds:.3g}. Holm: "
-            "over detectors, for each data set, grouping and measure by itself; over everything: see the verdict.")
-    names = {"worst": "worst-group recall", "gap": "gap", "overall": "recall of all faces",
-             "FPR": "false positive rate"}
+    note = (
+        f"Paired: same seeds ({seeds} at most), same images, same rule. p: exact sign flips over seeds, so it "
+        f"speaks for other trainings on these images; with {seeds} seeds none is under {2 / 2**seeds:.3g}. Holm: "
+        "over detectors, for each data set, grouping and measure by itself; over everything: see the verdict."
+    )
+    names = {
+        "worst": "worst-group recall",
+        "gap": "gap",
+        "overall": "recall of all faces",
+        "FPR": "false positive rate",
+    }
     tables = []
     for dataset in audited.datasets:
-        mine = table[(table["dataset"] == dataset) & table["metric"].isin(names) & table["change"].notna()
-                     & ((table["metric"] != "overall") | (table["grouping"] == "all faces"))]
-        rows = [[said(row["grouping"]), said(arm_name(row["model"])), said(names[row["metric"]]),
-                 _percent(row["before"]), _percent(row["after"]),
-                 rated(row, "change", signed=True), *(Cell(p_value(row[name]), row[name]) for name in ("p", "p_holm")),
-                 said(side(row), not row["distinguishable"])]
-                for _, row in mine.iterrows()]
+        mine = table[
+            (table["dataset"] == dataset)
+            & table["metric"].isin(names)
+            & table["change"].notna()
+            & ((table["metric"] != "overall") | (table["grouping"] == "all faces"))
+        ]
+        rows = [
+            [
+                said(row["grouping"]),
+                said(arm_name(row["model"])),
+                said(names[row["metric"]]),
+                _percent(row["before"]),
+                _percent(row["after"]),
+                rated(row, "change", signed=True),
+                *(Cell(p_value(row[name]), row[name]) for name in ("p", "p_holm")),
+                said(side(row), not row["distinguishable"]),
+            ]
+            for _, row in mine.iterrows()
+        ]
         if rows:
-            tables.append(Table(
-                f"{set_name(audited, dataset)}: change from {arm_name(audited.arms[0])}",
-                ["groups by", "detector", "of", "#before, %", "#after, %", "#change, points [95 % interval]",
-                 "#p", "#p, Holm", "interval"], rows, note,
-                dataset == audited.datasets[0]))
+            tables.append(
+                Table(
+                    f"{set_name(audited, dataset)}: change from {arm_name(audited.arms[0])}",
+                    [
+                        "groups by",
+                        "detector",
+                        "of",
+                        "#before, %",
+                        "#after, %",
+                        "#change, points [95 % interval]",
+                        "#p",
+                        "#p, Holm",
+                        "interval",
+                    ],
+                    rows,
+                    note,
+                    dataset == audited.datasets[0],
+                )
+            )
     return tables
 
 
@@ -81,19 +136,38 @@ def moved(audited: AuditFolder, wanted: str) -> list[Table]:
     table, tables = audited.table("moved"), []
     for dataset in audited.datasets if len(table) else ():
         mine = table[(table["dataset"] == dataset) & table["grouping"].isin([wanted, "all faces"])]
-        rows = [[said(arm_name(row["model"]), row["small"]), said(row["group"], row["small"]),
-                 counted(row["n"], row["small"]),
-                 *(_percent(row[name], 2) for name in ("fpr_before", "fpr_after")),
-                 *(_percent(row[name]) for name in ("before", "after", "moved")),
-                 *(Cell(points(row[name] - row["before"]), row[name] - row["before"]) for name in ("after", "moved"))]
-                for _, row in mine.iterrows()]
-        tables.append(Table(
-            f"{set_name(audited, dataset)}: {arm_name(audited.arms[0])} at p = 0.5 with its threshold moved",
-            ["detector", "group", "#n", "#its FPR before, %", "#detector's FPR, %", "#recall before, %",
-             "#recall of the detector, %", "#recall moved, %", "#change, points", "#moving explains, points"], rows,
-            "At probability 0.5 detectors differ in false positives. Moved: the baseline with a threshold that gives "
-            "it the detector's false positive rate; nothing is trained. Other groupings: moved.csv.",
-            dataset == audited.datasets[0]))
+        rows = [
+            [
+                said(arm_name(row["model"]), row["small"]),
+                said(row["group"], row["small"]),
+                counted(row["n"], row["small"]),
+                *(_percent(row[name], 2) for name in ("fpr_before", "fpr_after")),
+                *(_percent(row[name]) for name in ("before", "after", "moved")),
+                *(Cell(points(row[name] - row["before"]), row[name] - row["before"]) for name in ("after", "moved")),
+            ]
+            for _, row in mine.iterrows()
+        ]
+        tables.append(
+            Table(
+                f"{set_name(audited, dataset)}: {arm_name(audited.arms[0])} at p = 0.5 with its threshold moved",
+                [
+                    "detector",
+                    "group",
+                    "#n",
+                    "#its FPR before, %",
+                    "#detector's FPR, %",
+                    "#recall before, %",
+                    "#recall of the detector, %",
+                    "#recall moved, %",
+                    "#change, points",
+                    "#moving explains, points",
+                ],
+                rows,
+                "At probability 0.5 detectors differ in false positives. Moved: the baseline with a threshold that gives "
+                "it the detector's false positive rate; nothing is trained. Other groupings: moved.csv.",
+                dataset == audited.datasets[0],
+            )
+        )
     return tables
 
 
@@ -106,17 +180,33 @@ def cost(audited: AuditFolder) -> list[Table]:
     for arm in audited.arms:
         mine, auc = at_rule[at_rule["model"] == arm], curve[curve["model"] == arm]
         faces = mine[mine["metric"] == "TPR"]
-        rows.append([said(arm_name(arm)), _spread(_accuracy(mine)), _spread(mine.loc[mine["metric"] == "FPR", "value"]),
-                     *(_spread(faces.loc[faces["dataset"] == name, "value"]) for name in audited.datasets)])
-        areas.append([said(arm_name(arm)),
-                      *(_spread(auc.loc[auc["dataset"] == name, "value"], 2) for name in audited.datasets)])
+        rows.append(
+            [
+                said(arm_name(arm)),
+                _spread(_accuracy(mine)),
+                _spread(mine.loc[mine["metric"] == "FPR", "value"]),
+                *(_spread(faces.loc[faces["dataset"] == name, "value"]) for name in audited.datasets),
+            ]
+        )
+        areas.append(
+            [said(arm_name(arm)), *(_spread(auc.loc[auc["dataset"] == name, "value"], 2) for name in audited.datasets)]
+        )
     sets = [f"#{dataset_name(name, audited.source)}, %" for name in audited.datasets]
     note = "Mean over seeds, lowest and highest seed in parentheses."
-    return [Table("Accuracy, false positive rate and recall of all faces",
-                  ["detector", "#accuracy, test split, %", "#false positive rate, %", *sets], rows,
-                  f"{note} Accuracy and false positive rate are of the test split's faces and non-faces."),
-            Table("Area under the ROC curve", ["detector", *sets], areas,
-                  f"{note} Each set's faces against the test split's non-faces.")]
+    return [
+        Table(
+            "Accuracy, false positive rate and recall of all faces",
+            ["detector", "#accuracy, test split, %", "#false positive rate, %", *sets],
+            rows,
+            f"{note} Accuracy and false positive rate are of the test split's faces and non-faces.",
+        ),
+        Table(
+            "Area under the ROC curve",
+            ["detector", *sets],
+            areas,
+            f"{note} Each set's faces against the test split's non-faces.",
+        ),
+    ]
 
 
 def _accuracy(rows: pd.DataFrame) -> pd.Series:
@@ -148,12 +238,33 @@ def seeds(audited: AuditFolder, wanted: str) -> list[Table]:
         mine = report[(report["dataset"] == dataset) & (report["metric"] == "TPR")]
         apart = _apart(mine, [part.replace(" ", "_") for part in grouping.split(" x ") if part])
         whole = mine[(mine[list(GROUP_COLUMNS)] == "all").all(axis=1)].sort_values("seed")
-        rows = [[said(arm_name(arm)), counted(row["seed"]), _percent(rate[row["run_id"]], 2), rated(row),
-                 _percent(apart["min"].get(row["run_id"], np.nan)), _percent(apart["gap"].get(row["run_id"], np.nan))]
-                for arm in audited.arms for _, row in whole[whole["model"] == arm].iterrows()]
-        tables.append(Table(f"{set_name(audited, dataset)}: every training, groups by {grouping}",
-                            ["detector", "#seed", "#false positive rate, %", "#recall, % [95 % interval]",
-                             "#worst group, %", "#gap, points"], rows, opened=dataset == audited.datasets[0]))
+        rows = [
+            [
+                said(arm_name(arm)),
+                counted(row["seed"]),
+                _percent(rate[row["run_id"]], 2),
+                rated(row),
+                _percent(apart["min"].get(row["run_id"], np.nan)),
+                _percent(apart["gap"].get(row["run_id"], np.nan)),
+            ]
+            for arm in audited.arms
+            for _, row in whole[whole["model"] == arm].iterrows()
+        ]
+        tables.append(
+            Table(
+                f"{set_name(audited, dataset)}: every training, groups by {grouping}",
+                [
+                    "detector",
+                    "#seed",
+                    "#false positive rate, %",
+                    "#recall, % [95 % interval]",
+                    "#worst group, %",
+                    "#gap, points",
+                ],
+                rows,
+                opened=dataset == audited.datasets[0],
+            )
+        )
     return tables
 
 

@@ -24,12 +24,19 @@ def render(**content: Any) -> str:
     Raises:
         FacebiasError: it would be larger than LIMIT.
     """
-    environment = Environment(loader=PackageLoader("facebias.report.page"), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("facebias.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     # neither has anything of the data in it, so neither needs escaping
     style, script = (Markup(environment.loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))
-    policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; " \
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
+    )
     page = environment.get_template("page.html.j2").render(style=style, script=script, policy=policy, **content)
     if (size := len(page.encode())) > LIMIT:
         raise FacebiasError("SIZE", "report", f"{size:,} bytes, more than {LIMIT:,}", "Remove figures from the folder")
@@ -51,7 +58,8 @@ def model_card() -> Markup:
     text = re.sub(r"^## ", "### ", text, flags=re.M)
     html = str(mistune.create_markdown(escape=True, plugins=["table"])(text))
     # a table may be wider than the page: it scrolls alone, and by keyboard
-    html = html.replace("<table>", '<div class="wide" tabindex="0" role="region" aria-label="Table of the model card">'
-                        "<table>").replace("</table>", "</table></div>")
+    html = html.replace(
+        "<table>", '<div class="wide" tabindex="0" role="region" aria-label="Table of the model card"><table>'
+    ).replace("</table>", "</table></div>")
     html = html.replace("<th></th>", "<td></td>").replace("<th>", '<th scope="col">')
     return Markup(html)  # escape=True: mistune lets no HTML of the file through

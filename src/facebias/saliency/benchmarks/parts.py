@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from facebias.core.config import Config
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import logits
-from facebias.data.pack import pack_training
 from facebias.core.progress import bar
+from facebias.data.dataset import FaceDataset
+from facebias.data.pack import pack_training
+from facebias.detectors.networks import logits
 from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
 from facebias.saliency.benchmarks.short_training import balanced, train_briefly
 from facebias.saliency.subjects import Subject
@@ -70,14 +70,18 @@ def pixels(job: Job, found: Rows, areas: Rows) -> None:
     for name in job.settings.method_names:
         maps = [job.maps(number, name) for number in range(len(job.runs))]
         for direction in perturbation.DIRECTIONS:
-            parts = [perturbation.score_changes(run.model, job.images, mine, direction=direction)
-                     for run, mine in zip(job.runs, maps, strict=True)]
+            parts = [
+                perturbation.score_changes(run.model, job.images, mine, direction=direction)
+                for run, mine in zip(job.runs, maps, strict=True)
+            ]
             score, change = (np.stack(part) for part in zip(*parts, strict=True))
             # Where a score is near 0 the published ratio explodes and its mean hangs on a few images; over the
             # mean size of a seed's scores it does not
             steady = change / np.abs(score).mean(1)[:, None, None]
-            measured[name, direction] = {"relative change": perturbation.relative(score, change),
-                                         "change over mean score": steady}
+            measured[name, direction] = {
+                "relative change": perturbation.relative(score, change),
+                "change over mean score": steady,
+            }
     for (name, direction), measures in measured.items():
         control = measured.get(("random", direction), {}) if name != "random" else {}
         # the same images and seeds on both sides, so that hard images cancel
@@ -97,32 +101,39 @@ def retraining(job: Job, found: Rows, areas: Rows) -> dict[str, Any]:
         splits = _splits(config, job.settings)
         result, widths = retrain.remove_and_retrain(run, config, splits, job.settings.method_names, job.settings.epochs)
         outcomes.append(result)
-        about[run.name] = {"channel_mean": retrain.channel_mean(splits.train).tolist(), "control_gaussian_px": widths,
-                           "train": len(splits.train.labels), "validation": len(splits.validation.labels),
-                           "test": len(splits.test.labels)}
+        about[run.name] = {
+            "channel_mean": retrain.channel_mean(splits.train).tolist(),
+            "control_gaussian_px": widths,
+            "train": len(splits.train.labels),
+            "validation": len(splits.validation.labels),
+            "test": len(splits.test.labels),
+        }
     arms = dict.fromkeys(name for name, _ in outcomes[0])
     for metric in ("recall", "accuracy"):
         base = np.stack([getattr(result[retrain.BASE, 0.0], metric) for result in outcomes]).astype(float)
         for arm in arms:
             shares = [share for name, share in outcomes[0] if name == arm]
-            right = np.stack([np.stack([getattr(result[arm, share], metric) for share in shares], axis=-1)
-                              for result in outcomes]).astype(float)
+            right = np.stack(
+                [np.stack([getattr(result[arm, share], metric) for share in shares], axis=-1) for result in outcomes]
+            ).astype(float)
             everyone = rows.members(None, right.shape[1])
             fixed = {"benchmark": "remove_and_retrain", "model": job.arm, "method": arm, "direction": "most"}
             points = [{"k": share} for share in shares]
             found += rows.summarise(right, job.seeds, everyone, fixed | {"metric": metric}, points, share=True)
             if arm != retrain.BASE:
                 whole = rows.area(np.concatenate([base[..., None], right], axis=-1), (0.0, *shares))[..., None]
-                areas += rows.summarise(whole, job.seeds, everyone, fixed | {"metric": f"{metric}, area"}, [{}],
-                                        share=True)
+                areas += rows.summarise(
+                    whole, job.seeds, everyone, fixed | {"metric": f"{metric}, area"}, [{}], share=True
+                )
     return about
 
 
 def _splits(config: Config, settings: Settings) -> retrain.Splits:
     files, size = pack_training(config), settings.train_images
     wanted = {"train": size, "validation": size // 4, "test": size // 2}
-    return retrain.Splits(*(balanced(FaceDataset.load(files[name]), count, settings.seed)
-                            for name, count in wanted.items()))
+    return retrain.Splits(
+        *(balanced(FaceDataset.load(files[name]), count, settings.seed) for name, count in wanted.items())
+    )
 
 
 def sanity_checks(job: Job, found: Rows) -> None:
@@ -147,13 +158,20 @@ def sanity_checks(job: Job, found: Rows) -> None:
     for (kind, step, layer), results in steps.items():
         for name, metric in (key.split("/") for key in results[0]):
             values = np.stack([result[f"{name}/{metric}"] for result in results])[..., None]
-            fixed = {"benchmark": "sanity", "model": job.arm, "method": name, "metric": metric, "direction": kind,
-                     "layer": layer}
+            fixed = {
+                "benchmark": "sanity",
+                "model": job.arm,
+                "method": name,
+                "metric": metric,
+                "direction": kind,
+                "layer": layer,
+            }
             found += rows.summarise(values, job.seeds, rows.members(None, count), fixed, [{"k": float(step)}])
 
 
-def _comparison(images: Tensor, names: tuple[str, ...], model: torch.nn.Module, original: Callable[[str], Tensor],
-                ) -> Callable[[torch.nn.Module], dict[str, np.ndarray]]:
+def _comparison(
+    images: Tensor, names: tuple[str, ...], model: torch.nn.Module, original: Callable[[str], Tensor]
+) -> Callable[[torch.nn.Module], dict[str, np.ndarray]]:
     before = {name: original(name)[:, 0].numpy() for name in names}
     signs = {name: sanity.signed_maps(name, model, images) for name in names if name in sanity.SIGNED}
 
@@ -168,6 +186,7 @@ def _comparison(images: Tensor, names: tuple[str, ...], model: torch.nn.Module, 
                 after = sanity.signed_maps(name, changed, images)
                 out[f"{name}/spearman_signed"] = sanity.spearman(signs[name], after)
         return out
+
     return compare
 
 
@@ -182,9 +201,20 @@ def _labels(job: Job, run: Subject, names: tuple[str, ...], count: int, found: R
         models[kind] = train_briefly(config, one, job.settings.epochs)
         # a network that has not learned its wrong labels says little: its accuracy stands beside
         right = ((logits(models[kind], one.tensor()).numpy() >= 0) == (labels == 1)).astype(float)[None, :, None]
-        found += rows.summarise(right, [run.seed], rows.members(None, len(labels)), {
-            "benchmark": "sanity", "model": job.arm, "method": f"trained on {kind} labels", "direction": "labels",
-            "metric": "training accuracy"}, [{}], share=True)[:1]
+        found += rows.summarise(
+            right,
+            [run.seed],
+            rows.members(None, len(labels)),
+            {
+                "benchmark": "sanity",
+                "model": job.arm,
+                "method": f"trained on {kind} labels",
+                "direction": "labels",
+                "metric": "training accuracy",
+            },
+            [{}],
+            share=True,
+        )[:1]
     images = job.images[:count]
     original = models["true"]
     compare = _comparison(images, names, original, lambda name: perturbation.method_maps(name, original, images))

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
-from facebias.detectors.networks import as_input
 from facebias.core.progress import bar
+from facebias.detectors.networks import as_input
 from facebias.saliency.explain import maps_of, scores
 
 SHARES = (0.1, 0.3, 1.0, 3.0, 5.0, 7.0, 10.0)  # percent of the pixels
@@ -74,8 +74,9 @@ def remove(images: Tensor, order: Tensor, count: int, fill: Tensor) -> Tensor:
     return torch.where(gone, fill.to(images).view(1, 3, 1, 1), images)
 
 
-def perturbation_changes(model: nn.Module, images: Tensor, maps: Tensor, shares: Sequence[float] = SHARES,
-                         direction: str = "least") -> np.ndarray:
+def perturbation_changes(
+    model: nn.Module, images: Tensor, maps: Tensor, shares: Sequence[float] = SHARES, direction: str = "least"
+) -> np.ndarray:
     """|f(x) - f(x')| / |f(x)|, float64 (N, len(shares)); arguments and errors as for `score_changes`.
 
     Raises:
@@ -92,8 +93,9 @@ def relative(score: np.ndarray, change: np.ndarray) -> np.ndarray:
     return change / np.abs(score)[..., None]
 
 
-def score_changes(model: nn.Module, images: Tensor, maps: Tensor, shares: Sequence[float] = SHARES,
-                  direction: str = "least") -> tuple[np.ndarray, np.ndarray]:
+def score_changes(
+    model: nn.Module, images: Tensor, maps: Tensor, shares: Sequence[float] = SHARES, direction: str = "least"
+) -> tuple[np.ndarray, np.ndarray]:
     """f(x) (N,) and |f(x) - f(x')| (N, len(shares)), float64; f is the logit of the output that is highest at x.
 
     Args:
@@ -112,8 +114,10 @@ def score_changes(model: nn.Module, images: Tensor, maps: Tensor, shares: Sequen
         order = removal_order(mine, direction)
         pixels = as_input(part, device)
         score, index = scores(model, pixels)
-        after = [scores(model, remove(pixels, order, pixel_count(share, order.shape[1]), black), index.to(device))[0]
-                 for share in shares]
+        after = [
+            scores(model, remove(pixels, order, pixel_count(share, order.shape[1]), black), index.to(device))[0]
+            for share in shares
+        ]
         before.append(score.double())
         found.append((score.double()[:, None] - torch.stack(after, dim=1).double()).abs())
     return torch.cat(before).numpy(), torch.cat(found).numpy()

@@ -14,8 +14,10 @@ from facebias.plots.style import FAINT, LINES, look, new_figure, styled
 
 _COLUMNS = 5
 _CONTROL = "blurred random, as "
-_PANELS = {"least": "least salient pixels first: lower is better",
-           "most": "most salient pixels first: higher is better"}
+_PANELS = {
+    "least": "least salient pixels first: lower is better",
+    "most": "most salient pixels first: higher is better",
+}
 
 
 def of_benchmark(kind: str, table: pd.DataFrame) -> Iterator[tuple[str, Figure, pd.DataFrame]]:
@@ -75,8 +77,9 @@ def retrain_curves(table: pd.DataFrame) -> Figure:
     with styled():
         figure, axes = _grid(len(methods), "Remove and retrain: lower than the blurred control is better")
         for axis, method in zip(axes, methods, strict=True):
-            axis.axhline(rows.loc[rows["method"] == "base", "mean"].iloc[0], color=FAINT, linewidth=0.9,
-                         label="nothing removed")
+            axis.axhline(
+                rows.loc[rows["method"] == "base", "mean"].iloc[0], color=FAINT, linewidth=0.9, label="nothing removed"
+            )
             _line(axis, rows[rows["method"] == "random"], "random pixels", 7, FAINT)
             _line(axis, rows[rows["method"] == f"{_CONTROL}{method}"], "random, as smooth", 2)
             if method != "random":
@@ -116,8 +119,16 @@ def sanity_curves(table: pd.DataFrame) -> Figure:
 
 def _whole(axis: Axes, rows: pd.DataFrame) -> None:
     for row in rows.to_dict("records"):
-        axis.text(0.97, 0.97, f"all random: {row['mean']:.2f}\n[{row['low']:.2f}, {row['high']:.2f}]", fontsize=6.5,
-                  ha="right", va="top", transform=axis.transAxes, linespacing=1.2)
+        axis.text(
+            0.97,
+            0.97,
+            f"all random: {row['mean']:.2f}\n[{row['low']:.2f}, {row['high']:.2f}]",
+            fontsize=6.5,
+            ha="right",
+            va="top",
+            transform=axis.transAxes,
+            linespacing=1.2,
+        )
 
 
 def _all(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -155,5 +166,8 @@ def _finish(figure: Figure, axes: Sequence[Axes], below: str, beside: str) -> No
             axis.set_ylabel(beside)
     for axis in last.values():
         axis.set_xlabel(below, fontsize=8)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center",
-                  ncols=4 if figure.get_size_inches()[0] > 7 else 2)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4 if figure.get_size_inches()[0] > 7 else 2,
+    )

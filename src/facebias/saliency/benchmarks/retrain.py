@@ -17,12 +17,12 @@ from torch import Tensor
 
 from facebias.audit.thresholds import threshold
 from facebias.core.config import Config
+from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.networks import logits
-from facebias.core.progress import bar
 from facebias.saliency.benchmarks.perturbation import method_maps, pixel_count, removal_order, remove
-from facebias.saliency.benchmarks.smoothness import blurred_random, matching_width
 from facebias.saliency.benchmarks.short_training import train_briefly
+from facebias.saliency.benchmarks.smoothness import blurred_random, matching_width
 from facebias.saliency.subjects import Subject
 
 SHARES = (10.0, 30.0, 50.0, 70.0, 90.0)  # percent of the pixels, as published
@@ -70,8 +70,9 @@ def retrain(config: Config, splits: Splits, epochs: int) -> Outcome:
     return Outcome(score[splits.test.faces] >= limit, (score >= 0) == (splits.test.labels == 1))
 
 
-def remove_and_retrain(subject: Subject, config: Config, splits: Splits, methods: tuple[str, ...], epochs: int,
-                       ) -> tuple[dict[tuple[str, float], Outcome], dict[str, float]]:
+def remove_and_retrain(
+    subject: Subject, config: Config, splits: Splits, methods: tuple[str, ...], epochs: int
+) -> tuple[dict[tuple[str, float], Outcome], dict[str, float]]:
     """Outcomes by (method, share) with controls and ("base", 0), and the width of each control's Gaussian in pixels.
 
     Args:
@@ -94,13 +95,16 @@ def remove_and_retrain(subject: Subject, config: Config, splits: Splits, methods
             for arm, drawn in arms.items():
                 orders = [removal_order(part, "most") for part in drawn]
                 for share in SHARES:
-                    changed = Splits(*(without(data, order, share, fill)
-                                       for data, order in zip(splits.each(), orders, strict=True)))
+                    changed = Splits(
+                        *(without(data, order, share, fill) for data, order in zip(splits.each(), orders, strict=True))
+                    )
                     found[arm, share] = retrain(config, changed, epochs)
                     progress.update(1)
     return found, widths
 
 
 def _blobs(splits: Splits, width: float, seed: int) -> list[Tensor]:
-    return [blurred_random(len(data.labels), data.images.shape[1], width, 3 * seed + part)
-            for part, data in enumerate(splits.each())]
+    return [
+        blurred_random(len(data.labels), data.images.shape[1], width, 3 * seed + part)
+        for part, data in enumerate(splits.each())
+    ]

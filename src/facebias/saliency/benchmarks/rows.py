@@ -9,8 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-COLUMNS = ("benchmark", "model", "method", "metric", "k", "direction", "layer", "seed", "group", "n", "mean", "median",
-           "low", "high")
+COLUMNS = (
+    "benchmark",
+    "model",
+    "method",
+    "metric",
+    "k",
+    "direction",
+    "layer",
+    "seed",
+    "group",
+    "n",
+    "mean",
+    "median",
+    "low",
+    "high",
+)
 REPLICATES, LEVEL = 1000, 0.95
 
 
@@ -46,8 +60,14 @@ class Bootstrap:
 _bootstrap = lru_cache(maxsize=32)(Bootstrap)
 
 
-def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndarray], fixed: Mapping[str, Any],
-              points: list[Mapping[str, Any]], share: bool = False) -> list[dict[str, Any]]:
+def summarise(
+    values: np.ndarray,
+    seeds: list[int],
+    groups: Mapping[str, np.ndarray],
+    fixed: Mapping[str, Any],
+    points: list[Mapping[str, Any]],
+    share: bool = False,
+) -> list[dict[str, Any]]:
     """Rows for all images with each seed, and for each group with all seeds together ("all").
 
     Args:
@@ -73,8 +93,19 @@ def summarise(values: np.ndarray, seeds: list[int], groups: Mapping[str, np.ndar
                 n = int(np.isfinite(defined).all(0).sum())
                 mean = np.nanmean(np.nanmean(defined, axis=1)) if n else np.nan
                 median = np.nanmedian(defined) if n else np.nan
-                rows.append({**fixed, **point, "seed": seed, "group": group, "n": n, "mean": mean, "median": median,
-                             "low": low[number], "high": high[number]})
+                rows.append(
+                    {
+                        **fixed,
+                        **point,
+                        "seed": seed,
+                        "group": group,
+                        "n": n,
+                        "mean": mean,
+                        "median": median,
+                        "low": low[number],
+                        "high": high[number],
+                    }
+                )
     return rows
 
 

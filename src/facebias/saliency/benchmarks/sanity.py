@@ -54,8 +54,9 @@ def redraw(model: nn.Module, names: list[str], seed: int) -> nn.Module:
     for name in names:
         module = changed.get_submodule(name)
         if not hasattr(module, "reset_parameters"):
-            raise FacebiasError("SALIENCY_MODEL", name, f"{type(module).__name__} has no reset_parameters",
-                                "Give its class one")
+            raise FacebiasError(
+                "SALIENCY_MODEL", name, f"{type(module).__name__} has no reset_parameters", "Give its class one"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0]))
             module.reset_parameters()

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from facebias.core.config import Config
-from facebias.data.dataset import FaceDataset
 from facebias.core.errors import FacebiasError
+from facebias.data.dataset import FaceDataset
 from facebias.detectors.networks import as_input, build_model, pick_device
 from facebias.training.fit import sampling_plan
 
@@ -20,15 +20,17 @@ def balanced(data: FaceDataset, images: int, seed: int) -> FaceDataset:
     rng, half = np.random.default_rng(seed), images // 2
     rows = np.sort(np.concatenate([rng.permutation(part)[:half] for part in (data.faces, data.negatives)]))
     if not len(data.faces) or not len(data.negatives):
-        raise FacebiasError("DATA", data.path, f"{len(data.faces)} faces and {len(data.negatives)} negatives",
-                            "Retraining needs both")
+        raise FacebiasError(
+            "DATA", data.path, f"{len(data.faces)} faces and {len(data.negatives)} negatives", "Retraining needs both"
+        )
     return with_rows(data, rows)
 
 
 def with_rows(data: FaceDataset, rows: np.ndarray) -> FaceDataset:
     """Some rows of a data set, in memory."""
-    return dataclasses.replace(data, images=data.images[rows], labels=data.labels[rows],
-                               table=data.table.iloc[rows].reset_index(drop=True))
+    return dataclasses.replace(
+        data, images=data.images[rows], labels=data.labels[rows], table=data.table.iloc[rows].reset_index(drop=True)
+    )
 
 
 def train_briefly(config: Config, data: FaceDataset, epochs: int) -> torch.nn.Module:

@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from facebias import plots
-from facebias.core.csv import write_csv
 from facebias.core.config import Config
-from facebias.data.dataset import FaceDataset
+from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
-from facebias.saliency.benchmarks import plots as figures
+from facebias.core.files import fingerprint, sha256, write_manifest
 from facebias.core.progress import tidy
+from facebias.data.dataset import FaceDataset
 from facebias.saliency.benchmarks import parts as stages
 from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
+from facebias.saliency.benchmarks import plots as figures
 from facebias.saliency.benchmarks.short_training import with_rows
 from facebias.saliency.methods import METHODS
 from facebias.saliency.subjects import Subject
-from facebias.core.files import fingerprint, sha256, write_manifest
 
 SCHEMA = "facebias.saliency_benchmark/1"
 PARTS = ("pixels", "retrain", "sanity")
@@ -58,8 +58,9 @@ class Settings:
         _among("methods", self.method_names, tuple(METHODS))
         for name, least in (("images", 1), ("sanity_images", 1), ("train_images", 16), ("epochs", 1)):
             if getattr(self, name) < least:
-                raise FacebiasError("CONFIG", name, f"found {getattr(self, name)}, expected {least} or more",
-                                    "Raise it")
+                raise FacebiasError(
+                    "CONFIG", name, f"found {getattr(self, name)}, expected {least} or more", "Raise it"
+                )
 
     @property
     def part_names(self) -> tuple[str, ...]:
@@ -79,12 +80,17 @@ def _split(text: str) -> tuple[str, ...]:
 def _among(name: str, found: tuple[str, ...], known: tuple[str, ...]) -> None:
     wrong = [word for word in found if word not in known]
     if wrong or not found:
-        raise FacebiasError("CONFIG", name, f"{wrong[0]!r} is not one of {', '.join(known)}" if wrong else "is empty",
-                            "Name one or more of them, separated by commas")
+        raise FacebiasError(
+            "CONFIG",
+            name,
+            f"{wrong[0]!r} is not one of {', '.join(known)}" if wrong else "is empty",
+            "Name one or more of them, separated by commas",
+        )
 
 
-def run_suite(subjects: Sequence[Subject], data: FaceDataset, out: Path, settings: Settings, config: Config,
-              ) -> pd.DataFrame:
+def run_suite(
+    subjects: Sequence[Subject], data: FaceDataset, out: Path, settings: Settings, config: Config
+) -> pd.DataFrame:
     """Write benchmark_saliency.csv with its manifest, areas.csv, and a PNG a benchmark; return the table.
 
     Args:
@@ -137,8 +143,7 @@ def _sample(data: FaceDataset, settings: Settings) -> FaceDataset:
     return with_rows(data, np.sort(order[: settings.images]))
 
 
-def describe(subjects: Sequence[Subject], data: FaceDataset, chosen: FaceDataset, settings: Settings,
-             ) -> dict[str, Any]:
+def describe(subjects: Sequence[Subject], data: FaceDataset, chosen: FaceDataset, settings: Settings) -> dict[str, Any]:
     """What a reader needs to repeat the numbers, or to doubt them."""
     return {
         "models": [subject.record | {"arm": subject.arm, "seed": subject.seed} for subject in subjects],
@@ -147,24 +152,37 @@ def describe(subjects: Sequence[Subject], data: FaceDataset, chosen: FaceDataset
         "psi": {"scope": "layer", "align_corners": True},
         "pixel_perturbation": conventions(),
         "remove_and_retrain": {
-            "percent": retrain.SHARES, "fill": "channel mean of the training images, rounded", "order": "most first",
-            "threshold": "run's FPR on perturbed validation negatives", "augmentation": "none",
-            "control": "random map under a Gaussian as wide as the method's maps are smooth"},
-        "sanity": {"spearman": "maps as drawn, not negative", "spearman_signed": "sums over channels with their sign",
-                   "ssim": "maps rescaled to 0..1, scikit-image", "weights": "each layer's own initialisation",
-                   "all layers": f"mean over {sanity.DRAWS} draws of all weights"},
+            "percent": retrain.SHARES,
+            "fill": "channel mean of the training images, rounded",
+            "order": "most first",
+            "threshold": "run's FPR on perturbed validation negatives",
+            "augmentation": "none",
+            "control": "random map under a Gaussian as wide as the method's maps are smooth",
+        },
+        "sanity": {
+            "spearman": "maps as drawn, not negative",
+            "spearman_signed": "sums over channels with their sign",
+            "ssim": "maps rescaled to 0..1, scikit-image",
+            "weights": "each layer's own initialisation",
+            "all layers": f"mean over {sanity.DRAWS} draws of all weights",
+        },
         "intervals": f"{rows.LEVEL:.0%} percentile bootstrap over seeds and images, crossed, {rows.REPLICATES} draws",
     }
 
 
 def conventions() -> dict[str, Any]:
     """How pixels are removed, and what is measured."""
-    return {"percent": perturbation.SHARES, "fill": "black: 0 of 0..1 in pixel space, before any normalisation",
-            "ties": "stable sort, then pixel index from the upper left, row by row, in both directions",
-            "score": "logit of the output that is highest for the unchanged image",
-            "measure": {"relative change": "|f(x) - f(x')| / |f(x)|",
-                        "change over mean score": "|f(x) - f(x')| / mean of |f| over the seed's images"},
-            "area": "trapezoids over percent, divided by the range"}
+    return {
+        "percent": perturbation.SHARES,
+        "fill": "black: 0 of 0..1 in pixel space, before any normalisation",
+        "ties": "stable sort, then pixel index from the upper left, row by row, in both directions",
+        "score": "logit of the output that is highest for the unchanged image",
+        "measure": {
+            "relative change": "|f(x) - f(x')| / |f(x)|",
+            "change over mean score": "|f(x) - f(x')| / mean of |f| over the seed's images",
+        },
+        "area": "trapezoids over percent, divided by the range",
+    }
 
 
 def _draw(table: pd.DataFrame, out: Path, chosen: FaceDataset, subjects: Sequence[Subject]) -> None:

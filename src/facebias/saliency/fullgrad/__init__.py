@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
 from facebias.saliency.fullgrad.authors_names import AuthorsNames
-from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
-from facebias.saliency.targets import Target, select
 from facebias.saliency.fullgrad.collector import EPSILON, Collector
-from facebias.saliency.fullgrad.untouched import quiet
+from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
 from facebias.saliency.fullgrad.tracer import Tracer
+from facebias.saliency.fullgrad.untouched import quiet
+from facebias.saliency.targets import Target, select
 
 
 class Explanation(NamedTuple):
@@ -54,8 +54,14 @@ class FullGrad(AuthorsNames):
         """
         return self._run(images, target, Collector(images, None, keep_maps))
 
-    def saliency(self, images: Tensor, target: Target = None, scope: str = "layer", align_corners: bool = True,
-                 check: bool = True) -> Tensor:
+    def saliency(
+        self,
+        images: Tensor,
+        target: Target = None,
+        scope: str = "layer",
+        align_corners: bool = True,
+        check: bool = True,
+    ) -> Tensor:
         """Saliency maps (N, 1, H, W), not negative, detached: psi(df/dx * x) + sum over layers of psi(df/dv * r).
 
         psi takes absolute values, rescales them to 0..1, resizes bilinearly, and sums over channels. Terms that are
@@ -75,23 +81,35 @@ class FullGrad(AuthorsNames):
         """
         return self.explain(images, target, scope, align_corners, check).map
 
-    def explain(self, images: Tensor, target: Target = None, scope: str = "layer", align_corners: bool = True,
-                check: bool = True) -> Explanation:
+    def explain(
+        self,
+        images: Tensor,
+        target: Target = None,
+        scope: str = "layer",
+        align_corners: bool = True,
+        check: bool = True,
+    ) -> Explanation:
         """Map and decomposition of one pass; arguments and errors as for `saliency`."""
         if scope not in EPSILON:
-            raise FacebiasError("SALIENCY_SCOPE", "scope", f"found {scope!r}, expected 'layer' or 'channel'",
-                                "Take one of the two")
+            raise FacebiasError(
+                "SALIENCY_SCOPE", "scope", f"found {scope!r}, expected 'layer' or 'channel'", "Take one of the two"
+            )
         if images.dim() < 3:
-            raise FacebiasError("SALIENCY_IMAGES", "images", f"found shape {tuple(images.shape)}, which has no spatial "
-                                "dimension to draw a map on", "Use decompose, or give images (N, C, H, W)")
+            raise FacebiasError(
+                "SALIENCY_IMAGES",
+                "images",
+                f"found shape {tuple(images.shape)}, which has no spatial dimension to draw a map on",
+                "Use decompose, or give images (N, C, H, W)",
+            )
         collector = Collector(images, scope, weighted=self._weighted)
         result = self._run(images, target, collector)
         if check:
             self._check(result, images, target)
         return Explanation(collector.map(align_corners), result)
 
-    def check_completeness(self, images: Tensor | None = None, target: Target = None,
-                           tolerance: float | None = None) -> Tensor:
+    def check_completeness(
+        self, images: Tensor | None = None, target: Target = None, tolerance: float | None = None
+    ) -> Tensor:
         """Relative error (N,) of the decomposition; `images` None takes one random image of `im_size`.
 
         Raises:
@@ -118,8 +136,12 @@ class FullGrad(AuthorsNames):
 
     def _run(self, images: Tensor, target: Target, collector: Collector, audit: bool = False) -> Decomposition:
         if not images.is_floating_point():
-            raise FacebiasError("SALIENCY_IMAGES", "images", f"found {images.dtype}, expected floating point",
-                                "Convert them as the model expects, for example with facebias.detectors.networks.as_input")
+            raise FacebiasError(
+                "SALIENCY_IMAGES",
+                "images",
+                f"found {images.dtype}, expected floating point",
+                "Convert them as the model expects, for example with facebias.detectors.networks.as_input",
+            )
         tracer = Tracer(self.model, len(images), collector.settle, audit)
         with quiet(self.model, tracer.path):
             # Tensors made in inference mode cannot take part in a backward pass.
@@ -131,9 +153,13 @@ class FullGrad(AuthorsNames):
                     out = target(out) if callable(target) else out
                 score, index = select(out, target, tracer if self.logits else None)
                 if not score.requires_grad:
-                    raise FacebiasError("SALIENCY_GRADIENT", "model", "its output does not depend on the images by a "
-                                        "differentiable path", "Remove detach or no_grad from its forward pass")
-                gradient, = torch.autograd.grad(score.sum(), leaf)
+                    raise FacebiasError(
+                        "SALIENCY_GRADIENT",
+                        "model",
+                        "its output does not depend on the images by a differentiable path",
+                        "Remove detach or no_grad from its forward pass",
+                    )
+                (gradient,) = torch.autograd.grad(score.sum(), leaf)
             finally:
                 tracer.release()
         if gradient.stride() != leaf.stride():  # as the images are laid out: mixed layouts are slow to multiply
@@ -143,9 +169,15 @@ class FullGrad(AuthorsNames):
         product = gradient * leaf.detach()
         input_term = (product.flatten(2).sum((1, 2)) if product.dim() > 2 else product.sum(1)).double()
         collector.draw(product)
-        return Decomposition(score.detach(), gradient, input_term,
-                             {name: collector.sums[name] for name in names}, frozenset(collector.spatial), index,
-                             {name: collector.maps[name] for name in names} if collector.keep_maps else None)
+        return Decomposition(
+            score.detach(),
+            gradient,
+            input_term,
+            {name: collector.sums[name] for name in names},
+            frozenset(collector.spatial),
+            index,
+            {name: collector.maps[name] for name in names} if collector.keep_maps else None,
+        )
 
 
 class SimpleFullGrad(FullGrad):

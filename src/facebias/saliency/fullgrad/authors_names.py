@@ -40,6 +40,10 @@ class AuthorsNames:
         if type(self.model).forward is not nn.Module.forward:
             return self.model(images)
         if not hasattr(self.model, "getFeatures"):
-            raise FacebiasError("SALIENCY_MODEL", type(self.model).__name__, "it has neither forward nor getFeatures",
-                                "Give a model that can be called with images")
+            raise FacebiasError(
+                "SALIENCY_MODEL",
+                type(self.model).__name__,
+                "it has neither forward nor getFeatures",
+                "Give a model that can be called with images",
+            )
         return self.model.getFeatures(images)[0]

@@ -48,8 +48,12 @@ class Collector:
             self.faults[term.name] = fault if residual is None else fault - self._sum(gradient, residual, layout)
         if residual is None:
             return
-        spatial = (gradient.dim() == self.images.dim() > 2 and layout.batch == 0 and layout.channel is not None
-                   and len(gradient) == len(self.images))
+        spatial = (
+            gradient.dim() == self.images.dim() > 2
+            and layout.batch == 0
+            and layout.channel is not None
+            and len(gradient) == len(self.images)
+        )
         if spatial:
             self.spatial.add(term.name)
         if self.keep_maps:
@@ -79,8 +83,11 @@ class Collector:
     def _sum(self, gradient: Tensor, residual: Residual, layout: Layout) -> Tensor:
         by_channel = isinstance(residual, Channel) and residual.axis == 1 and layout.batch == 0 and layout.inner == 1
         if by_channel and len(gradient) == len(self.images):
-            return gradient.flatten(2).sum(2).double() @ residual.vector.double() if gradient.dim() > 2 \
+            return (
+                gradient.flatten(2).sum(2).double() @ residual.vector.double()
+                if gradient.dim() > 2
                 else gradient.double() @ residual.vector.double()
+            )
         return per_image(gradient * residual.full(gradient), layout, len(self.images))
 
     def _sum_and_draw(self, gradient: Tensor, residual: Residual, channel: int) -> Tensor:
@@ -117,7 +124,7 @@ def _resized(plane: Tensor, dim: int, size: int, align_corners: bool) -> Tensor:
     weights = _interpolation(plane.shape[dim], size, align_corners, plane.dtype, plane.device)
     if dim == plane.dim() - 1:
         return torch.matmul(plane, weights)
-    rest = plane.shape[dim + 1:]
+    rest = plane.shape[dim + 1 :]
     return torch.matmul(weights.T, plane.flatten(dim + 1)).unflatten(-1, rest)
 
 

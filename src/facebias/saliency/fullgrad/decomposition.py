@@ -97,8 +97,10 @@ class Decomposition:
             largest = max(self.bias_terms, key=lambda name: abs(float(self.bias_terms[name][image])), default="input")
             suspect = f"{largest} (the largest term; no single rule is at fault)"
         raise CompletenessError(
-            "COMPLETENESS", f"image {image}, operation {suspect}",
+            "COMPLETENESS",
+            f"image {image}, operation {suspect}",
             f"the terms add up to {float(self.total[image]):.6g}, but the score is {float(self.output[image]):.6g} "
             f"(relative error {float(self.relative_error[image]):.1e}, {len(failing)} of {len(self.output)} images)",
             "An operation may be hidden from PyTorch's functions (scripted, compiled or a custom autograd.Function): "
-            "write it in plain PyTorch, or work in float64 if rounding is the cause")
+            "write it in plain PyTorch, or work in float64 if rounding is the cause",
+        )

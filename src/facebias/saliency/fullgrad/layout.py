@@ -26,18 +26,24 @@ class Layout(NamedTuple):
 
 
 USUAL = Layout()
-RESHAPES = frozenset("""
+RESHAPES = frozenset(
+    """
     reshape view flatten unflatten squeeze unsqueeze view_as reshape_as ravel
-""".split())
-VIEWS = frozenset("""
+""".split()
+)
+VIEWS = frozenset(
+    """
     permute transpose swapaxes swapdims movedim moveaxis t __getitem__ select narrow chunk split unbind expand
     expand_as __get__ tensor_split
-""".split())
+""".split()
+)
 REDUCTIONS = frozenset(["mean", "sum", "amax", "amin", "max", "min", "norm", "logsumexp", "std", "var"])
 # These read channels from dimension 1, whatever came before.
-CHANNELS_SECOND = frozenset("""
+CHANNELS_SECOND = frozenset(
+    """
     conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d batch_norm group_norm instance_norm
-""".split())
+""".split()
+)
 _BATCH_STRIDE, _CHANNEL_STRIDE = 1, 1_000_003
 
 
@@ -52,8 +58,16 @@ def note(tensor: Tensor, layout: Layout) -> None:
         tensor._facebias_layout = layout
 
 
-def follow(name: str, func: Callable, args: tuple, kwargs: dict[str, Any], source: Tensor, before: torch.Size,
-           outs: Sequence[Tensor], images: int) -> None:
+def follow(
+    name: str,
+    func: Callable,
+    args: tuple,
+    kwargs: dict[str, Any],
+    source: Tensor,
+    before: torch.Size,
+    outs: Sequence[Tensor],
+    images: int,
+) -> None:
     """Notes on each output where images and channels went.
 
     Args:
@@ -87,8 +101,9 @@ def per_image(term: Tensor, layout: Layout, images: int) -> Tensor:
     return term.reshape(-1, images, layout.inner, term[0].numel()).sum(3).sum((0, 2), dtype=torch.float64)
 
 
-def _through_view(func: Callable, args: tuple, kwargs: dict[str, Any], origin: Layout, before: torch.Size,
-                  outputs: int) -> list[Layout | None]:
+def _through_view(
+    func: Callable, args: tuple, kwargs: dict[str, Any], origin: Layout, before: torch.Size, outputs: int
+) -> list[Layout | None]:
     # A view keeps strides, so that two telling strides on a probe without memory show where both dimensions went.
     strides = [0] * len(before)
     strides[origin.batch] = _BATCH_STRIDE
@@ -110,9 +125,9 @@ def _through_view(func: Callable, args: tuple, kwargs: dict[str, Any], origin: L
 
 def _through_reshape(origin: Layout, before: torch.Size, after: torch.Size, images: int) -> Layout | None:
     # A reshape keeps the logical order: the image number is a digit with a place value, found again in the new shape.
-    place = math.prod(before[origin.batch + 1:]) * origin.inner
+    place = math.prod(before[origin.batch + 1 :]) * origin.inner
     for dim, size in enumerate(after):
-        unit = math.prod(after[dim + 1:])
+        unit = math.prod(after[dim + 1 :])
         if unit and place % unit == 0 and size % (place // unit * images) == 0:
             return Layout(dim, place // unit, _channel_after(origin, before, after, dim))
     return None
@@ -121,15 +136,16 @@ def _through_reshape(origin: Layout, before: torch.Size, after: torch.Size, imag
 def _channel_after(origin: Layout, before: torch.Size, after: torch.Size, batch: int) -> int | None:
     if origin.channel is None:
         return None
-    place = math.prod(before[origin.channel + 1:])
+    place = math.prod(before[origin.channel + 1 :])
     for dim, size in enumerate(after):
-        if dim != batch and size == before[origin.channel] and math.prod(after[dim + 1:]) == place:
+        if dim != batch and size == before[origin.channel] and math.prod(after[dim + 1 :]) == place:
             return dim
     return None
 
 
-def _through_computation(name: str, args: tuple, kwargs: dict[str, Any], origin: Layout, before: torch.Size,
-                         out: Tensor) -> Layout | None:
+def _through_computation(
+    name: str, args: tuple, kwargs: dict[str, Any], origin: Layout, before: torch.Size, out: Tensor
+) -> Layout | None:
     rank = len(before)
     normalised = (args[1] if len(args) > 1 else kwargs["normalized_shape"]) if name == "layer_norm" else ()
     if name == "linear" or len(normalised) == 1:

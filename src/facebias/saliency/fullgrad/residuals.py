@@ -53,8 +53,12 @@ class Pointwise:
     def full(self, gradient: Tensor, rows: slice = slice(None)) -> Tensor:
         """The residual of some rows of dimension 0, in a shape that broadcasts against `gradient[rows]`."""
         own = gradient.shape
-        return self.form(*(operand[rows] if operand.dim() == len(own) and operand.shape[0] == own[0] else operand
-                           for operand in self.operands()))
+        return self.form(
+            *(
+                operand[rows] if operand.dim() == len(own) and operand.shape[0] == own[0] else operand
+                for operand in self.operands()
+            )
+        )
 
 
 Residual = Channel | Pointwise
@@ -108,6 +112,7 @@ def by_forward_mode(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list
     Returns:
         One tensor or None for each output leaf, in the order of `pytree.tree_leaves`.
     """
+
     def dual(value: object) -> object:
         """A live value with itself as its tangent."""
         if not live(value):
@@ -139,6 +144,7 @@ def _primal_less_tangent(leaf: object) -> Tensor | None:
 
 def at_zero(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Tensor | None]:
     """Residual of an operation that is affine in all live arguments together: its value where they are zero."""
+
     def blank(value: object) -> object:
         """Zeros in place of a live value."""
         return torch.zeros_like(value) if live(value) else value.clone() if isinstance(value, Tensor) else value
@@ -146,8 +152,9 @@ def at_zero(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Tensor 
     with torch.no_grad():
         args, kwargs = pytree.tree_map(blank, args), pytree.tree_map(blank, kwargs)
         out = func(*args, **kwargs)
-        return [leaf if isinstance(leaf, Tensor) else None
-                for leaf in pytree.tree_leaves(args[0] if out is None else out)]
+        return [
+            leaf if isinstance(leaf, Tensor) else None for leaf in pytree.tree_leaves(args[0] if out is None else out)
+        ]
 
 
 def batch_norm(args: tuple, kwargs: dict[str, Any]) -> Channel:
@@ -156,12 +163,17 @@ def batch_norm(args: tuple, kwargs: dict[str, Any]) -> Channel:
     Raises:
         FacebiasError: statistics of the batch couple its images, so there is no decomposition for one image.
     """
-    mean, variance, weight, bias = (argument(args, kwargs, place, name) for place, name in
-                                    enumerate(("running_mean", "running_var", "weight", "bias"), start=1))
+    mean, variance, weight, bias = (
+        argument(args, kwargs, place, name)
+        for place, name in enumerate(("running_mean", "running_var", "weight", "bias"), start=1)
+    )
     if argument(args, kwargs, 5, "training", False) or mean is None:
-        raise FacebiasError("BATCH_STATISTICS", "batch_norm",
-                            "it uses the statistics of the batch, which couple the images; expected running ones",
-                            "Use track_running_stats=True and evaluation mode")
+        raise FacebiasError(
+            "BATCH_STATISTICS",
+            "batch_norm",
+            "it uses the statistics of the batch, which couple the images; expected running ones",
+            "Use track_running_stats=True and evaluation mode",
+        )
     scale = torch.rsqrt(variance + argument(args, kwargs, 7, "eps", 1e-5))
     scale = scale if weight is None else scale * weight.detach()
     return Channel(-mean * scale if bias is None else torch.addcmul(bias.detach(), mean, scale, value=-1), 1)
@@ -172,10 +184,12 @@ def normalised(eps: float) -> Callable[..., Tensor]:
 
     Along its own input the operation only feels eps: J u = xhat * w * eps / sigma^2.
     """
+
     def form(x: Tensor, mean: Tensor, rstd: Tensor, *affine: Tensor) -> Tensor:
         """v - J u of the normalised input."""
         value = (x - mean) * (rstd * (1 - eps * rstd.square()))
         return torch.addcmul(affine[1], value, affine[0]) if affine else value
+
     return form
 
 
@@ -233,10 +247,12 @@ def softmax(x: Tensor, dim: int) -> Tensor:
 
 def clipped(low: float, high: float) -> Callable[[Tensor], Tensor]:
     """ReLU6, hardtanh: the bound where the input, or the output, is at the bound or beyond."""
+
     def form(x: Tensor) -> Tensor:
         """The bound where the input is at it or beyond."""
         value = (x >= high).to(x.dtype).mul_(high)
         return value.add_(x <= low, alpha=low) if low else value
+
     return form
 
 

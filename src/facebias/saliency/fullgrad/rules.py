@@ -10,10 +10,23 @@ from torch import Tensor
 
 from facebias.saliency.fullgrad import residuals as forms
 from facebias.saliency.fullgrad.layout import RESHAPES, VIEWS
-from facebias.saliency.fullgrad.residuals import Channel, Pointwise, Residual, argument, first_live, fixed, live, tensors
+from facebias.saliency.fullgrad.residuals import (
+    Channel,
+    Pointwise,
+    Residual,
+    argument,
+    first_live,
+    fixed,
+    live,
+    tensors,
+)
 
 # phi(t u) = t phi(u) for t > 0: no residual. Also calls that only ask for a property.
-HOMOGENEOUS = RESHAPES | VIEWS | frozenset("""
+HOMOGENEOUS = (
+    RESHAPES
+    | VIEWS
+    | frozenset(
+        """
     relu relu_ leaky_relu leaky_relu_ prelu rrelu threshold_relu abs abs_ neg neg_ max_pool1d max_pool2d
     max_pool3d _max_pool1d _max_pool2d _max_pool3d max_pool1d_with_indices max_pool2d_with_indices
     max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d adaptive_avg_pool1d
@@ -27,35 +40,68 @@ HOMOGENEOUS = RESHAPES | VIEWS | frozenset("""
     numpy __bool__ __float__ __int__ __format__ __repr__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ eq ne lt le gt
     ge isnan isinf isfinite argmax argmin argsort new_zeros new_ones new_empty new_full new_tensor zeros_like
     ones_like empty_like full_like rand_like randn_like is_same_size is_inference _is_view untyped_storage
-""".split())
+""".split()
+    )
+)
 # The same, as long as no argument is a constant tensor.
 # Of these, what keeps the rank, and so the places of images and channels.
-PLAIN = frozenset("relu relu_ leaky_relu leaky_relu_ max_pool2d _max_pool2d avg_pool2d adaptive_avg_pool2d dropout "
-                  "dropout_ dim size numel __len__ is_floating_point".split())
-CONCATENATIONS = frozenset("""
+PLAIN = frozenset(
+    "relu relu_ leaky_relu leaky_relu_ max_pool2d _max_pool2d avg_pool2d adaptive_avg_pool2d dropout "
+    "dropout_ dim size numel __len__ is_floating_point".split()
+)
+CONCATENATIONS = frozenset(
+    """
     cat concat concatenate stack hstack vstack dstack column_stack
-""".split())
-JOINS = CONCATENATIONS | frozenset("""
+""".split()
+)
+JOINS = CONCATENATIONS | frozenset(
+    """
     max min maximum minimum where masked_fill masked_fill_ __setitem__ copy_ index_copy index_put index_put_
     scatter scatter_add index_add masked_scatter
-""".split())
-SUMS = {"add": 1, "add_": 1, "__add__": 1, "__iadd__": 1, "__radd__": 1, "sub": -1, "sub_": -1, "subtract": -1,
-        "__sub__": -1, "__isub__": -1}
+""".split()
+)
+SUMS = {
+    "add": 1,
+    "add_": 1,
+    "__add__": 1,
+    "__iadd__": 1,
+    "__radd__": 1,
+    "sub": -1,
+    "sub_": -1,
+    "subtract": -1,
+    "__sub__": -1,
+    "__isub__": -1,
+}
 PRODUCTS = frozenset(["mul", "mul_", "multiply", "multiply_", "__mul__", "__imul__", "__rmul__"])
 QUOTIENTS = frozenset(["div", "div_", "divide", "true_divide", "__truediv__", "__itruediv__", "__div__"])
 MATRIX_PRODUCTS = frozenset(["matmul", "bmm", "mm", "__matmul__"])
-CONVOLUTIONS = frozenset("""
+CONVOLUTIONS = frozenset(
+    """
     linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution
-""".split())
+""".split()
+)
 AFFINE = JOINS - {"max", "min", "maximum", "minimum"} | {"pad", "rsub", "__rsub__"}
 # Forms of the input alone. Those in LAZY read it from autograd's own saved tensors when the gradient arrives.
 SMALL: dict[str, Callable[[Tensor], Tensor]] = {
-    "sigmoid": forms.sigmoid, "sigmoid_": forms.sigmoid, "expit": forms.sigmoid, "tanh": forms.tanh,
-    "tanh_": forms.tanh, "hardsigmoid": forms.hardsigmoid, "hardsigmoid_": forms.hardsigmoid}
+    "sigmoid": forms.sigmoid,
+    "sigmoid_": forms.sigmoid,
+    "expit": forms.sigmoid,
+    "tanh": forms.tanh,
+    "tanh_": forms.tanh,
+    "hardsigmoid": forms.hardsigmoid,
+    "hardsigmoid_": forms.hardsigmoid,
+}
 LAZY: dict[str, Callable[[Tensor], Tensor]] = {
-    "silu": forms.silu, "silu_": forms.silu, "gelu": forms.gelu, "hardswish": forms.hardswish,
-    "hardswish_": forms.hardswish, "relu6": forms.clipped(0, 6), "relu6_": forms.clipped(0, 6),
-    "hardtanh": forms.clipped(-1, 1), "hardtanh_": forms.clipped(-1, 1)}
+    "silu": forms.silu,
+    "silu_": forms.silu,
+    "gelu": forms.gelu,
+    "hardswish": forms.hardswish,
+    "hardswish_": forms.hardswish,
+    "relu6": forms.clipped(0, 6),
+    "relu6_": forms.clipped(0, 6),
+    "hardtanh": forms.clipped(-1, 1),
+    "hardtanh_": forms.clipped(-1, 1),
+}
 
 Later = Callable[[Tensor], Residual | None]
 
@@ -130,8 +176,9 @@ def _constant_summand(name: str, args: tuple, kwargs: dict[str, Any]) -> Pointwi
     if not live(first):
         return fixed(torch.as_tensor(first))
     sign = SUMS[name] * kwargs.get("alpha", 1)
-    return fixed(torch.as_tensor(second, dtype=None if isinstance(second, Tensor) else first.dtype,
-                                 device=first.device) * sign)
+    return fixed(
+        torch.as_tensor(second, dtype=None if isinstance(second, Tensor) else first.dtype, device=first.device) * sign
+    )
 
 
 def _later(form: Callable[..., Tensor], args: tuple, *names: str) -> list[Residual | None] | Later:
@@ -148,6 +195,7 @@ def _later(form: Callable[..., Tensor], args: tuple, *names: str) -> list[Residu
         # ReLU6 in place keeps its output, which says as well where it is saturated.
         found = [name if hasattr(node, name) else "_saved_result" for name in names]
         return Pointwise(form, lambda: tuple(getattr(node, name).detach() for name in found))
+
     return find
 
 
@@ -162,16 +210,24 @@ def _norm(args: tuple, kwargs: dict[str, Any], eps: float) -> Later:
 
         def operands() -> tuple[Tensor, ...]:
             """Input, mean and deviation, as shapes that multiply, and the affine part."""
-            x, mean, rstd = (saved.detach() for saved in
-                             (node._saved_input, node._saved_result1, node._saved_result2))
-            affine = () if weight is None and bias is None else (
-                torch.ones_like(bias) if weight is None else weight.detach(),
-                torch.zeros_like(weight) if bias is None else bias.detach())
+            x, mean, rstd = (saved.detach() for saved in (node._saved_input, node._saved_result1, node._saved_result2))
+            affine = (
+                ()
+                if weight is None and bias is None
+                else (
+                    torch.ones_like(bias) if weight is None else weight.detach(),
+                    torch.zeros_like(weight) if bias is None else bias.detach(),
+                )
+            )
             if groups is None:
                 return x, mean, rstd, *affine
             ones = [1] * (x.dim() - 2)
-            mean, rstd = (value.reshape(len(x), groups, 1).expand(-1, -1, x.shape[1] // groups)
-                          .reshape(len(x), -1, *ones) for value in (mean, rstd))
+            mean, rstd = (
+                value.reshape(len(x), groups, 1).expand(-1, -1, x.shape[1] // groups).reshape(len(x), -1, *ones)
+                for value in (mean, rstd)
+            )
             return x, mean, rstd, *(value.view(-1, *ones) for value in affine)
+
         return Pointwise(form, operands)
+
     return find

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
 from facebias.saliency.fullgrad import Explanation, FullGrad
-from facebias.saliency.targets import Target
 from facebias.saliency.fullgrad.collector import Collector
+from facebias.saliency.targets import Target
 
 
 class SmoothFullGrad(FullGrad):
@@ -26,16 +26,30 @@ class SmoothFullGrad(FullGrad):
         seed: of the noise.
     """
 
-    def __init__(self, model: nn.Module, num_samples: int = 25, std_spread: float = 0.15,
-                 im_size: tuple[int, ...] = (3, 224, 224), logits: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        num_samples: int = 25,
+        std_spread: float = 0.15,
+        im_size: tuple[int, ...] = (3, 224, 224),
+        logits: bool = True,
+        seed: int = 0,
+    ) -> None:
         super().__init__(model, im_size, logits)
         if num_samples < 1:
-            raise FacebiasError("SALIENCY_SAMPLES", "num_samples", f"found {num_samples}, expected 1 or more",
-                                "Give a positive number")
+            raise FacebiasError(
+                "SALIENCY_SAMPLES", "num_samples", f"found {num_samples}, expected 1 or more", "Give a positive number"
+            )
         self.num_samples, self.std_spread, self.seed = num_samples, std_spread, seed
 
-    def explain(self, images: Tensor, target: Target = None, scope: str = "layer", align_corners: bool = True,
-                check: bool = True) -> Explanation:
+    def explain(
+        self,
+        images: Tensor,
+        target: Target = None,
+        scope: str = "layer",
+        align_corners: bool = True,
+        check: bool = True,
+    ) -> Explanation:
         """Smoothed map, and the decomposition of the clean images; arguments and errors as for `saliency`."""
         clean = super().explain(images, target, scope, align_corners, check)
         if target is None:
@@ -52,8 +66,9 @@ class SmoothFullGrad(FullGrad):
                 self._check(result, noisy, target)
             maps = {name: result.maps[name] for name in result.spatial}
             for name, term in {"input": result.input_gradient * noisy, **maps}.items():
-                means[name] = means[name].add_(term, alpha=1 / self.num_samples) if name in means \
-                    else term / self.num_samples
+                means[name] = (
+                    means[name].add_(term, alpha=1 / self.num_samples) if name in means else term / self.num_samples
+                )
         collector = Collector(images, scope)
         for term in means.values():
             collector.draw(term)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from facebias.core.errors import FacebiasError
-from facebias.saliency.targets import HeadTracer
 from facebias.saliency.fullgrad.layout import RESHAPES, USUAL, VIEWS, Layout, follow, layout_of
 from facebias.saliency.fullgrad.residuals import Residual, by_forward_mode, first_live, fixed
 from facebias.saliency.fullgrad.rules import PLAIN, Later, rule, without_residual
+from facebias.saliency.targets import HeadTracer
 
 _CHANNELS_LAST = frozenset(("linear", "layer_norm"))
 
@@ -50,8 +50,9 @@ class Tracer(HeadTracer):
         audit: also differentiate every operation forward, to name one whose rule is wrong; slow.
     """
 
-    def __init__(self, model: nn.Module, images: int, settle: Callable[[Term, Tensor], None], audit: bool = False,
-                 ) -> None:
+    def __init__(
+        self, model: nn.Module, images: int, settle: Callable[[Term, Tensor], None], audit: bool = False
+    ) -> None:
         super().__init__()
         self.images, self.settle, self.audit = images, settle, audit
         self.names = {module: name for name, module in model.named_modules()}
@@ -96,23 +97,42 @@ class Tracer(HeadTracer):
         except (RuntimeError, NotImplementedError) as error:
             return error  # of no consequence where the operation has no differentiable output
 
-    def _follow(self, name: str, func: Callable, args: tuple, kwargs: dict, source: Tensor, before: torch.Size,
-                outs: list[Tensor]) -> None:
-        if (name in VIEWS or name in RESHAPES or layout_of(source) is not USUAL
-                or (name in _CHANNELS_LAST and len(before) > 2)
-                or any(out.dim() != len(before) or out.shape[0] != before[0] for out in outs)):
+    def _follow(
+        self,
+        name: str,
+        func: Callable,
+        args: tuple,
+        kwargs: dict,
+        source: Tensor,
+        before: torch.Size,
+        outs: list[Tensor],
+    ) -> None:
+        if (
+            name in VIEWS
+            or name in RESHAPES
+            or layout_of(source) is not USUAL
+            or (name in _CHANNELS_LAST and len(before) > 2)
+            or any(out.dim() != len(before) or out.shape[0] != before[0] for out in outs)
+        ):
             follow(name, func, args, kwargs, source, before, outs, self.images)
 
-    def _hook_all(self, name: str, leaves: list, found: list[Residual | None] | None,
-                  expected: list[Residual | None] | None, changed_view: Tensor | None) -> None:
+    def _hook_all(
+        self,
+        name: str,
+        leaves: list,
+        found: list[Residual | None] | None,
+        expected: list[Residual | None] | None,
+        changed_view: Tensor | None,
+    ) -> None:
         for place, leaf in enumerate(leaves):
             residual = found[place] if found else None
             wanted = expected[place] if expected else None
             if isinstance(leaf, Tensor) and leaf.requires_grad and not residual is wanted is None:
                 self._hook(name, leaf, residual, wanted, leaf is changed_view)
 
-    def _hook(self, name: str, leaf: Tensor, residual: Residual | None, expected: Residual | None,
-              on_view: bool) -> None:
+    def _hook(
+        self, name: str, leaf: Tensor, residual: Residual | None, expected: Residual | None, on_view: bool
+    ) -> None:
         if on_view:
             # The gradient comes by way of the base: autograd writes the view anew after an operation in place.
             residual, expected = _in_base(residual, leaf), _in_base(expected, leaf)
@@ -130,8 +150,12 @@ class Tracer(HeadTracer):
         return f"{module}.{name.strip('_')}" if module else name.strip("_")
 
     def _underivable(self, name: str) -> FacebiasError:
-        return FacebiasError("SALIENCY_OPERATION", self._place(name), "it has no forward-mode derivative in PyTorch",
-                             "Replace it by operations that have one, or add its residual to saliency/rules.py")
+        return FacebiasError(
+            "SALIENCY_OPERATION",
+            self._place(name),
+            "it has no forward-mode derivative in PyTorch",
+            "Replace it by operations that have one, or add its residual to saliency/rules.py",
+        )
 
 
 def _attempt(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Residual | None] | None:

@@ -25,8 +25,9 @@ def quiet(model: nn.Module, path: list[nn.Module] | None = None) -> Iterator[Non
     for module in model.modules():
         if module.training:
             training.append(module)
-        asking.extend(parameter for parameter in module._parameters.values()
-                      if parameter is not None and parameter.requires_grad)
+        asking.extend(
+            parameter for parameter in module._parameters.values() if parameter is not None and parameter.requires_grad
+        )
     hooks = [] if path is None else _follow_modules(path)
     try:
         for module in training:
