@@ -12,7 +12,7 @@ import sys
 
 import torch
 
-from facebias.detectors.networks import IMAGE_SIZE
+from facebias.core.words import IMAGE_SIZE
 from facebias.saliency import FullGrad
 from facebias.saliency.benchmarks.networks import NETWORKS, network, smallest_side
 

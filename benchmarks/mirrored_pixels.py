@@ -19,12 +19,13 @@ from PIL import Image
 from facebias.analyses.shift.pictures import change
 from facebias.analyses.shift.tables import FACTORS
 from facebias.audit import fix_thresholds
-from facebias.core.config import profile
+from facebias.core.profiles import profile
 from facebias.core.progress import bar
+from facebias.core.words import IMAGE_SIZE
 from facebias.data.pixels import box_of, read_rgb, square
 from facebias.data.sources.base import Box
 from facebias.data.sources.fairface import FairFace
-from facebias.detectors.networks import IMAGE_SIZE, logits
+from facebias.detectors.networks import logits
 from facebias.training.run import Run
 
 

@@ -21,7 +21,7 @@ from torchvision.models import ResNet18_Weights
 
 from facebias import plots
 from facebias.core.csv import write_csv
-from facebias.core.files import fingerprint, sha256, write_manifest
+from facebias.core.manifest import fingerprint, sha256, write_manifest
 from facebias.core.progress import bar
 from facebias.data.archive import read_bytes
 from facebias.data.pixels import read_rgb, square

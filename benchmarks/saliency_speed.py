@@ -24,7 +24,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from facebias.detectors.networks import IMAGE_SIZE, StandardCNN
+from facebias.core.words import IMAGE_SIZE
+from facebias.detectors.networks import StandardCNN
 from facebias.saliency import FullGrad
 
 LIMITS = {"face": 1.4, "resnet18": 1.4, "resnet50": 1.4, "vgg16": 1.4, "efficientnet_b0": 2.0}

@@ -28,8 +28,9 @@ from torchvision.transforms.functional import to_tensor
 
 from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
 from facebias.core.config import Config
+from facebias.core.words import IMAGE_SIZE
 from facebias.detectors.networks import build_model
-from facebias.detectors.windows import SIDE, Scan, batches, boxes_of
+from facebias.detectors.windows import Scan, batches, boxes_of
 
 SIZES = ((448, 448), (1024, 768), (2048, 1536))  # a FairFace chip, a small and a large photograph
 SHOWN = 60  # windows of the loop, drawn from all
@@ -39,7 +40,7 @@ def cut(image: Image.Image, box: np.ndarray) -> Image.Image:
     """One window, resized from the picture; a hair inside, so that rounding does not lead past the edge."""
     x0, y0, x1, _ = box
     side = (x1 - x0) * (1 - 1e-9)
-    return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box=(x0, y0, x0 + side, y0 + side))
+    return image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS, box=(x0, y0, x0 + side, y0 + side))
 
 
 def loop(image: Image.Image, boxes: np.ndarray, model: nn.Module) -> np.ndarray:
@@ -84,7 +85,7 @@ def differences(
     image: Image.Image, places: np.ndarray, boxes: np.ndarray, part: np.ndarray, model: nn.Module, score: Scorer
 ) -> str:
     """How far both differ, in words."""
-    crops = np.empty((len(places), SIDE, SIDE, 3), np.uint8)
+    crops = np.empty((len(places), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     for rows, found in batches(image, places):
         crops[rows] = found
     alone = np.stack([np.asarray(cut(image, box)) for box in boxes])

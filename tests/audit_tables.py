@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.predictions import COLUMNS
-from facebias.data.skin_tone import classify_ita
+from facebias.core.tone_scale import classify_ita
 
 RACES = ("Black", "East Asian", "White")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from facebias.core.config import Config, profile
+from facebias.core.config import Config
+from facebias.core.profiles import profile
 
 # Helpers are imported inside the fixtures: most tests need neither tables nor figures
 

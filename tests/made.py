@@ -83,7 +83,8 @@ def untrained_run(config, seed=0, model="standard_cnn"):
     # here: most tests that make pictures need no torch
     import torch
 
-    from facebias.core.files import write_json, write_manifest
+    from facebias.core.files import write_json
+    from facebias.core.manifest import write_manifest
     from facebias.detectors.networks import build_model
     from facebias.training.run import WEIGHTS_SCHEMA, Run, architecture_of
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from facebias.core.words import EYE_DISTANCE, EYE_HEIGHT
 from facebias.data.pixels import box_of
-from facebias.data.sources.base import EYE_DISTANCE, EYE_HEIGHT, Box
+from facebias.data.sources.base import Box
 from facebias.data.sources.celeba import CelebA, Framing
 from made import celeba, refused, write
 

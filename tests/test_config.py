@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from facebias.core.arms import ARM_FIELDS, parse_arm
-from facebias.core.config import Config, profile
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import manifest_path, read_json, write_json, write_manifest
+from facebias.core.files import read_json, write_json
+from facebias.core.manifest import manifest_path, write_manifest
 from facebias.data.dataset import FaceDataset, shared_images, warn_on_framing
 from facebias.data.pack.file import SCHEMA, Writer
 from facebias.data.sources.base import TABLE_COLUMNS

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from brought_detectors import exported, one_line, rows, table
-from facebias.core.config import Config, profile
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
 from facebias.detectors import DetectorFigures, find_detector, gather
 from facebias.training.fit import fit
 from facebias.training.score import score

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from facebias.cli.explain import register
 from facebias.core.errors import FacebiasError
-from facebias.core.files import sha256
+from facebias.core.manifest import sha256
 from facebias.data.user_pictures import gather
 from facebias.saliency import FullGrad, method
 from facebias.saliency.explain import explain_pictures, maps_of, overlay, scores

@@ -22,8 +22,8 @@ from facebias.analyses.mechanism.tables import (
     share_ratios,
     step_changes,
 )
-from facebias.core.config import profile
 from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
 from facebias.data.rendering import render_faces
 from facebias.training.study import run_study
 

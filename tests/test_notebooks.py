@@ -11,8 +11,9 @@ import papermill
 import pytest
 
 from facebias.core.arms import ARM_FIELDS
-from facebias.core.config import Config, profile
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
 from facebias.report.notebook import execute, parameters
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 import facebias.data.pack
-from facebias.core.config import Config, profile
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import manifest_path, read_json
+from facebias.core.files import read_json
+from facebias.core.manifest import manifest_path
+from facebias.core.profiles import profile
 from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
 from facebias.data.sources.base import TABLE_COLUMNS

@@ -6,8 +6,9 @@ from PIL import Image
 from skimage.data import astronaut
 
 from facebias.core.errors import FacebiasError
+from facebias.core.words import EYE_DISTANCE, EYE_HEIGHT
 from facebias.data.pixels import square
-from facebias.data.sources.base import EYE_DISTANCE, EYE_HEIGHT, Box
+from facebias.data.sources.base import Box
 from facebias.data.sources.ppb import PPB, find_face
 from made import encoded, picture, pixels, write
 

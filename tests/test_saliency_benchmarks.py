@@ -234,7 +234,7 @@ def test_a_mean_over_draws_leaves_out_constant_maps():
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     """Two runs, benchmarked twice by the command with the same words."""
-    from facebias.core.config import profile
+    from facebias.core.profiles import profile
 
     home = tmp_path_factory.mktemp("suite")
     config = profile("tiny", runs_dir=str(home / "runs"), data_dir=str(home / "data"), audit_size=16)

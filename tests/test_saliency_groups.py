@@ -14,8 +14,8 @@ from facebias.analyses.saliency.regions import REGIONS, region_areas, region_map
 from facebias.analyses.saliency.shares import share_table
 from facebias.analyses.saliency.stack import GRID, MapStack, pool
 from facebias.audit.stats.permutation import group_tests, holm
-from facebias.core.config import profile
 from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit
 from facebias.detectors.networks import as_input

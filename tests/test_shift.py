@@ -22,8 +22,8 @@ from facebias.analyses.shift.tables import (
     shift_columns,
     shift_tables,
 )
-from facebias.core.config import profile
 from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
 from facebias.training.study import run_study
 
 DARKER = Factor("brightness", (-1.0,), 0.0)

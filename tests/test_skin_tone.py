@@ -11,19 +11,9 @@ from PIL import Image
 from skimage.color import lab2rgb
 
 from facebias.core.errors import FacebiasError
+from facebias.core.tone_scale import CLASS_BOUNDS, CLASSES, class_range, classify_ita
 from facebias.data.rendering import render_faces
-from facebias.data.skin_tone import (
-    CLASS_BOUNDS,
-    CLASSES,
-    MIN_SHARE,
-    MONK_HEX,
-    class_range,
-    classify_ita,
-    ita,
-    measure,
-    nearest_monk,
-    region,
-)
+from facebias.data.skin_tone import MIN_SHARE, MONK_HEX, ita, measure, nearest_monk, region
 
 # Lab colours of skin from very dark to very pale
 SKINS = {

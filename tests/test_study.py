@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from facebias.core.config import profile
 from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
 from facebias.training.run import PREDICTION_COLUMNS, Run, list_runs
 from facebias.training.score import score
 from facebias.training.study import plan, run_study

@@ -12,6 +12,8 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from facebias.core.errors import FacebiasError
+from facebias.core.tone_scale import CLASSES, classify_ita
+from facebias.core.words import GENDERS
 from facebias.data.rendering import Difficulty, blocks, render_faces, render_negatives, skin_albedo, skin_lab
 from facebias.data.rendering.camera import develop
 from facebias.data.rendering.canvas import Factors
@@ -20,8 +22,8 @@ from facebias.data.rendering.face_light import face_light
 from facebias.data.rendering.factors import draw_factors, draw_photo, draw_pose
 from facebias.data.rendering.population import draw_cells, tone_shares
 from facebias.data.rendering.shape import build_head
-from facebias.data.skin_tone import CLASSES, classify_ita, ita
-from facebias.data.sources.base import GENDERS, TABLE_COLUMNS, Block
+from facebias.data.skin_tone import ita
+from facebias.data.sources.base import TABLE_COLUMNS, Block
 
 # Frontal, evenly lit, nothing in front, a perfect camera
 PLAIN = Difficulty(

@@ -10,7 +10,7 @@ from facebias.analyses.tone.figures import ToneFigures
 from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
 from facebias.analyses.tone.tables import NOT_MEASURED, tone_accuracy, tone_by_race, tone_summary
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import CLASSES, classify_ita
+from facebias.core.tone_scale import CLASSES, classify_ita
 
 N = 400
 

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from facebias.core.config import Config, profile
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import folder_lock, read_json, write_json, write_manifest
+from facebias.core.files import read_json, write_json
+from facebias.core.lock import folder_lock
+from facebias.core.manifest import write_manifest
+from facebias.core.profiles import profile
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
 from facebias.detectors.networks import LossParts

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.data.sources.utkface import UTKFace, age_bin
+from facebias.core.words import age_bin
+from facebias.data.sources.utkface import UTKFace
 from made import picture
 
 GOOD = "26_1_2_20170116001519265.jpg.chip.jpg"

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.core.words import IMAGE_SIZE
 from facebias.data.pixels import square
 from facebias.data.sources.base import Box
-from facebias.detectors.windows import PROTOCOLS, SIDE, Scan, batches, boxes_of
+from facebias.detectors.windows import PROTOCOLS, Scan, batches, boxes_of
 from made import pixels
 
 SIZES = [(448, 448), (256, 171), (171, 256), (300, 41), (64, 64), (33, 50)]
@@ -44,11 +45,11 @@ def test_a_window_holds_the_pixels_of_its_box_resized_alone(size):
     places = Scan(0.4, 1, 1.6, 0.25).places(*size)
     boxes, seen = boxes_of(places, *size), []
     for rows, crops in batches(image, places, 50):
-        assert crops.shape[1:] == (SIDE, SIDE, 3) and crops.dtype == np.uint8 and len(crops) <= 50
+        assert crops.shape[1:] == (IMAGE_SIZE, IMAGE_SIZE, 3) and crops.dtype == np.uint8 and len(crops) <= 50
         seen += rows.tolist()
         for row, crop in zip(rows, crops, strict=True):
             x0, y0, x1, _ = boxes[row]
-            alone = square(image, Box(x0, y0, (x1 - x0) * (1 - 1e-9)), SIDE)
+            alone = square(image, Box(x0, y0, (x1 - x0) * (1 - 1e-9)), IMAGE_SIZE)
             assert np.abs(alone.astype(int) - crop).max() <= 2  # rounding, and overshoot clipped between two passes
     assert sorted(seen) == list(range(len(places)))
 

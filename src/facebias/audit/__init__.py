@@ -24,8 +24,9 @@ from facebias.audit.stats.tests import sign_flip
 from facebias.audit.stats.variance import corrected_variance, group_variance
 from facebias.audit.thresholds import HEADLINE, RULES, FewNegatives, fix_thresholds, rule_text, threshold
 from facebias.audit.verdict import Finding, Verdict, verdict
+from facebias.core.arms import arm_name
 from facebias.core.csv import read_csv, write_csv
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import dataset_name
 
 __all__ = [
     "COLUMNS",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import GROUP_COLUMNS, UNKNOWN
+from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import CLASSES
-from facebias.data.sources.base import GENDERS
+from facebias.core.tone_scale import CLASSES
+from facebias.core.words import GENDERS, UNKNOWN
 
 GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ("race",), ("skin_tone",), ("gender",), ())
 SMALL = 30  # images under which a cell is greyed and left out of "worst" and of gaps

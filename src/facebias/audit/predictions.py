@@ -24,7 +24,6 @@ COLUMNS = (
     "age",
 )
 GROUP_COLUMNS = ("race", "skin_tone", "gender")
-UNKNOWN = "unknown"  # the level of faces whose source does not say
 _TEXT = ("run_id", "model", "dataset", "image_id", "skin_tone", "race", "gender", "age")
 
 

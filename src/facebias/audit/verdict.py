@@ -15,9 +15,9 @@ from facebias.audit.measures import measures, summarise
 from facebias.audit.predictions import validate
 from facebias.audit.stats.permutation import holm
 from facebias.audit.thresholds import HEADLINE, rule_text
-from facebias.core.arms import counterpart
+from facebias.core.arms import arm_name, counterpart
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import dataset_name
 
 _WANTED_SEEDS = 6
 _JUDGED_BY = ("worst", "gap")

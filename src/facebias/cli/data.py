@@ -49,7 +49,7 @@ def fetch(
     \b
     Example: facebias data fetch fairface
     """
-    from facebias.core.files import anchored
+    from facebias.core.paths import anchored
     from facebias.data.fetch import fetch as run
 
     for path in run(name, anchored(data_root)):
@@ -67,7 +67,7 @@ def describe(
     Example: facebias data describe
     """
     from facebias.core.errors import FacebiasError
-    from facebias.core.files import anchored
+    from facebias.core.paths import anchored
     from facebias.data.dataset import FaceDataset
     from facebias.data.describe import report
 

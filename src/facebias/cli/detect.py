@@ -9,7 +9,8 @@ import typer
 
 from facebias.cli.options import with_config
 from facebias.core.config import Config
-from facebias.detectors.windows import PROTOCOLS, SIDE, Scan
+from facebias.core.words import IMAGE_SIZE
+from facebias.detectors.windows import PROTOCOLS, Scan
 
 _SCAN = f"One of {', '.join(PROTOCOLS)}, or SMALLEST:LARGEST:RATIO@STRIDE, sizes as shares or in pixels."
 
@@ -33,7 +34,7 @@ def detect(
     """
     from facebias.analyses.pictures.detect import detect_pictures, scorer
     from facebias.audit.thresholds import threshold
-    from facebias.core.files import verify
+    from facebias.core.manifest import verify
     from facebias.data.user_pictures import gather
     from facebias.training.run import WEIGHTS_SCHEMA, Run
     from facebias.training.threads import threads
@@ -44,7 +45,7 @@ def detect(
     fixed = threshold(held_out.to_numpy(), rule)
     weights = verify(found.path / "weights.pt", WEIGHTS_SCHEMA)["sha256"]
     about = {
-        "model": {"name": found.id, "weights_sha256": weights, "side": SIDE},
+        "model": {"name": found.id, "weights_sha256": weights, "side": IMAGE_SIZE},
         "rule": rule,
         "held_out_negatives": fixed.negatives,
         "rate": fixed.rate,

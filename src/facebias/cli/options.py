@@ -11,7 +11,8 @@ from typing import Annotated, Any, Optional
 import typer
 
 from facebias.core.arms import ARM_FIELDS
-from facebias.core.config import PROFILES, Config, profile
+from facebias.core.config import Config
+from facebias.core.profiles import PROFILES, profile
 
 
 def with_config(*stages: str, arm: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

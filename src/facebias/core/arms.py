@@ -107,3 +107,27 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text)) and float(text) >= 0
     except ValueError:
         return False
+
+
+def arm_name(arm: str) -> str:
+    """An arm in words: "dbvae-0.01" is "DB-VAE alpha 0.01"; an arm that is not known keeps its name."""
+    base = arm.removesuffix("-photometric")
+    family, _, alpha = base.partition("-")
+    named = _NAMES.get(base) or (
+        f"{_FAMILY_NAMES[family]} alpha {alpha}" if family in _FAMILY_NAMES and alpha else base
+    )
+    return named if base == arm else f"{named}, photometric"
+
+
+_NAMES = {
+    "cnn": "CNN",
+    "vae": "VAE, uniform sampling",
+    "tempered": "DB-VAE, tempered",
+    "balanced": "VAE, groups balanced",
+    "cnn-balanced": "CNN, groups balanced",
+    "jtt": "CNN, just train twice",
+    "groupdro": "CNN, group DRO",
+}
+
+
+_FAMILY_NAMES = {"dbvae": "DB-VAE", "product": "DB-VAE, product", "shuffled": "DB-VAE, shuffled"}

@@ -17,7 +17,8 @@ from typing import Any, Self
 
 from facebias.core.arms import ARM_FIELDS, REMEDIES, RULES, arm_of, parse_arm
 from facebias.core.errors import FacebiasError
-from facebias.core.files import anchored, fingerprint
+from facebias.core.manifest import fingerprint
+from facebias.core.paths import anchored
 
 FACE_SOURCES = ("synthetic", "celeba", "fairface", "utkface", "lab")
 NEGATIVE_SOURCES = ("synthetic", "folder", "lab")
@@ -250,50 +251,6 @@ class Config:
     def path(self, kind: str) -> Path:
         """The absolute folder for `kind`: "runs", "data", "figures" or "data_root"."""
         return anchored(getattr(self, kind if kind == "data_root" else f"{kind}_dir"))
-
-
-# Every arm of the protocol: baseline, controls, DB-VAE at four alphas, cheap and labelled remedies
-ALL_ARMS = (
-    "cnn,vae,dbvae-0.1,dbvae-0.05,dbvae-0.01,dbvae-0.001,tempered,shuffled-0.001,balanced,cnn-photometric,jtt,groupdro"
-)
-PROFILES: dict[str, dict[str, Any]] = {
-    # The embedded default: rendered faces, minutes on two cores
-    "embedded": {},
-    # The published study on rendered faces: every arm, six seeds, which an exact paired test needs to reach p < .05
-    "evidence": {"arms": ALL_ARMS, "seeds": 6, "precision": "bfloat16", "figures_dir": "figures/evidence"},
-    # The same on photographs: CelebA and ImageNet-style negatives, audited on FairFace and UTKFace
-    "photographs": {
-        "train_faces": "celeba",
-        "negatives": "folder",
-        "audit_sets": "fairface,utkface",
-        "train_size": 0,
-        "negative_size": 0,
-        "audit_size": 0,
-        "epochs": 10,
-        "arms": ALL_ARMS,
-        "seeds": 6,
-        "precision": "bfloat16",
-    },
-    # Seconds: for tests and for trying a change
-    "tiny": {
-        "train_size": 96,
-        "negative_size": 96,
-        "audit_size": 96,
-        "epochs": 1,
-        "batch_size": 16,
-        "latents": 8,
-        "arms": "cnn,dbvae-0.01",
-        "seeds": 1,
-        "workers": 1,
-    },
-}
-
-
-def profile(name: str, **values: Any) -> Config:
-    """A named set of settings (`PROFILES`), with some values changed."""
-    if name not in PROFILES:
-        raise FacebiasError("CONFIG", "profile", f"no profile {name!r}", f"Use one of {', '.join(PROFILES)}")
-    return Config.make(**{**PROFILES[name], **values})
 
 
 def _check(spec: dataclasses.Field[Any], value: Any) -> None:

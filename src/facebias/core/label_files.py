@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import found_format
+from facebias.core.formats import found_format
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import found_format
+from facebias.core.formats import found_format
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 MAX_RATIO = 200  # unpacked to packed bytes; pictures are packed already, so a high ratio is a bomb

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import manifest_path, read_json, verify
+from facebias.core.files import read_json
+from facebias.core.formats import found_format
+from facebias.core.manifest import manifest_path, verify
 from facebias.data.pack.file import SCHEMA
-from facebias.data.pixels import found_format
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ def composition_tables(dataset: FaceDataset) -> dict[str, pd.DataFrame]:
     A table whose rows or columns the source does not know is left out. Skin tones stand from lightest to darkest;
     "unknown" is a value that is missing for some.
     """
-    from facebias.data.skin_tone import CLASSES
+    from facebias.core.tone_scale import CLASSES
 
     faces = dataset.table.iloc[dataset.faces]
     orders = {"skin_tone": list(CLASSES), "age": sorted(faces["age"].unique(), key=_age_order)}

@@ -20,9 +20,10 @@ from pathlib import Path
 import pooch
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, sha256, write_json
+from facebias.core.files import read_json, write_json
+from facebias.core.formats import found_format
+from facebias.core.manifest import sha256
 from facebias.core.progress import bar, say
-from facebias.data.pixels import found_format
 
 PINS = "checksums.json"
 _AGAIN = "Run again; it goes on from there where the server allows it"

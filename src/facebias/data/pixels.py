@@ -14,21 +14,13 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from facebias.core.errors import FacebiasError
+from facebias.core.formats import found_format
 from facebias.data.sources.base import Box, Crop
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 25_000_000
 _EIGHT_BIT = {"1", "L", "P", "RGB", "CMYK", "YCbCr"}
 _SIXTEEN_BIT = {"I;16", "I;16B", "I;16L", "I;16N"}
-_MAGIC = (
-    (b"%PDF", "a PDF"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x1f\x8b", "gzip"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"PAR1", "a parquet file"),
-    (b"version https://git-lfs", "a Git LFS pointer"),
-)
 
 
 def read_rgb(data: bytes, where: str) -> Image.Image:
@@ -116,28 +108,6 @@ def _rgb(image: Image.Image, where: str) -> Image.Image:
         )
     image.info = {"mended": tuple(mended)}
     return image
-
-
-def found_format(data: bytes) -> str:
-    """What the bytes are, in words, for a message: "an HTML page", "TIFF", "text", "an empty file"."""
-    if not data.strip():
-        return "an empty file" if not data else "blanks alone"
-    for magic, name in _MAGIC:
-        if data.startswith(magic):
-            return name
-    if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html", b"<head")):
-        return "an HTML page"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return str(Image.open(io.BytesIO(data)).format)
-    except Exception:  # any failure here only means that the bytes are no picture
-        pass
-    try:
-        data[:512].decode("ascii")
-    except UnicodeDecodeError:
-        return "unknown bytes"
-    return "text"
 
 
 def box_of(crop: Box | float | Crop, width: int, height: int) -> Box:

@@ -11,17 +11,14 @@ ITA from photographs depends on lighting. It describes a picture, and a person o
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from facebias.core.errors import FacebiasError
+from facebias.core.tone_scale import classify_ita
 
-# Chardon et al. 1991, Del Bino and Bernerd 2013
-CLASSES = ("very light", "light", "intermediate", "tan", "brown", "dark")
-CLASS_BOUNDS = (55.0, 41.0, 28.0, 10.0, -30.0)  # degrees of ITA between them
 MONK_HEX = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 
 MIN_SHARE = 0.3  # of the region must be consistent skin, or the face is not measured
@@ -42,16 +39,6 @@ def ita(lab: np.ndarray) -> np.ndarray:
     """
     lab = np.asarray(lab, dtype=float)
     return np.degrees(np.arctan2(lab[..., 0] - 50, lab[..., 2]))
-
-
-def classify_ita(ita: np.ndarray) -> np.ndarray:
-    """Class of each angle in degrees, one of `CLASSES`; "" where the angle is NaN."""
-    angle = np.asarray(ita, dtype=float)
-    # A bound belongs to the class below it ("very light" is > 55), but for the last ("dark" is < -30)
-    bounds = -np.array([*CLASS_BOUNDS[:-1], np.nextafter(CLASS_BOUNDS[-1], -np.inf)])
-    index = np.searchsorted(bounds, -np.nan_to_num(angle), side="right")
-    names = np.array(CLASSES, dtype=object)[index]
-    return np.where(np.isnan(angle), "", names).astype(str)
 
 
 @lru_cache(maxsize=1)
@@ -162,10 +149,3 @@ def _masked_median(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     middle = np.maximum(count - 1, 0) // 2
     median = np.take_along_axis(ordered, middle[:, None, None], axis=1)[:, 0]
     return np.where(count[:, None] > 0, median, np.nan)
-
-
-def class_range(name: str) -> tuple[float, float]:
-    """ITA bounds in degrees of a class, darker and lighter end."""
-    edges = dict(zip(CLASSES, pairwise((180.0, *CLASS_BOUNDS, -180.0)), strict=True))
-    upper, lower = edges[name]
-    return lower, upper

@@ -10,8 +10,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 
-SPLITS = ("train", "validation", "test")
-
 
 def place_of(identity: str, seed: int, purpose: str) -> float:
     """A number in [0, 1) that identity, seed and purpose fix; uniform over identities."""

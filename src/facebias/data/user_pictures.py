@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.core.rejects import Reject
 from facebias.data.archive import Place, pictures, read_bytes
-from facebias.data.pack.workers import Reject
 from facebias.data.pixels import read_rgb
 
 _LONGEST = 40  # characters: four bytes each at most, and file systems allow 255 with all suffixes

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facebias.detectors.networks import DBVAE, IMAGE_SIZE, Encoder, StandardCNN
+from facebias.core.words import IMAGE_SIZE
+from facebias.detectors.networks import DBVAE, Encoder, StandardCNN
 
 
 class _Step(NamedTuple):

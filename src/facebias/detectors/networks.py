@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from facebias.core.config import Config
-
-IMAGE_SIZE = 64
+from facebias.core.words import IMAGE_SIZE
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.core.words import IMAGE_SIZE
 
-SIDE = 64  # pixels of a window as a detector of crops takes it
 BATCH = 128  # windows at a time
 _SUPPORT = 3  # pixels of the smaller picture that the Lanczos filter looks at to each side
 _SPELLING = "Use SMALLEST:LARGEST:RATIO@STRIDE, such as 0.25:1:1.2@0.25 (shares) or 64:300:1.2@0.25 (pixels)"
@@ -53,7 +53,7 @@ class Scan:
             and math.isfinite(self.largest)
             and 1 < self.ratio < math.inf
             and self.top >= 1
-            and 1 / SIDE <= self.stride <= 1
+            and 1 / IMAGE_SIZE <= self.stride <= 1
         ):
             raise FacebiasError(
                 "SCAN",
@@ -100,7 +100,7 @@ class Scan:
         """
         shorter = min(width, height)
         sides = self.sizes if self.largest > 1 else self.sizes * shorter
-        counts = np.unique(np.rint(SIDE * shorter / sides[sides <= shorter]).astype(int))
+        counts = np.unique(np.rint(IMAGE_SIZE * shorter / sides[sides <= shorter]).astype(int))
         if not len(counts):
             raise FacebiasError(
                 "WINDOW",
@@ -116,7 +116,7 @@ class Scan:
         return np.column_stack([np.full(len(grid), float(pixels)), grid])
 
     def _starts(self, length: float) -> np.ndarray:
-        step, last = round(self.stride * SIDE), length - SIDE
+        step, last = round(self.stride * IMAGE_SIZE), length - IMAGE_SIZE
         return np.append(np.arange(0, last, step), last)
 
 
@@ -132,7 +132,7 @@ def boxes_of(places: np.ndarray, width: int, height: int) -> np.ndarray:
     """Windows as float (n, 4) boxes x0, y0, x1, y1 in pixels of the picture; all are square and inside it."""
     unit = min(width, height) / places[:, 0]
     corner = places[:, 1:] * unit[:, None]
-    return np.column_stack([corner, np.minimum(corner + SIDE * unit[:, None], [width, height])])
+    return np.column_stack([corner, np.minimum(corner + IMAGE_SIZE * unit[:, None], [width, height])])
 
 
 def batches(image: Image.Image, places: np.ndarray, length: int = BATCH) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -171,7 +171,9 @@ def _by_plane(image: Image.Image, places: np.ndarray, length: int) -> Iterator[t
             plane = _last(turned, scale) if last else _resized(pixels, scale)
             # the corner between two pixels is where the strip begins
             x, y = np.where(places[rows, 1:] % 1 > 0, 0, places[rows, 1:]).astype(int).T
-            views = np.lib.stride_tricks.sliding_window_view(plane, (SIDE, SIDE), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+            views = np.lib.stride_tricks.sliding_window_view(plane, (IMAGE_SIZE, IMAGE_SIZE), axis=(0, 1)).transpose(
+                0, 1, 3, 4, 2
+            )
             for start in range(0, len(rows), length):
                 part = slice(start, start + length)
                 yield rows[part], views[y[part], x[part]]
@@ -199,7 +201,7 @@ def _turned(image: Image.Image) -> np.ndarray:
 
 def _last(turned: np.ndarray, scale: float) -> np.ndarray:
     """The last 64 pixels of the longer side at `scale`, which end at its edge; the shorter side whole."""
-    length = math.ceil(SIDE / scale + _SUPPORT * max(1 / scale, 1)) + 1
+    length = math.ceil(IMAGE_SIZE / scale + _SUPPORT * max(1 / scale, 1)) + 1
     if turned.shape[1] > turned.shape[0]:
-        return _resized(np.ascontiguousarray(turned[:, :length]), scale)[:, SIDE - 1 :: -1]
-    return _resized(turned[:length], scale)[SIDE - 1 :: -1]
+        return _resized(np.ascontiguousarray(turned[:, :length]), scale)[:, IMAGE_SIZE - 1 :: -1]
+    return _resized(turned[:length], scale)[IMAGE_SIZE - 1 :: -1]

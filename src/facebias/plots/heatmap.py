@@ -13,7 +13,8 @@ from matplotlib.patches import Rectangle
 
 from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import rule_text
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.arms import arm_name
+from facebias.core.words import dataset_name
 from facebias.plots.recall import pick
 from facebias.plots.style import new_figure, styled
 

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facebias.audit.predictions import UNKNOWN
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import CLASSES
+from facebias.core.tone_scale import CLASSES
+from facebias.core.words import UNKNOWN
 from facebias.plots.style import FAINT, new_figure, styled
 
 _TITLES = {"gender": "gender, as perceived", "race": "race, as labelled", "age": "age", "skin_tone": "skin tone (ITA)"}

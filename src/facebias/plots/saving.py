@@ -12,8 +12,9 @@ from PIL import Image
 
 from facebias.audit.thresholds import rule_text
 from facebias.core.csv import write_csv
-from facebias.core.files import atomic_write, code_version
-from facebias.core.names import dataset_name
+from facebias.core.files import atomic_write
+from facebias.core.paths import code_version
+from facebias.core.words import dataset_name
 from facebias.plots.style import mark, styled
 
 

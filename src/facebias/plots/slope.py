@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
 from facebias.audit.groups import SMALL
-from facebias.audit.predictions import UNKNOWN
 from facebias.audit.thresholds import rule_text
+from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import UNKNOWN, dataset_name
 from facebias.plots.recall import pick
 from facebias.plots.style import FAINT, GRID, INK, look, new_figure, percent_axis, styled
 

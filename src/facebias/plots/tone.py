@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.audit.thresholds import rule_text
+from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
-from facebias.data.skin_tone import CLASS_BOUNDS, classify_ita
+from facebias.core.tone_scale import CLASS_BOUNDS, classify_ita
+from facebias.core.words import dataset_name
 from facebias.plots.style import FAINT, LINES, look, new_figure, percent_axis, styled
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from facebias import audit
 from facebias.audit import GroupReport, Verdict
-from facebias.core.files import code_version, write_json
+from facebias.core.files import write_json
+from facebias.core.paths import code_version
 
 
 @dataclass(frozen=True)

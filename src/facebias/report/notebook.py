@@ -19,7 +19,8 @@ from typing import Any
 from facebias.core.arms import ARM_FIELDS
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import anchored, read_json, write_json, write_text
+from facebias.core.files import read_json, write_json, write_text
+from facebias.core.paths import anchored
 from facebias.core.progress import MARK
 
 

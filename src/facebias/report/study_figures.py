@@ -15,9 +15,9 @@ import pandas as pd
 from facebias import plots
 from facebias.analyses.mechanism.tables import share_ratios
 from facebias.core.arms import debiased
+from facebias.core.tone_scale import CLASSES
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
-from facebias.data.skin_tone import CLASSES
 from facebias.plots import Shown
 from facebias.plots.images import MEAN_OF
 from facebias.report.audit_figures import AuditFigures

@@ -15,11 +15,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, code_version, sweep_stale, write_json
+from facebias.core.files import atomic_write, sweep_stale, write_json
+from facebias.core.paths import code_version
 from facebias.core.progress import bar
+from facebias.core.rejects import Reject, write_rejects
 from facebias.data.archive import Place
-from facebias.data.pack.selection import write_rejects
-from facebias.data.pack.workers import Reject
 from facebias.data.pixels import square
 from facebias.data.user_pictures import readable, spell
 from facebias.detectors.networks import as_input, inference

@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, verify, write_manifest
+from facebias.core.files import atomic_write
+from facebias.core.manifest import verify, write_manifest
 
 SALIENCY_SCHEMA = "facebias.saliency/1"
 KINDS = ("rescaled", "raw")

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import fingerprint, manifest_path, read_json
+from facebias.core.files import read_json
+from facebias.core.manifest import fingerprint, manifest_path
 from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.networks import as_input

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import sha256, verify
-from facebias.detectors.networks import IMAGE_SIZE, pick_device
+from facebias.core.manifest import sha256, verify
+from facebias.core.words import IMAGE_SIZE
+from facebias.detectors.networks import pick_device
 from facebias.training.run import WEIGHTS_SCHEMA, Run
 
 PREFIX = "torchvision:"

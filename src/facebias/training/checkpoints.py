@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, manifest_path, verify, write_manifest
+from facebias.core.files import atomic_write
+from facebias.core.manifest import manifest_path, verify, write_manifest
 
 SCHEMA = "facebias.checkpoint/1"
 

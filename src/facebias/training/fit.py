@@ -24,16 +24,10 @@ from torch import Tensor
 from facebias.audit.thresholds import threshold
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import (
-    atomic_write,
-    code_version,
-    folder_lock,
-    manifest_path,
-    read_json,
-    sweep_stale,
-    write_json,
-    write_manifest,
-)
+from facebias.core.files import atomic_write, read_json, sweep_stale, write_json
+from facebias.core.lock import folder_lock
+from facebias.core.manifest import manifest_path, write_manifest
+from facebias.core.paths import code_version
 from facebias.core.progress import bar, headless, say
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training

@@ -26,7 +26,7 @@ from facebias.audit import validate
 from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import found_format
+from facebias.core.formats import found_format
 from facebias.detectors.detector import as_logits
 from facebias.detectors.find import checked_name
 from facebias.training.run import PREDICTION_COLUMNS

@@ -21,7 +21,8 @@ import pandas as pd
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, manifest_path, read_json, verify, write_json, write_manifest
+from facebias.core.files import atomic_write, read_json, write_json
+from facebias.core.manifest import manifest_path, verify, write_manifest
 
 if TYPE_CHECKING:
     from torch import nn

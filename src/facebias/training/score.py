@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.config import Config
-from facebias.core.files import fingerprint, manifest_path, read_json
+from facebias.core.files import read_json
+from facebias.core.manifest import fingerprint, manifest_path
+from facebias.core.words import HELD_OUT
 from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
 from facebias.detectors.networks import logits
 from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
 from facebias.training.threads import threads
 
-HELD_OUT = ("validation", "test")
 _FILE = "predictions.parquet"
 
 

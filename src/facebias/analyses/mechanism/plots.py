@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.analyses.mechanism.tables import FORMS, OTHER_SEED
+from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import dataset_name
 from facebias.plots.style import look, new_figure, styled
 
 NAMES = {

@@ -12,8 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from facebias import audit
-from facebias.audit.predictions import UNKNOWN
 from facebias.core.errors import FacebiasError
+from facebias.core.words import UNKNOWN
 from facebias.training.resampling import effective_sample_size
 
 FORMS = ("value", "rarity")

@@ -17,11 +17,11 @@ from torchvision.ops import nms
 
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, code_version, sweep_stale, write_json
+from facebias.core.files import atomic_write, sweep_stale, write_json
+from facebias.core.paths import code_version
 from facebias.core.progress import bar
+from facebias.core.rejects import Reject, write_rejects
 from facebias.data.archive import Place
-from facebias.data.pack.selection import write_rejects
-from facebias.data.pack.workers import Reject
 from facebias.data.user_pictures import readable, spell
 from facebias.detectors.fast import Folded
 from facebias.detectors.networks import DBVAE, StandardCNN

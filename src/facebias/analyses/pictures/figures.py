@@ -13,10 +13,10 @@ from facebias import plots
 from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
 from facebias.analyses.pictures.scan import SETS, scan_runs, whole_pictures
 from facebias.analyses.pictures.tables import CROPS, GIVEN, PICTURES, ProtocolTables
-from facebias.core.arms import counterpart
+from facebias.core.arms import arm_name, counterpart
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import dataset_name
 from facebias.detectors.windows import PROTOCOLS, Scan
 from facebias.plots import Shown
 from facebias.training.study import finished_study

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import parse_rule
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.arms import arm_name
+from facebias.core.words import dataset_name
 from facebias.plots.style import FAINT, look, new_figure, styled
 
 _MATCHED = ("crops", "pictures")

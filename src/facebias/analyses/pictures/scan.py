@@ -27,10 +27,10 @@ from torchvision.ops import box_iou
 from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import fingerprint
+from facebias.core.manifest import fingerprint
 from facebias.core.progress import bar
+from facebias.core.words import IMAGE_SIZE
 from facebias.data.archive import Place, read_bytes
-from facebias.data.pack import IMAGE_SIZE
 from facebias.data.pack.selection import select, taken
 from facebias.data.pack.workers import decode
 from facebias.data.pixels import box_of, read_rgb

@@ -22,7 +22,7 @@ from facebias.analyses.saliency.stack import MapStack
 from facebias.analyses.saliency.terms import TermStack, term_table
 from facebias.core.errors import FacebiasError
 from facebias.core.progress import tidy
-from facebias.data.sources.base import TIGHT
+from facebias.core.words import TIGHT
 from facebias.plots import Shown
 from facebias.report.study_figures import StudyFigures
 from facebias.saliency.maps_file import SaliencyMaps

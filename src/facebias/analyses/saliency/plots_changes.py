@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from facebias.analyses.saliency.changes import CHANGE
 from facebias.analyses.saliency.maps import GroupMaps
 from facebias.audit.groups import SMALL
+from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import dataset_name
 from facebias.plots.panels import heading, key, outline, p_value, panel
 from facebias.plots.style import FAINT, INK, new_figure, styled
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facebias.data.sources.base import EYE_DISTANCE, EYE_HEIGHT
+from facebias.core.words import EYE_DISTANCE, EYE_HEIGHT
 
 REGIONS = ("eyes", "nose", "mouth", "forehead, hair", "cheeks, chin", "background")
 _BROW, _EYES_END = 0.18, 0.38

@@ -20,7 +20,8 @@ from torchvision.transforms.v2 import functional as transforms
 from facebias.analyses.shift.tables import FACTORS, UNCHANGED, shift_columns
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import fingerprint, manifest_path, read_json, verify
+from facebias.core.files import read_json
+from facebias.core.manifest import fingerprint, manifest_path, verify
 from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.networks import logits

@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 
 from facebias.analyses.shift.tables import FACTORS, VIEWS, group_rows, most_affected
 from facebias.audit.thresholds import rule_text
+from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import dataset_name
 from facebias.plots.style import FAINT, look, new_figure, percent_axis, styled
 
 AXES = {

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from facebias.core.names import dataset_name
+from facebias.core.words import dataset_name
 from facebias.plots.style import INK, look, new_figure, styled
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from facebias.audit.predictions import UNKNOWN
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import CLASSES
+from facebias.core.tone_scale import CLASSES
+from facebias.core.words import UNKNOWN
 
 NOT_MEASURED = "not measured"
 QUANTITIES = ("ita", "l_star", "hue", "monk")

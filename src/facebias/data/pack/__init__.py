@@ -17,16 +17,19 @@ import pandas as pd
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, manifest_path, sweep_stale, verify, write_manifest
+from facebias.core.files import atomic_write, sweep_stale
+from facebias.core.manifest import manifest_path, verify, write_manifest
 from facebias.core.progress import bar
+from facebias.core.rejects import Reject, write_rejects
+from facebias.core.words import IMAGE_SIZE, SPLITS
 from facebias.data.pack.file import SCHEMA, Writer
-from facebias.data.pack.selection import Ledger, Part, select, taken, write_rejects
-from facebias.data.pack.workers import Reject, batches, in_order
+from facebias.data.pack.ledger import Ledger
+from facebias.data.pack.selection import Part, select, taken
+from facebias.data.pack.workers import batches, in_order
 from facebias.data.sources import audit_faces, training_faces, training_negatives
 from facebias.data.sources.base import Source
-from facebias.data.splits import SPLITS, split_of
+from facebias.data.splits import split_of
 
-IMAGE_SIZE = 64  # pixels a side, the paper's and the lab's
 REJECT_SHARE = 0.001  # of all pictures; more unreadable ones mean a broken copy, not a few bad files
 
 

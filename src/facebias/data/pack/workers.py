@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.core.rejects import Reject
 from facebias.data.archive import Place, read_bytes
 from facebias.data.pixels import read_rgb, square
 from facebias.data.sources.base import TABLE_COLUMNS, Block, Sample
@@ -36,15 +37,6 @@ class Task(Protocol):
 
 
 Item = list[Sample] | Block | Task
-
-
-class Reject(NamedTuple):
-    """A sample that could not be read, and why."""
-
-    image_id: str
-    where: str
-    code: str
-    reason: str
 
 
 @dataclass

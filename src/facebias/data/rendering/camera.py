@@ -7,7 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from facebias.data.rendering.canvas import SIDE, Factors
+from facebias.core.words import IMAGE_SIZE
+from facebias.data.rendering.canvas import Factors
 from facebias.data.rendering.colour import encode_srgb
 
 _LUMA = np.float32([0.2126, 0.7152, 0.0722])
@@ -35,7 +36,7 @@ def develop(image: np.ndarray, f: Factors, rng: np.random.Generator) -> np.ndarr
 
 def _noise(f: Factors, rng: np.random.Generator) -> np.ndarray:
     """Brightness and colour noise (n, 3, side, side)."""
-    grain = rng.standard_normal((len(f), 3, SIDE, SIDE), dtype=np.float32)
+    grain = rng.standard_normal((len(f), 3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32)
     common = grain[:, 0:1].copy()
     grain *= 0.45
     grain += 0.9 * common
@@ -50,7 +51,7 @@ def _blurred(image: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndar
 
 def _kernel(sigma: np.ndarray) -> np.ndarray:
     """(n, side, side): each row the weights of one pixel, summing to 1 at the borders too."""
-    distance = np.arange(SIDE, dtype=np.float32)[:, None] - np.arange(SIDE, dtype=np.float32)[None]
+    distance = np.arange(IMAGE_SIZE, dtype=np.float32)[:, None] - np.arange(IMAGE_SIZE, dtype=np.float32)[None]
     weight = np.exp(-0.5 * (distance / sigma.astype(np.float32).reshape(-1, 1, 1)) ** 2)
     return weight / weight.sum(axis=2, keepdims=True)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-SIDE = 64
+from facebias.core.words import IMAGE_SIZE
 
 
 class Factors:
@@ -43,8 +43,8 @@ class Factors:
 @lru_cache(maxsize=1)
 def pixel_grid() -> tuple[np.ndarray, np.ndarray]:
     """x (1, 1, side) and y (1, side, 1) of the pixel centres, 0 to 1 from the left and from the top."""
-    centre = ((np.arange(SIDE) + 0.5) / SIDE).astype(np.float32)
-    return centre.reshape(1, 1, SIDE), centre.reshape(1, SIDE, 1)
+    centre = ((np.arange(IMAGE_SIZE) + 0.5) / IMAGE_SIZE).astype(np.float32)
+    return centre.reshape(1, 1, IMAGE_SIZE), centre.reshape(1, IMAGE_SIZE, 1)
 
 
 def ramp(depth: np.ndarray) -> np.ndarray:
@@ -80,7 +80,7 @@ def scale_by(image: np.ndarray, factor: np.ndarray) -> None:
 @lru_cache(maxsize=32)
 def _spread(cells: int) -> np.ndarray:
     """(side, cells) weights of cubic interpolation from `cells` values to the pixels."""
-    at = (np.arange(SIDE) + 0.5) / SIDE * cells - 0.5
+    at = (np.arange(IMAGE_SIZE) + 0.5) / IMAGE_SIZE * cells - 0.5
     distance = np.abs(at[:, None] - np.arange(cells)[None])
     weight = np.where(
         distance < 1,
@@ -98,8 +98,8 @@ def field(rng: np.random.Generator, shape: tuple[int, ...], rows: int, columns: 
 
 @lru_cache(maxsize=1)
 def _frequency() -> np.ndarray:
-    across, down = np.fft.rfftfreq(SIDE), np.fft.fftfreq(SIDE)
-    return np.maximum(np.hypot(across[None], down[:, None]), 1 / SIDE).astype(np.float32)
+    across, down = np.fft.rfftfreq(IMAGE_SIZE), np.fft.fftfreq(IMAGE_SIZE)
+    return np.maximum(np.hypot(across[None], down[:, None]), 1 / IMAGE_SIZE).astype(np.float32)
 
 
 def power_noise(rng: np.random.Generator, shape: tuple[int, ...], slope: np.ndarray) -> np.ndarray:
@@ -107,9 +107,9 @@ def power_noise(rng: np.random.Generator, shape: tuple[int, ...], slope: np.ndar
 
     Natural images have a slope near 1 (Field, JOSA A 4, 1987).
     """
-    white = fft.rfft2(rng.standard_normal((*shape, SIDE, SIDE), dtype=np.float32))
+    white = fft.rfft2(rng.standard_normal((*shape, IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32))
     slope = slope.astype(np.float32).reshape((-1,) + (1,) * (len(shape) + 1))
-    noise = fft.irfft2(white * _frequency() ** -slope, s=(SIDE, SIDE))
+    noise = fft.irfft2(white * _frequency() ** -slope, s=(IMAGE_SIZE, IMAGE_SIZE))
     noise -= noise.mean(axis=(-2, -1), keepdims=True)
     noise /= noise.std(axis=(-2, -1), keepdims=True) + np.float32(1e-6)
     return noise.astype(np.float32)

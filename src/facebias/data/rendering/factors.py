@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from facebias.core.tone_scale import CLASSES, class_range
 from facebias.data.rendering.canvas import Factors
 from facebias.data.rendering.colour import hair_albedo, melanin_for, skin_albedo, skin_lab
 from facebias.data.rendering.difficulty import Difficulty
-from facebias.data.skin_tone import CLASSES, class_range, ita
+from facebias.data.skin_tone import ita
 
 HAIR = ("bald", "receding", "buzz", "short", "parted", "curly", "afro", "bob", "long", "wavy", "updo")
 _HAIR_WOMEN = (0.01, 0.01, 0.03, 0.07, 0.06, 0.10, 0.06, 0.13, 0.27, 0.14, 0.12)

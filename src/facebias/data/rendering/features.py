@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from facebias.data.rendering.canvas import SIDE, Factors, blob, disc, field, mix, ramp, scale_by
+from facebias.core.words import IMAGE_SIZE
+from facebias.data.rendering.canvas import Factors, blob, disc, field, mix, ramp, scale_by
 from facebias.data.rendering.shape import Head
 
 _IRIS = np.array([[0.025, 0.012, 0.008], [0.07, 0.035, 0.015], [0.10, 0.09, 0.04], [0.10, 0.17, 0.26]], np.float32)
@@ -13,7 +14,7 @@ _IRIS = np.array([[0.025, 0.012, 0.008], [0.07, 0.035, 0.015], [0.10, 0.09, 0.04
 def skin(f: Factors, head: Head, rng: np.random.Generator) -> np.ndarray:
     """Reflectance (n, 3, side, side) of bare skin: pigment with mottling, flushed cheeks and nose, creases."""
     n = len(f)
-    image = np.repeat(np.repeat(f.skin_colour, SIDE, axis=2), SIDE, axis=3)
+    image = np.repeat(np.repeat(f.skin_colour, IMAGE_SIZE, axis=2), IMAGE_SIZE, axis=3)
     flush = blob(np.abs(head.fx), head.fy, 0.6, 0.58, 0.28, 0.28) + blob(head.nx, head.ny, 0, f.nose_length, 0.18, 0.15)
     mix(image, f.flushed_colour, np.minimum(flush, 1) * (0.25 + 0.35 * (f.lipstick > 0)))
     scale_by(image, 1 + f.mottle * field(rng, (n,), 22, 22))

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from facebias.data.rendering.canvas import SIDE, Factors
+from facebias.core.words import IMAGE_SIZE
+from facebias.data.rendering.canvas import Factors
 from facebias.data.rendering.difficulty import Difficulty
 from facebias.data.rendering.face_light import face_light
 from facebias.data.rendering.factors import draw_factors
@@ -55,7 +56,7 @@ def _frame_parts(rng: np.random.Generator, f: Factors) -> None:
 
 def negative_light(f: Factors, rng: np.random.Generator) -> np.ndarray:
     """Linear light (n, 3, side, side) of the negatives of `f`."""
-    image = np.empty((len(f), 3, SIDE, SIDE), np.float32)
+    image = np.empty((len(f), 3, IMAGE_SIZE, IMAGE_SIZE), np.float32)
     for kind in KINDS:
         rows = np.flatnonzero(f.values["kind"] == kind)
         if len(rows):
@@ -70,12 +71,14 @@ def _shuffled(f: Factors, rng: np.random.Generator) -> np.ndarray:
     image = face_light(f, rng)
     for picture in image:
         cells = 2 if rng.random() < 0.4 else 4
-        tile = SIDE // cells
+        tile = IMAGE_SIZE // cells
         tiles = picture.reshape(3, cells, tile, cells, tile).transpose(1, 3, 0, 2, 4).reshape(-1, 3, tile, tile)
         order = rng.permutation(cells * cells)
         moved = np.empty_like(tiles)
         moved[order] = tiles[np.roll(order, 1)]  # one cycle through all tiles: no fixed point
-        picture[:] = moved.reshape(cells, cells, 3, tile, tile).transpose(2, 0, 3, 1, 4).reshape(3, SIDE, SIDE)
+        picture[:] = (
+            moved.reshape(cells, cells, 3, tile, tile).transpose(2, 0, 3, 1, 4).reshape(3, IMAGE_SIZE, IMAGE_SIZE)
+        )
     return image
 
 
@@ -83,12 +86,12 @@ def _inside_out(f: Factors, rng: np.random.Generator) -> np.ndarray:
     """Faces whose middle is turned to the rim: by radius, or by swapping opposite quarters."""
     image = face_light(f, rng)
     swapped = rng.random(len(f)) < 0.5
-    image[swapped] = np.roll(image[swapped], (SIDE // 2, SIDE // 2), axis=(2, 3))
-    at = (np.arange(SIDE) + 0.5) / SIDE - 0.5
+    image[swapped] = np.roll(image[swapped], (IMAGE_SIZE // 2, IMAGE_SIZE // 2), axis=(2, 3))
+    at = (np.arange(IMAGE_SIZE) + 0.5) / IMAGE_SIZE - 0.5
     radius = np.hypot(at[None], at[:, None])
     reach = np.clip(0.5 - radius, -0.2, 0.5) / np.maximum(radius, 0.02)
-    row = np.clip((at[:, None] * reach + 0.5) * SIDE, 0, SIDE - 1).astype(int)
-    column = np.clip((at[None] * reach + 0.5) * SIDE, 0, SIDE - 1).astype(int)
+    row = np.clip((at[:, None] * reach + 0.5) * IMAGE_SIZE, 0, IMAGE_SIZE - 1).astype(int)
+    column = np.clip((at[None] * reach + 0.5) * IMAGE_SIZE, 0, IMAGE_SIZE - 1).astype(int)
     image[~swapped] = image[~swapped][:, :, row, column]
     return image
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facebias.core.errors import FacebiasError
-from facebias.data.skin_tone import CLASSES
+from facebias.core.tone_scale import CLASSES
 
 # The four lighter classes in a skewed set, as a share of the faces that are not brown or dark. Our reading of
 # CelebA, whose 4 % Pale_Skin and few dark faces are the known ends; the paper's set is skewed the same way.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from facebias.data.rendering.canvas import SIDE, Factors, field, mix, pixel_grid, power_noise, ramp
+from facebias.core.words import IMAGE_SIZE
+from facebias.data.rendering.canvas import Factors, field, mix, pixel_grid, power_noise, ramp
 from facebias.data.rendering.shape import Head
 
 
@@ -16,9 +17,11 @@ def background(f: Factors, rng: np.random.Generator) -> np.ndarray:
     kind = {name: f.only("background", name) for name in ("gradient", "blurred", "texture", "blocks")}
     soft = field(rng, (n,), 5, 5)
     share = 0.08 * soft + kind["gradient"] * slope * 0.9 + kind["blurred"] * (0.5 + 0.5 * soft)
-    steps = np.repeat(np.repeat(rng.random((n, 5, 4), dtype=np.float32), 13, axis=1), 16, axis=2)[:, :SIDE, :SIDE]
+    steps = np.repeat(np.repeat(rng.random((n, 5, 4), dtype=np.float32), 13, axis=1), 16, axis=2)[
+        :, :IMAGE_SIZE, :IMAGE_SIZE
+    ]
     share = share + kind["blocks"] * (steps > 0.5)
-    image = np.repeat(np.repeat(f.back_colour, SIDE, axis=2), SIDE, axis=3)
+    image = np.repeat(np.repeat(f.back_colour, IMAGE_SIZE, axis=2), IMAGE_SIZE, axis=3)
     mix(image, f.back_other, np.clip(share, 0, 1))
     colour = field(rng, (n, 3), 4, 4) * (0.04 + 0.08 * kind["blurred"])[:, None]
     strength = 0.08 + 0.45 * kind["texture"] + 0.1 * kind["blocks"]

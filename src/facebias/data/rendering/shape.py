@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facebias.data.rendering.canvas import SIDE, Factors, blob, pixel_grid, ramp
+from facebias.core.words import IMAGE_SIZE
+from facebias.data.rendering.canvas import Factors, blob, pixel_grid, ramp
 
 EYE_DISTANCE, EYE_HEIGHT = 0.35, 0.31  # of the side: the "tight" framing that every source is brought to
 SKULL = 1.66  # from the eyes to the crown
@@ -47,7 +48,7 @@ class Head:
 def build_head(f: Factors) -> Head:
     """Place, turn and light the heads of `f`."""
     yaw, pitch, roll = (np.radians(getattr(f, name)) for name in ("yaw", "pitch", "roll"))
-    scale = EYE_DISTANCE * SIDE * f.size
+    scale = EYE_DISTANCE * IMAGE_SIZE * f.size
     x, y = _upright(f, yaw, pitch, roll, scale)
     chin, depth = f.chin + 0.10 * np.maximum(f.mouth_open, 0), f.width
     v = y / np.where(y > 0, chin, np.float32(SKULL))
@@ -79,7 +80,7 @@ def _upright(
     across, down = pixel_grid()
     dx = across - (0.5 + f.shift_x)
     dy = down - (EYE_HEIGHT + f.shift_y)
-    side = SIDE / scale
+    side = IMAGE_SIZE / scale
     x = (dx * np.cos(roll) + dy * np.sin(roll)) * side + f.width * np.sin(yaw) * 0.8
     y = (dy * np.cos(roll) - dx * np.sin(roll)) * side + np.sin(pitch) * 0.9
     return x, y

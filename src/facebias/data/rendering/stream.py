@@ -16,16 +16,18 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
+from facebias.core.tone_scale import classify_ita
+from facebias.core.words import GENDERS, IMAGE_SIZE
 from facebias.data.rendering.camera import develop
-from facebias.data.rendering.canvas import SIDE, Factors
+from facebias.data.rendering.canvas import Factors
 from facebias.data.rendering.colour import skin_lab
 from facebias.data.rendering.difficulty import Difficulty
 from facebias.data.rendering.face_light import face_light
 from facebias.data.rendering.factors import draw_factors
 from facebias.data.rendering.negatives import draw_negatives, negative_light
 from facebias.data.rendering.population import draw_cells
-from facebias.data.skin_tone import classify_ita, ita
-from facebias.data.sources.base import FACTOR_PREFIX, GENDERS, TABLE_COLUMNS, Block
+from facebias.data.skin_tone import ita
+from facebias.data.sources.base import FACTOR_PREFIX, TABLE_COLUMNS, Block
 
 BLOCK = 48  # images with one random stream: a multiple of the twelve cells of tone x gender
 _TOGETHER = 16  # images drawn at a time: their planes stay in the processor's cache
@@ -138,7 +140,7 @@ def _block(
     else:
         factors = draw_negatives(rng, BLOCK, difficulty)
     draw = face_light if kind == "faces" else negative_light
-    images = np.empty((BLOCK, SIDE, SIDE, 3), np.uint8)
+    images = np.empty((BLOCK, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     for begin in range(0, BLOCK, _TOGETHER):
         some = factors.rows(np.arange(begin, begin + _TOGETHER))
         images[begin : begin + _TOGETHER] = develop(draw(some, rng), some, rng)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from facebias.data.rendering.canvas import SIDE, Factors, blob, field, mix, pixel_grid, power_noise, ramp
+from facebias.core.words import IMAGE_SIZE
+from facebias.data.rendering.canvas import Factors, blob, field, mix, pixel_grid, power_noise, ramp
 from facebias.data.rendering.scene import background
 
 _MOST = 5  # shapes or spots in one picture
@@ -40,7 +41,7 @@ def texture(f: Factors, rng: np.random.Generator) -> np.ndarray:
     crossed = (rng.random((n, 1, 1)) < 0.5) * np.sin(across)
     wave = np.tanh((np.sin(along) + crossed) * _uniform(rng, 0.5, 4.0, n)) * 0.5 + 0.5
     grain = power_noise(rng, (n,), f.values["back_slope"]) * _uniform(rng, 0.05, 0.4, n)
-    image = np.repeat(np.repeat(_own_colour(f, rng, 0.5), SIDE, axis=2), SIDE, axis=3)
+    image = np.repeat(np.repeat(_own_colour(f, rng, 0.5), IMAGE_SIZE, axis=2), IMAGE_SIZE, axis=3)
     mix(image, f.back_colour, wave * _uniform(rng, 0.3, 1.0, n))
     return image * np.exp(grain)[:, None]
 
@@ -57,7 +58,7 @@ def scenery(f: Factors, rng: np.random.Generator) -> np.ndarray:
         radius = (np.abs((x - cx) / rx) ** power + np.abs((y - cy) / ry) ** power) ** (1 / power)
         colour = (rng.uniform(0.02, 0.7, (n, 1, 1, 1)) * rng.uniform(0.5, 1, (n, 3, 1, 1))).astype(np.float32)
         shade = 1 + 0.5 * (x - cx) / rx * np.sin(np.radians(f.azimuth)) + 0.15 * field(rng, (n,), 12, 12)
-        mix(image, colour * np.clip(shade, 0.2, 1.7)[:, None], ramp((1 - radius) * np.minimum(rx, ry) * SIDE))
+        mix(image, colour * np.clip(shade, 0.2, 1.7)[:, None], ramp((1 - radius) * np.minimum(rx, ry) * IMAGE_SIZE))
     return image
 
 
@@ -72,7 +73,7 @@ def objects(f: Factors, rng: np.random.Generator) -> np.ndarray:
     power = _uniform(rng, 1.7, 5.0, n)
     squared = np.abs(dx / rx) ** power + np.abs(dy / ry) ** power
     height = np.sqrt(np.clip(1 - squared, 0, 1)) * np.minimum(rx, ry)
-    colour = np.repeat(np.repeat(_own_colour(f, rng, 0.7), SIDE, axis=2), SIDE, axis=3)
+    colour = np.repeat(np.repeat(_own_colour(f, rng, 0.7), IMAGE_SIZE, axis=2), IMAGE_SIZE, axis=3)
     colour *= (1 + 0.12 * field(rng, (n,), 16, 16))[:, None]
     for index in range(_MOST):
         here = rng.random((n, 1, 1)) < 0.6 - 0.08 * index
@@ -80,12 +81,12 @@ def objects(f: Factors, rng: np.random.Generator) -> np.ndarray:
         spot = blob(dx, dy, sx, sy, _uniform(rng, 0.02, 0.14, n), _uniform(rng, 0.02, 0.10, n)) * here
         height = height + spot * _uniform(rng, -0.06, 0.06, n)
         mix(colour, f.hair_colour if index % 2 else f.lip_colour, np.clip(spot * _uniform(rng, 0.2, 1.6, n), 0, 0.95))
-    mix(image, colour * _lit(f, height)[:, None], ramp((1 - squared ** (1 / power)) * np.minimum(rx, ry) * SIDE))
+    mix(image, colour * _lit(f, height)[:, None], ramp((1 - squared ** (1 / power)) * np.minimum(rx, ry) * IMAGE_SIZE))
     return image
 
 
 def _lit(f: Factors, height: np.ndarray) -> np.ndarray:
-    down, across = (np.gradient(height, axis=axis) * SIDE for axis in (1, 2))
+    down, across = (np.gradient(height, axis=axis) * IMAGE_SIZE for axis in (1, 2))
     azimuth, elevation = np.radians(f.azimuth), np.radians(f.elevation)
     level = np.cos(azimuth) - across * np.sin(azimuth)
     facing = level * np.cos(elevation) + down * np.sin(elevation)

@@ -23,14 +23,6 @@ import pandas as pd
 TABLE_COLUMNS = ("image_id", "label", "identity", "where", "race", "gender", "age", "skin_tone", "ita", "l_star", "hue")
 FACTOR_PREFIX = "factor_"  # ground truth of rendered images, one column a factor
 
-GENDERS = ("Female", "Male")
-
-# The one framing of training and audit: dlib's face chip with padding 0.25, as FairFace and UTKFace were cut.
-# Eye centres are 0.35 of the side apart, centred, 0.31 of the side below the top.
-TIGHT = "tight"
-EYE_DISTANCE = 0.35
-EYE_HEIGHT = 0.31
-
 
 @dataclass(frozen=True, slots=True)
 class Box:

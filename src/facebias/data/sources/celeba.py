@@ -18,8 +18,9 @@ from pathlib import Path, PurePosixPath
 
 from facebias.core.errors import FacebiasError
 from facebias.core.label_files import Row, label, lines, read_words
+from facebias.core.words import EYE_DISTANCE, EYE_HEIGHT, TIGHT
 from facebias.data.archive import Place, pictures
-from facebias.data.sources.base import EYE_DISTANCE, EYE_HEIGHT, TIGHT, Box, Crop, Sample
+from facebias.data.sources.base import Box, Crop, Sample
 
 ALIGNED_SIZE = (178, 218)
 # Official alignment puts the eyes at (69, 111) and (108, 111): 39 px are 0.35 of 111 px

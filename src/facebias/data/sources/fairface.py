@@ -18,10 +18,10 @@ from pathlib import Path
 
 from facebias.core.errors import FacebiasError
 from facebias.core.label_files import label, read_csv
+from facebias.core.words import AGE_BINS, GENDERS, TIGHT
 from facebias.data.archive import Place, pictures
 from facebias.data.sources import fairface_parquet
-from facebias.data.sources.base import GENDERS, TIGHT, Box, Crop, Sample
-from facebias.data.sources.utkface import AGE_BINS
+from facebias.data.sources.base import Box, Crop, Sample
 
 RACES = ("East Asian", "Indian", "Black", "White", "Middle Eastern", "Latino_Hispanic", "Southeast Asian")
 COLUMNS = ("file", "age", "gender", "race", "service_test")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
-from facebias.data.pixels import found_format
+from facebias.core.formats import found_format
 from facebias.data.sources.base import Block
 
 _ROWS = 512

@@ -24,9 +24,10 @@ from PIL import Image
 
 from facebias.core.errors import FacebiasError
 from facebias.core.label_files import Row, label, read_csv
+from facebias.core.words import TIGHT
 from facebias.data.archive import Place, pictures, read_bytes
 from facebias.data.pixels import read_rgb
-from facebias.data.sources.base import TIGHT, Box, Sample
+from facebias.data.sources.base import Box, Sample
 
 TABLE = "PPB-2017-metadata.csv"
 COLUMNS = ("filename", "gender", "bi.fitz")

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from facebias.data.sources.base import TIGHT, Block
+from facebias.core.words import TIGHT
+from facebias.data.sources.base import Block
 
 _BATCH = 144  # a multiple of synthetic.BLOCK, so that no block is rendered twice
 

@@ -16,18 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from facebias.core.errors import FacebiasError
+from facebias.core.words import TIGHT, age_bin
 from facebias.data.archive import Place, pictures
-from facebias.data.sources.base import TIGHT, Box, Crop, Sample
+from facebias.data.sources.base import Box, Crop, Sample
 
 RACES = ("White", "Black", "Asian", "Indian", "Others")
-AGE_BINS = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
 _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d{14,18})(?:\.jpg|\.png)?(?:\.chip)?\.(?:jpg|png)", re.IGNORECASE)
-
-
-def age_bin(years: int) -> str:
-    """FairFace's bin of an age in years: "0-2", "3-9", "10-19", ... "60-69", "more than 70" (70 and over)."""
-    upper = (2, 9, 19, 29, 39, 49, 59, 69)
-    return next((name for name, last in zip(AGE_BINS, upper, strict=False) if years <= last), AGE_BINS[-1])
 
 
 class UTKFace:

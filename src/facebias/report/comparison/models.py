@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.core.arms import ARM_FIELDS
+from facebias.core.arms import ARM_FIELDS, arm_name
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json
-from facebias.core.names import arm_name
 from facebias.training.run import Run
 
 _SPELT_OUT = 3  # settings in a name, at most; where more differ, those that tell the models apart, and an ellipsis

@@ -8,7 +8,7 @@ import pandas as pd
 
 from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import HEADLINE, rule_text
-from facebias.core.names import dataset_name
+from facebias.core.words import dataset_name
 from facebias.report.comparison.changes import ALONE, APART
 from facebias.report.comparison.models import Model, listed
 from facebias.report.comparison.shared_images import Shared

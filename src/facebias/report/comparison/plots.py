@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from facebias.audit.groups import SMALL
 from facebias.audit.paper import paper_bars
 from facebias.audit.thresholds import rule_text
+from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.names import arm_name, dataset_name
+from facebias.core.words import dataset_name
 from facebias.plots.recall import pick
 from facebias.plots.style import FAINT, INK, MARKERS, look, new_figure, percent_axis, styled
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from facebias.audit.predictions import validate
 from facebias.core.errors import FacebiasError
-from facebias.core.names import dataset_name
+from facebias.core.words import dataset_name
 from facebias.report.comparison.models import Model
 
 _SAME = ["label", "race", "gender", "skin_tone", "ita"]  # what must agree for an image id to mean the same image

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from facebias.audit.groups import SMALL
-from facebias.core.names import dataset_name
+from facebias.core.words import dataset_name
 
 WIDTH = 118  # characters
 FLAG = "*"

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facebias.audit import arm_name, dataset_name, rule_text
-from facebias.core.files import code_version, write_text
+from facebias.core.files import write_text
+from facebias.core.paths import code_version
 from facebias.report.page import figures as pictures
 from facebias.report.page import first_screen as first
 from facebias.report.page import outcomes, tables

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from facebias.audit import arm_name, dataset_name
-from facebias.audit.predictions import UNKNOWN
 from facebias.core.numbers import percent
+from facebias.core.words import UNKNOWN
 from facebias.report.page.first_screen import extremes
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from facebias.audit import dataset_name
-from facebias.core.names import DATASET_NAMES
+from facebias.core.words import DATASET_NAMES
 from facebias.report.page import alt_texts as seen
 from facebias.report.page.folder import read_numbers
 

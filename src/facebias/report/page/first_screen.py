@@ -10,10 +10,11 @@ import pandas as pd
 from facebias.analyses.saliency.maps import ALPHA
 from facebias.audit import arm_name, dataset_name, rule_text
 from facebias.audit.groups import matching
-from facebias.audit.predictions import GROUP_COLUMNS, UNKNOWN
+from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.audit.verdict import too_coarse
 from facebias.core.arms import counterpart
 from facebias.core.numbers import interval, percent, points, side
+from facebias.core.words import UNKNOWN
 from facebias.plots.style import COLOURS, MARKERS
 from facebias.report.page.folder import AuditFolder
 

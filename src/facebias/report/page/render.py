@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import project_root
+from facebias.core.paths import project_root
 
 LIMIT = 12_000_000  # bytes of a page that is still opened, mailed and committed without thought
 

@@ -14,7 +14,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from facebias.detectors.networks import DBVAE, IMAGE_SIZE, StandardCNN
+from facebias.core.words import IMAGE_SIZE
+from facebias.detectors.networks import DBVAE, StandardCNN
 
 TORCHVISION = (
     "alexnet",

@@ -14,7 +14,7 @@ from facebias import plots
 from facebias.core.config import Config
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.files import fingerprint, sha256, write_manifest
+from facebias.core.manifest import fingerprint, sha256, write_manifest
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
 from facebias.saliency.benchmarks import parts as stages

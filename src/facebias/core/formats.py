@@ -1,0 +1,41 @@
+"""What a file is by its first bytes, for a message that names what was found instead of what was expected."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from PIL import Image
+
+
+_MAGIC = (
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x1f\x8b", "gzip"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"PAR1", "a parquet file"),
+    (b"version https://git-lfs", "a Git LFS pointer"),
+)
+
+
+def found_format(data: bytes) -> str:
+    """What the bytes are, in words, for a message: "an HTML page", "TIFF", "text", "an empty file"."""
+    if not data.strip():
+        return "an empty file" if not data else "blanks alone"
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html", b"<head")):
+        return "an HTML page"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(Image.open(io.BytesIO(data)).format)
+    except Exception:  # any failure here only means that the bytes are no picture
+        pass
+    try:
+        data[:512].decode("ascii")
+    except UnicodeDecodeError:
+        return "unknown bytes"
+    return "text"

@@ -1,0 +1,69 @@
+"""What lies beside every artifact, `<name>.manifest.json`: its schema, SHA-256, rows and what it was made from.
+
+Reading through `verify` proves that the bytes are those that were written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from facebias.core.errors import FacebiasError
+from facebias.core.files import read_json, write_json
+from facebias.core.paths import code_version
+
+
+def sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(values: Mapping[str, Any], length: int = 8) -> str:
+    """A short stable hash of names and scalar values, independent of their order."""
+    text = json.dumps(dict(sorted(values.items())), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def manifest_path(path: str | Path) -> Path:
+    """Where the manifest of an artifact lies: beside it."""
+    path = Path(path)
+    return path.with_name(path.name + ".manifest.json")
+
+
+def write_manifest(path: str | Path, schema: str, rows: int, key: str, **more: Any) -> dict[str, Any]:
+    """Describe a finished artifact beside it: schema with version, SHA-256, rows, fingerprint, code version.
+
+    No time of day is recorded, so that the same inputs give the same bytes.
+    """
+    manifest = {
+        "schema": schema,
+        "file": Path(path).name,
+        "sha256": sha256(path),
+        "rows": rows,
+        "fingerprint": key,
+        "code_version": code_version(),
+        **more,
+    }
+    write_json(manifest_path(path), manifest)
+    return manifest
+
+
+def verify(path: str | Path, schema: str) -> dict[str, Any]:
+    """The manifest of an artifact whose bytes and schema are as recorded.
+
+    Raises:
+        FacebiasError: file or manifest missing, other schema, or bytes that differ from those written.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FacebiasError("MISSING", path, "no such file", "Run the stage that writes it first")
+    manifest = read_json(manifest_path(path))
+    if manifest.get("schema") != schema:
+        raise FacebiasError("SCHEMA", path, f"expected {schema}, found {manifest.get('schema')}", "Write it again")
+    if sha256(path) != manifest["sha256"]:
+        raise FacebiasError("HASH", path, "bytes differ from those written", "Delete it and run the stage again")
+    return manifest

@@ -1,0 +1,44 @@
+"""The words that stages share: what splits, groups and frames are called. Each is written here once.
+
+A file's columns and the audit's sentences must spell them alike, and none of the rooms that use them may import another.
+"""
+
+from __future__ import annotations
+
+IMAGE_SIZE = 64  # pixels a side of a packed image and of the networks' input, the paper's and the lab's
+
+SPLITS = ("train", "validation", "test")
+HELD_OUT = ("validation", "test")  # never trained on: the first fixes thresholds, the second is judged
+
+GENDERS = ("Female", "Male")  # as annotators perceived them; every set that we know records two
+AGE_BINS = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
+UNKNOWN = "unknown"  # the level of faces whose source does not say
+
+# The one framing of training and audit: dlib's face chip with padding 0.25, as FairFace and UTKFace were cut.
+# Eye centres are 0.35 of the side apart, centred, 0.31 of the side below the top.
+TIGHT = "tight"
+EYE_DISTANCE = 0.35
+EYE_HEIGHT = 0.31
+
+DATASET_NAMES = {
+    "fairface": "FairFace",
+    "utkface": "UTKFace",
+    "ppb": "PPB",
+    "celeba": "CelebA",
+    "lab": "the lab's faces",
+    "synthetic": "rendered faces (synthetic)",
+}
+
+
+def dataset_name(dataset: str, source: str = "") -> str:
+    """A data set in words; "test" is the held-out faces of the training source."""
+    if dataset != "test":
+        return DATASET_NAMES.get(dataset, dataset)
+    name = DATASET_NAMES.get(source, source or "training-source")
+    return f"held-out {name}" if "faces" in name else f"held-out {name} faces"
+
+
+def age_bin(years: int) -> str:
+    """FairFace's bin of an age in years: "0-2", "3-9", "10-19", ... "60-69", "more than 70" (70 and over)."""
+    upper = (2, 9, 19, 29, 39, 49, 59, 69)
+    return next((name for name, last in zip(AGE_BINS, upper, strict=False) if years <= last), AGE_BINS[-1])
