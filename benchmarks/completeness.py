@@ -14,7 +14,33 @@ import torch
 
 from facebias.core.words import IMAGE_SIZE
 from facebias.saliency import FullGrad
-from facebias.saliency.benchmarks.networks import NETWORKS, network, smallest_side
+from facebias.saliency.benchmarks.networks import network, smallest_side
+
+TORCHVISION = (
+    "alexnet",
+    "vgg16",
+    "vgg16_bn",
+    "resnet18",
+    "resnet50",
+    "resnext50_32x4d",
+    "wide_resnet50_2",
+    "densenet121",
+    "googlenet",
+    "inception_v3",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "mnasnet1_0",
+    "shufflenet_v2_x1_0",
+    "squeezenet1_1",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
+    "convnext_tiny",
+    "swin_t",
+)
+NETWORKS = (*TORCHVISION, "vision_transformer", "standard_cnn", "dbvae")
 
 LIMITS = {torch.float32: 1e-5, torch.float64: 1e-12}
 

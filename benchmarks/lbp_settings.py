@@ -5,7 +5,7 @@
 The file is a packed validation set (`facebias data pack`); a seeded part of its faces and negatives is scored under
 every setting. No test image and none of an audit set is looked at. Settings are ordered by AUC, in which ties count
 half, since recall at a false positive rate of 1 % hangs on the few negatives that it leaves; that recall and the false
-positive rate reached (whole numbers tie) stand beside it. `facebias.detectors.adapters.cascade.SEARCH` is the first line.
+positive rate reached (whole numbers tie) stand beside it. `cascade.SEARCH` of the adapter is the first line.
 """
 
 from __future__ import annotations

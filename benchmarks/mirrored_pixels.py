@@ -25,7 +25,7 @@ from facebias.core.words import IMAGE_SIZE
 from facebias.data.pixels import box_of, read_rgb, square
 from facebias.data.sources.base import Box
 from facebias.data.sources.fairface import FairFace
-from facebias.detectors.networks import logits
+from facebias.detectors.inference import logits
 from facebias.training.run import Run
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binomtest
 
+from facebias.analyses.saliency.permutation import group_tests
 from facebias.analyses.saliency.stack import GRID, pool
-from facebias.audit.stats.permutation import group_tests
 from facebias.saliency.maps_file import KINDS, SaliencyMaps
 
 LIMITS = (0.03, 0.07)

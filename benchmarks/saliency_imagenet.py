@@ -26,7 +26,7 @@ from facebias.core.progress import bar
 from facebias.data.archive import read_bytes
 from facebias.data.pixels import read_rgb, square
 from facebias.data.user_pictures import gather, spell
-from facebias.detectors.networks import as_input
+from facebias.detectors.inference import as_input
 from facebias.saliency.benchmarks import SHARES, perturbation_changes, rows
 from facebias.saliency.benchmarks.perturbation import DIRECTIONS, method_maps
 from facebias.saliency.benchmarks.plots import of_benchmark

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import COLUMNS
+from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.core.tone_scale import classify_ita
 
 RACES = ("Black", "East Asian", "White")
@@ -51,4 +51,4 @@ def predictions(models=("cnn", "dbvae-0.01"), seeds=3, lift=0.0, penalty=2.0, se
             off = np.where(table["race"] == "Black", penalty - lift * (number > 0), 0.0)
             score = np.where(table["label"] == 1, 3.2 - off, -3) + hardness + rng.normal(0, 0.6, len(table))
             parts.append(table.assign(run_id=f"{model}-s{run}", model=model, seed=run, score=score.astype(np.float32)))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+    return pd.concat(parts, ignore_index=True)[list(PREDICTION_COLUMNS)]

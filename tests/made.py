@@ -95,3 +95,16 @@ def untrained_run(config, seed=0, model="standard_cnn"):
     write_manifest(run.path / "weights.pt", WEIGHTS_SCHEMA, 1, config.run_id, architecture=architecture_of(config))
     write_json(run.path / "DONE.json", {})
     return run
+
+
+PPB_HEADER = "id,filename,gender,numeric,bi.fitz,country\n"
+
+
+def ppb(root, boxes=True, ends="\n"):
+    rows = ["1,a.jpg,Female,6,Darker,Rwanda", "2,b.jpg,male,1,lighter,Iceland", "3,c.jpg,Male,5,Darker,Senegal"]
+    write(root / "PPB-2017-metadata.csv", (PPB_HEADER + "\n".join(rows) + "\n").replace("\n", ends))
+    for seed, name in enumerate("abc"):
+        picture(root / f"imgs/{name}.jpg", seed, 300, 400)
+    if boxes:
+        write(root / "boxes.csv", "filename,x1,y1,x2,y2\na.jpg,100,50,200,170\nb.jpg,0,0,10,10\nc.jpg,5,5,25.5,25\n")
+    return root

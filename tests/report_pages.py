@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from audit_tables import RACES, predictions
+from facebias.audit.whole import Audit
 from facebias.core.config import Config
 from facebias.core.files import write_json
+from facebias.plots import FigureFolder
 from facebias.report.audit_figures import AuditFigures
-from facebias.report.findings import Findings
 from facebias.report.page import AuditFolder
 from facebias.training.run import PREDICTIONS_SCHEMA, Run
 
@@ -42,8 +43,8 @@ def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, **more) -> Au
         run.write_parquet("predictions.parquet", rows.assign(run_id=run.id), PREDICTIONS_SCHEMA, "made")
         write_json(run.path / "DONE.json", DONE)
     folder = config.path("figures") / config.figures_name
-    findings = Findings(table, 0.01, "celeba", config.arm_names[0])
-    AuditFigures(findings, folder, synthetic=False).source_recall()
+    findings = Audit(table, 0.01, "celeba", config.arm_names[0])
+    AuditFigures(findings, FigureFolder(folder, synthetic=False)).source_recall()
     findings.write(folder)
     noise = np.random.default_rng(0).integers(0, 255, (300, 1600, 3), np.uint8)
     for name in ("saliency-means-fairface-race-x-gender-raw", "something-new"):
@@ -75,7 +76,7 @@ def words(text: str) -> str:
 
 
 def table_of(page: str, caption: str) -> list[list[str]]:
-    """Cells of the sortable table with this caption."""
+    """Groups of the sortable table with this caption."""
     part = page[page.index(f'<caption class="hidden">{html.escape(caption, quote=False)}') :]
     rows = re.findall(r"<tr>(.*?)</tr>", part[: part.index("</table>")], flags=re.S)
     return [[words(cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.S)] for row in rows]

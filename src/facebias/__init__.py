@@ -35,36 +35,28 @@ The flow, each stage reading only what the one before wrote: pack -> train -> sc
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+
+import lazy_loader
+
+__version__ = version("facebias")
 
 # Loaded when first asked for, so that the audit and its figures never import torch
-_PUBLIC = {
-    "Config": "config",
-    "profile": "config",
-    "FacebiasError": "errors",
-    "FaceDataset": "dataset",
-    "pack_training": "pack",
-    "pack_audit": "pack",
-    "StandardCNN": "models",
-    "DBVAE": "models",
-    "sampling_probabilities": "resampling",
-    "fit": "training",
-    "Run": "runs",
-    "score": "scoring",
-    "Study": "study",
-    "run_study": "study",
-    "group_report": "audit",
-    "GroupReport": "audit",
-}
-__all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(f"facebias.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module 'facebias' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["analyses", "audit", "plots", "saliency"],
+    submod_attrs={
+        "audit": ["Audit", "GroupReport", "group_report", "verdict"],
+        "core.config": ["Config"],
+        "core.errors": ["FacebiasError"],
+        "core.notebook_settings": ["notebook_config"],
+        "core.profiles": ["profile"],
+        "data.dataset": ["FaceDataset"],
+        "data.pack": ["pack_audit", "pack_training"],
+        "detectors": ["find_detector"],
+        "detectors.networks": ["DBVAE", "StandardCNN"],
+        "report": ["AuditFigures", "StudyFigures", "compare_runs"],
+        "saliency": ["FullGrad"],
+        "training": ["Run", "Study", "fit", "gather", "run_study", "sampling_probabilities", "score"],
+    },
+)

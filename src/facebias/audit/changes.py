@@ -7,12 +7,11 @@ import pandas as pd
 
 from facebias.audit.decisions import Decisions, Hits
 from facebias.audit.groups import GROUPINGS, name_of
-from facebias.audit.measures import METRICS, statistics, worst_group
 from facebias.audit.predictions import validate
 from facebias.audit.stats.intervals import corrected_interval
-from facebias.audit.stats.permutation import holm
-from facebias.audit.stats.tests import sign_flip
+from facebias.audit.stats.tests import holm, sign_flip
 from facebias.audit.thresholds import HEADLINE
+from facebias.audit.worst_and_gap import METRICS, statistics, worst_group
 from facebias.core.errors import FacebiasError
 
 COMPARE_COLUMNS = (
@@ -110,7 +109,7 @@ def paired_changes(
         rates: (2, groups) of the baseline and the other arm.
         errors: (B, 2, groups) draws of their noise.
         hits: whose cells the groups are.
-        metrics: names of `facebias.audit.measures.METRICS`.
+        metrics: names of `facebias.audit.worst_and_gap.METRICS`.
     """
     observed, drawn = statistics(rates, hits), statistics(rates + errors, hits)
     found = {}

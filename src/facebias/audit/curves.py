@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.decisions import Decisions
-from facebias.audit.groups import cells_of, name_of
+from facebias.audit.groups import groups_of, name_of
 from facebias.audit.predictions import validate
 from facebias.audit.stats.intervals import wilson
 from facebias.audit.thresholds import HEADLINE
@@ -31,7 +31,7 @@ def recall_by_fpr(
     """
     predictions = validate(predictions)
     faces = predictions[(predictions["dataset"] == dataset) & (predictions["label"] == 1)]
-    cells = cells_of(faces, by) if len(faces) else None
+    cells = groups_of(faces, by) if len(faces) else None
     if cells is None:
         raise FacebiasError("DATASET", dataset, f"no faces with {name_of(by)}", "Name another data set or grouping")
     held_out = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from facebias.audit.groups import Cells, cells_of
+from facebias.audit.groups import Groups, groups_of
 from facebias.audit.stats.noise import Noise
 from facebias.audit.thresholds import fix_thresholds
 from facebias.core.errors import FacebiasError
@@ -27,7 +27,7 @@ class Hits:
 
     models: tuple[str, ...]
     seeds: tuple[int, ...]
-    cells: Cells
+    cells: Groups
     array: np.ndarray
 
     @property
@@ -83,7 +83,7 @@ class Decisions:
             FacebiasError: the runs did not score the same images.
         """
         found = self._wide(models, dataset, label)
-        cells = cells_of(found[1], by) if found else None
+        cells = groups_of(found[1], by) if found else None
         if cells is None:
             return None
         array, _, seeds = found

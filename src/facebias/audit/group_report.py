@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.audit.detection import detection_rows
-from facebias.audit.groups import ALL, GROUPINGS, cells_of, further_columns, matching
+from facebias.audit.groups import ALL, GROUPINGS, further_columns, groups_of, matching
 from facebias.audit.predictions import GROUP_COLUMNS, validate
-from facebias.audit.rates import auc_rows, false_positive_rows, recall_rows
+from facebias.audit.rates import auc_rows, detection_rows, false_positive_rows, recall_rows
 from facebias.audit.thresholds import HEADLINE, RULES, fix_thresholds
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
@@ -115,7 +114,7 @@ def group_report(
     A grouping is left out for a data set whose table says nothing of one of its columns (CelebA has no race).
 
     Args:
-        predictions: as `facebias.audit.predictions.COLUMNS`; thresholds are fixed on its "validation" negatives.
+        predictions: as `facebias.audit.PREDICTION_COLUMNS`; thresholds are fixed on its "validation" negatives.
         rules: threshold rules.
         groupings: tuples of columns of `predictions` that hold text: marginals, intersections; () is all faces
             together. The table has GROUP_COLUMNS and any others that are named here.
@@ -131,7 +130,7 @@ def group_report(
     faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
     for name, group in faces.groupby("dataset"):
         for by in groupings:
-            if (cells := cells_of(group, by)) is not None:
+            if (cells := groups_of(group, by)) is not None:
                 recall = recall_rows(group, cells, thresholds)
                 parts.append(recall.assign(dataset=name))
                 parts.append(detection_rows(recall, false_positives).assign(dataset=name))

@@ -19,7 +19,7 @@ _LEVELS = {"skin_tone": CLASSES, "gender": GENDERS}
 
 
 @dataclass(frozen=True)
-class Cells:
+class Groups:
     """The cells of one grouping of one set of faces.
 
     Attributes:
@@ -65,7 +65,7 @@ def name_of(by: tuple[str, ...]) -> str:
     return " x ".join(column.replace("_", " ") for column in by) or "all faces"
 
 
-def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
+def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
     """Assign faces to cells, in a fixed order of levels; None where a column is unknown for every face.
 
     Every combination of levels has a cell, so an empty group is shown with n = 0 and never dropped. Levels of
@@ -92,7 +92,7 @@ def cells_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Cells | None:
     n = np.bincount(codes, minlength=len(table))
     known = (index != UNKNOWN).all(axis=1) if by else True
     label = label.str.replace("_", " ") if by else label
-    return Cells(by, table.assign(n=n, label=label, small=n < SMALL, known=known), codes)
+    return Groups(by, table.assign(n=n, label=label, small=n < SMALL, known=known), codes)
 
 
 def further_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> list[str]:

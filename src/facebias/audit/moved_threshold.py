@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from facebias.audit.groups import GROUPINGS, Cells, cells_of, name_of
+from facebias.audit.groups import GROUPINGS, Groups, groups_of, name_of
 from facebias.audit.predictions import validate
 from facebias.audit.thresholds import threshold
 
@@ -57,11 +57,11 @@ def moved_threshold(
         _Scored(
             dataset,
             name_of(by),
-            {run: (cells_of(mine, by), mine["score"].to_numpy(dtype=float)) for run, mine in of_runs.items()},
+            {run: (groups_of(mine, by), mine["score"].to_numpy(dtype=float)) for run, mine in of_runs.items()},
         )
         for dataset, of_runs in sets
         for by in groupings
-        if cells_of(next(iter(of_runs.values())), by)
+        if groups_of(next(iter(of_runs.values())), by)
     ]
     parts = []
     for model in predictions["model"].unique() if baseline in runs.index else ():
@@ -100,7 +100,7 @@ class _Scored:
 
     dataset: str
     grouping: str
-    runs: dict[str, tuple[Cells, np.ndarray]]
+    runs: dict[str, tuple[Groups, np.ndarray]]
 
     def rows(self, moves: list[_Move]) -> pd.DataFrame:
         """A row a group, means over the seeds."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from facebias.core.errors import FacebiasError
 
-COLUMNS = (
+PREDICTION_COLUMNS = (
     "run_id",
     "model",
     "seed",
@@ -50,12 +50,13 @@ def validate(frame: pd.DataFrame, where: str | Path = "predictions") -> pd.DataF
         FacebiasError: a column missing, a label other than 0 and 1, a score that is not finite, an image scored
             twice by a run, or two runs of one model and seed.
     """
-    missing = [name for name in COLUMNS if name not in frame.columns]
+    missing = [name for name in PREDICTION_COLUMNS if name not in frame.columns]
     if missing:
         raise FacebiasError(
             "COLUMNS",
             where,
-            f"missing {', '.join(missing)}; found {', '.join(map(str, frame))}; expected {', '.join(COLUMNS)}",
+            f"missing {', '.join(missing)}; found {', '.join(map(str, frame))}; "
+            f"expected {', '.join(PREDICTION_COLUMNS)}",
             "Write the predictions with facebias score",
         )
     if frame.empty:

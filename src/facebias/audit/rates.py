@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from facebias.audit.groups import ALL, SMALL, Cells
+from facebias.audit.groups import ALL, SMALL, Groups
 from facebias.audit.predictions import GROUP_COLUMNS
-from facebias.audit.stats.intervals import auc_interval, wilson
+from facebias.audit.stats.intervals import Z, auc_interval, wilson
 
 
-def recall_rows(faces: pd.DataFrame, cells: Cells, thresholds: pd.DataFrame) -> pd.DataFrame:
+def recall_rows(faces: pd.DataFrame, cells: Groups, thresholds: pd.DataFrame) -> pd.DataFrame:
     """TPR of each run, rule and cell: share of its faces with score >= the run's threshold.
 
     Args:
@@ -41,7 +42,7 @@ def recall_rows(faces: pd.DataFrame, cells: Cells, thresholds: pd.DataFrame) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def auc_rows(faces: pd.DataFrame, cells: Cells, negatives: pd.DataFrame) -> pd.DataFrame:
+def auc_rows(faces: pd.DataFrame, cells: Groups, negatives: pd.DataFrame) -> pd.DataFrame:
     """AUC of each run and cell: the cell's faces against the run's common test negatives, ties counted half.
 
     Undefined (NaN, with n) where the cell has no face or the run no test negative.
@@ -87,7 +88,7 @@ def false_positive_rows(negatives: pd.DataFrame, thresholds: pd.DataFrame) -> pd
     )
 
 
-def _rows(runs: pd.Index, cells: Cells, n: np.ndarray) -> pd.DataFrame:
+def _rows(runs: pd.Index, cells: Groups, n: np.ndarray) -> pd.DataFrame:
     groups = cells.table[cells.columns]
     table = pd.concat([groups] * len(runs), ignore_index=True)
     return table.assign(run_id=np.repeat(runs, len(groups)), n=n, small=n < SMALL)
@@ -95,3 +96,40 @@ def _rows(runs: pd.Index, cells: Cells, n: np.ndarray) -> pd.DataFrame:
 
 def _divide(count: np.ndarray, n: np.ndarray) -> np.ndarray:
     return np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0)
+
+
+def detection_rows(recall: pd.DataFrame, false_positives: pd.DataFrame) -> pd.DataFrame:
+    """d' and c of each run, rule and group, from the group's recall and the run's common false positive rate.
+
+    d' = z(H) - z(F), c = -(z(H) + z(F)) / 2, both rates log-linear corrected, (count + 1/2) / (n + 1), so that a group
+    without a miss stays finite (Hautus 1995). Intervals by the delta method (Gourevitch and Galanter 1967).
+
+    Args:
+        recall: rows of `recall_rows`.
+        false_positives: rows of `false_positive_rows`.
+
+    Returns:
+        Rows like those of `recall`, `metric` "d_prime" and "criterion"; NaN where a class is empty.
+    """
+    common = false_positives.set_index(["run_id", "rule"])[["value", "n"]]
+    common = common.reindex(pd.MultiIndex.from_frame(recall[["run_id", "rule"]]))
+    hit, hit_variance = _z(recall["value"].to_numpy(), recall["n"].to_numpy())
+    alarm, alarm_variance = _z(common["value"].to_numpy(), common["n"].to_numpy())
+    half = Z * np.sqrt(hit_variance + alarm_variance)
+    found = {"d_prime": (hit - alarm, half), "criterion": (-(hit + alarm) / 2, half / 2)}
+    return pd.concat(
+        [
+            recall.assign(metric=metric, value=value, low=value - width, high=value + width)
+            for metric, (value, width) in found.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _z(rate: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normal quantile of corrected rates, and its variance."""
+    n = n.astype(float)
+    share = np.where(n > 0, (rate * n + 0.5) / (n + 1), np.nan)
+    z = norm.ppf(share)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return z, share * (1 - share) / (n * norm.pdf(z) ** 2)

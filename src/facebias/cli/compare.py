@@ -1,4 +1,4 @@
-"""`facebias compare`."""
+"""`facebias compare`: any runs side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facebias.audit import HEADLINE
+from facebias.audit.thresholds import HEADLINE
 from facebias.cli.options import with_config
 from facebias.core.config import Config
 
@@ -41,8 +41,3 @@ def compare(
     found.figures(folder)
     found.write(folder)
     typer.echo(f"{found.text}\n\ntables and figures: {folder}")
-
-
-def register(app: typer.Typer) -> None:
-    """Mount the command."""
-    app.command()(compare)

@@ -84,13 +84,8 @@ def describe(
 
 
 def _plot(dataset: FaceDataset, figure: Path) -> None:
-    from facebias import plots
+    from facebias.plots import FigureFolder, composition, composition_counts
 
-    path = plots.save(
-        plots.composition(dataset.table),
-        plots.composition_counts(dataset.table),
-        figure.resolve(),
-        synthetic=bool(dataset.attrs.get("synthetic")),
-        provenance=dataset.path.name,
-    )
-    typer.echo(path)
+    counts, synthetic = composition_counts(dataset.table), bool(dataset.attrs.get("synthetic"))
+    files, name = FigureFolder(figure.resolve().parent, synthetic), figure.stem
+    typer.echo(files.save(composition(dataset.table), counts, name, dataset.path.name, behind=counts[[]]).path)

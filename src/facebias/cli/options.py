@@ -14,6 +14,8 @@ from facebias.core.arms import ARM_FIELDS
 from facebias.core.config import Config
 from facebias.core.profiles import PROFILES, profile
 
+EVERYTHING = ("data", "audit_data", "train", "study", "runtime")  # stages of `Config`: all of them name a study
+
 
 def with_config(*stages: str, arm: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the options of the named stages and `--profile`; it is called with `config=`.
@@ -60,3 +62,9 @@ def _annotation(spec: Any) -> Any:
     text = spec.metadata["help"][0].upper() + spec.metadata["help"][1:]
     option = typer.Option(*flags, help=f"{text}{among}; {spec.default} unless told.", show_default=False)
     return Annotated[Optional[type(spec.default)], option]  # noqa: UP045 - typer reads this at run time
+
+
+def say_and_draw(figures: Any) -> None:
+    """Draw every figure of an analysis, then say what they show and where they lie."""
+    figures.all()
+    typer.echo(f"{figures.text}\nfigures: {figures.files.folder}")

@@ -1,21 +1,17 @@
-"""`facebias report`."""
+"""`facebias report`: a finished study as one HTML file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from facebias.cli.options import with_config
+from facebias.cli.options import EVERYTHING, with_config
 from facebias.core.config import Config
-from facebias.core.errors import FacebiasError
-
-if TYPE_CHECKING:
-    from facebias.report.page import AuditFolder
 
 
-@with_config("data", "audit_data", "train", "study", "runtime")
+@with_config(*EVERYTHING)
 def report(
     config: Config,
     folder: Annotated[Path | None, typer.Option(help="What facebias audit wrote, in place of a study.")] = None,
@@ -30,24 +26,6 @@ def report(
 
     audited = AuditFolder((folder or config.path("figures") / config.figures_name).resolve(), config.path("runs"))
     if folder is None:
-        _refuse_other_study(audited, config)
+        audited.refuse_other_study(config)
     path = write_report(audited, (out or audited.folder / "report.html").resolve())
     typer.echo(f"{audited.verdict['headline']}\nreport: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-
-
-def _refuse_other_study(audited: AuditFolder, config: Config) -> None:
-    wanted = {config.for_arm(arm, seed).run_id for arm in config.arm_names for seed in range(config.seeds)}
-    found = set(audited.run_ids)
-    if found != wanted or audited.rule != f"fpr={config.fpr:g}":
-        raise FacebiasError(
-            "REPORT",
-            audited.folder,
-            f"holds the audit of {len(found)} runs at {audited.rule}, of which "
-            f"{len(found & wanted)} are among the {len(wanted)} that these options name",
-            "Run facebias study with the same options first, or name the folder with --folder",
-        )
-
-
-def register(app: typer.Typer) -> None:
-    """Mount the command."""
-    app.command()(report)

@@ -1,1 +1,1 @@
-"""core: say what lives here."""
+"""What everybody may import and which imports nobody of ours: settings, files, words, errors. No torch."""

@@ -39,6 +39,18 @@ _FAMILIES = {"dbvae": "max", "product": "product", "shuffled": "shuffled"}
 _PHOTOMETRIC = "-photometric"
 
 
+_NAMES = {
+    "cnn": "CNN",
+    "vae": "VAE, uniform sampling",
+    "tempered": "DB-VAE, tempered",
+    "balanced": "VAE, groups balanced",
+    "cnn-balanced": "CNN, groups balanced",
+    "jtt": "CNN, just train twice",
+    "groupdro": "CNN, group DRO",
+}
+_FAMILY_NAMES = {"dbvae": "DB-VAE", "product": "DB-VAE, product", "shuffled": "DB-VAE, shuffled"}
+
+
 def parse_arm(arm: str) -> dict[str, Any]:
     """The settings that an arm's name stands for.
 
@@ -117,17 +129,3 @@ def arm_name(arm: str) -> str:
         f"{_FAMILY_NAMES[family]} alpha {alpha}" if family in _FAMILY_NAMES and alpha else base
     )
     return named if base == arm else f"{named}, photometric"
-
-
-_NAMES = {
-    "cnn": "CNN",
-    "vae": "VAE, uniform sampling",
-    "tempered": "DB-VAE, tempered",
-    "balanced": "VAE, groups balanced",
-    "cnn-balanced": "CNN, groups balanced",
-    "jtt": "CNN, just train twice",
-    "groupdro": "CNN, group DRO",
-}
-
-
-_FAMILY_NAMES = {"dbvae": "DB-VAE", "product": "DB-VAE, product", "shuffled": "DB-VAE, shuffled"}

@@ -10,12 +10,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from facebias.core.arms import ARM_FIELDS, REMEDIES, RULES, arm_of, parse_arm
+from facebias.core.arms import REMEDIES, RULES, arm_of, parse_arm
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint
 from facebias.core.paths import anchored
@@ -25,7 +24,6 @@ NEGATIVE_SOURCES = ("synthetic", "folder", "lab")
 AUDIT_SOURCES = ("synthetic", "fairface", "utkface", "ppb")
 MODELS = ("standard_cnn", "db_vae")
 SIZES = ("lab", "paper")
-_IPYTHON = ("In", "Out", "exit", "quit", "open", "get_ipython")  # names that every kernel has
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("float32", "bfloat16")
 # Settings added after runs were published, with the value that stands for how those were trained: at that value they
@@ -153,33 +151,6 @@ class Config:
                     f"See facebias train --help for all of them{_nearest(name, known)}",
                 )
         return cls(**values)
-
-    @classmethod
-    def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:
-        """The configuration that a notebook's parameters cell, and what papermill injected below it, spell out.
-
-        Papermill only warns of an unknown name, so every plain value in the notebook's namespace is taken for a
-        parameter: call this before any other variable is made.
-
-        Raises:
-            FacebiasError: an unknown name, a wrong type, or a setting that the arms of a study decide.
-        """
-        plain = {
-            name: value
-            for name, value in namespace.items()
-            if not name.startswith("_")
-            and name not in _IPYTHON
-            and isinstance(value, (str, int, float, list, tuple, dict, set, type(None)))
-        }
-        for name in ARM_FIELDS:
-            if name in plain:
-                raise FacebiasError(
-                    "CONFIG",
-                    name,
-                    "is decided by arms and seeds in a study",
-                    "Set arms (for example cnn,dbvae-0.05) or seeds instead",
-                )
-        return cls.make(**plain)
 
     def with_(self, **values: Any) -> Self:
         """The same configuration with some values changed; checked again."""

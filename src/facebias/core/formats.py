@@ -7,7 +7,6 @@ import warnings
 
 from PIL import Image
 
-
 _MAGIC = (
     (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a zip archive"),

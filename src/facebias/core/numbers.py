@@ -22,11 +22,14 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
     return f"[{points(low)}, {points(high)}]" if signed else f"[{percent(low)}, {percent(high)}]"
 
 
+def minus(text: str) -> str:
+    """The text of a number with a real minus sign, which a hyphen is not."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def points(change: float) -> str:
     """A change of shares in percentage points, with its sign."""
-    if not math.isfinite(change):
-        return NONE
-    return f"{100 * change:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return minus(f"{100 * change:+.1f}") if math.isfinite(change) else NONE
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -37,7 +40,7 @@ def number(value: Any, digits: int = 3) -> str:
         return NONE
     if float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:#.{digits}g}".rstrip(".").replace("-", "\N{MINUS SIGN}")
+    return minus(f"{value:#.{digits}g}".rstrip("."))
 
 
 def p_value(p: float) -> str:

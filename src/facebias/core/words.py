@@ -1,6 +1,6 @@
 """The words that stages share: what splits, groups and frames are called. Each is written here once.
 
-A file's columns and the audit's sentences must spell them alike, and none of the rooms that use them may import another.
+A file's columns and the audit's sentences must spell them alike, and the rooms that use them may not import each other.
 """
 
 from __future__ import annotations

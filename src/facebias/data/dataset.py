@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -120,14 +119,3 @@ def warn_on_framing(a: FaceDataset, b: FaceDataset) -> bool:
     )
     warnings.warn(f"framing differs: {one}, {other}; recall across them measures the crop, not the face", stacklevel=2)
     return True
-
-
-def shared_images(a: FaceDataset, b: FaceDataset) -> int:
-    """How many images of `b` are, pixel for pixel, in `a` too."""
-
-    def hashes(dataset: FaceDataset) -> list[bytes]:
-        """A digest of the pixels of each image."""
-        return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in dataset.images]
-
-    known = set(hashes(a))
-    return sum(digest in known for digest in hashes(b))

@@ -1,5 +1,8 @@
 """Downloads of what can be had openly, with checksums, resume and a progress bar.
 
+pooch checks what came, but neither continues a download nor notices that the file has changed since; with files of
+gigabytes both matter, so the transfer is written here.
+
 A published checksum is checked where there is one: CelebA's MD5s as torchvision holds them, FairFace's SHA-256 as
 the Hugging Face hub lists them. Where none is published (the lab's file) the SHA-256 of the first download is
 written to `checksums.json` beside the file and later ones are held to it; that is said, not hidden.

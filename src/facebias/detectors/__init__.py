@@ -1,7 +1,9 @@
-"""Detectors that are not ours: brought as a function, a stored program or a table, and audited like our own.
+"""Detectors: any callable from crops to scores, ours or yours, and windows over whole pictures.
+
+Ours are the networks. One that is not ours is brought as a function or a stored program, and audited like our own.
 
 A detector of crops is a callable from images uint8 (N, 64, 64, 3) RGB to scores float (N,) or (N, 1), higher for what
-is more of a face. Crops are packed as 64 x 64 pixels, faces framed as `facebias.data.sources.base.TIGHT`: a detector that
+is more of a face. Crops are packed as 64 x 64 pixels, faces framed as `facebias.core.words.TIGHT`: a detector that
 wants larger pictures, or room around the face, scales and pads inside its function.
 
 - ``package.module:function`` or ``file.py:function``: called with batches of images as above.
@@ -16,8 +18,5 @@ from __future__ import annotations
 
 from facebias.detectors.detector import Detector
 from facebias.detectors.find import find_detector
-from facebias.report.detector_figures import DetectorFigures
-from facebias.training.gather import Audited, gather, scored_settings
-from facebias.training.predictions_file import read_table
 
-__all__ = ["Audited", "Detector", "DetectorFigures", "find_detector", "gather", "read_table", "scored_settings"]
+__all__ = ["Detector", "find_detector"]

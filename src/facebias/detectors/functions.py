@@ -12,6 +12,9 @@ from types import ModuleType
 from facebias.core.errors import FacebiasError
 from facebias.detectors.detector import CODE, FUNCTION, Score, first_line
 
+# The package's earlier name, which people have in scripts
+_MOVED = {"facebias.adapters": "facebias.detectors.adapters"}
+
 
 def load_function(place: str, name: str) -> Score:
     """The function `name` of a module, or of a file that ends in .py.
@@ -38,7 +41,7 @@ def load_function(place: str, name: str) -> Score:
 
 def _from_module(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        return importlib.import_module(_MOVED.get(name, name))
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
             raise _unimportable(name, error) from error  # it is there, what it imports is not

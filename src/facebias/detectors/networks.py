@@ -7,8 +7,6 @@ from MIT 6.S191 lab 2 ("lab") and from the paper's text ("paper"; it gives no fi
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,18 +35,6 @@ ARCHITECTURES = {
     "lab": Architecture((12, 24, 48, 72), (5, 5, 3, 3), 512),
     "paper": Architecture((32, 64, 128, 256), (5, 5, 5, 5), 1000),
 }
-
-
-def as_input(images: Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """The one way from stored pixels to a network's input: uint8 (N, 3, H, W) RGB to float32 in 0..1.
-
-    Raises:
-        TypeError: the images are not uint8, so their range is not known.
-    """
-    if images.dtype != torch.uint8:
-        raise TypeError(f"expected uint8 images, found {images.dtype}")
-    images = images.to(device, memory_format=torch.channels_last)
-    return images.to(torch.float32).div_(255)
 
 
 class Encoder(nn.Module):
@@ -224,39 +210,3 @@ def build_model(config: Config) -> StandardCNN | DBVAE:
         torch.manual_seed(config.seed)
         model = StandardCNN(config.size) if config.model == "standard_cnn" else DBVAE(config.size, config.latents)
     return model.to(memory_format=torch.channels_last)
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """The device by name; "auto" takes CUDA, then MPS, then the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-@contextlib.contextmanager
-def inference(model: nn.Module) -> Iterator[nn.Module]:
-    """Evaluation mode without gradients; each module's own training flag comes back afterwards, also on errors."""
-    flags = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield model
-    finally:
-        for module, flag in flags.items():
-            module.training = flag
-
-
-def logits(model: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
-    """Face logits (N,) float32 on the CPU, of stored images (N, 3, 64, 64) uint8, in evaluation mode."""
-    device = next(model.parameters()).device
-    with inference(model):
-        return torch.cat([model(as_input(part, device)).cpu() for part in images.split(batch_size)])
-
-
-def latent_means(model: DBVAE, images: Tensor, batch_size: int = 256) -> Tensor:
-    """Mean latents (N, k) float32 on the CPU; the encoder alone runs, and training mode is restored."""
-    device = next(model.parameters()).device
-    with inference(model):
-        return torch.cat([model.encode(as_input(part, device)).mu.cpu() for part in images.split(batch_size)])

@@ -13,7 +13,7 @@ import torch
 
 from facebias.core.errors import FacebiasError
 from facebias.detectors.detector import CODE, Score, first_line
-from facebias.detectors.networks import as_input, pick_device
+from facebias.detectors.inference import as_input, pick_device
 
 PROGRAM = (
     "It must take float32 (N, 3, 64, 64) RGB in 0..1 for any N (exported with a dynamic batch) and return face "

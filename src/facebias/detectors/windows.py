@@ -1,8 +1,8 @@
 """Square windows over a whole picture at many sizes, cut in batches from one resized picture a size.
 
 A picture is resized once for each window size, so that the window is 64 pixels there, with its aspect kept and by the
-same antialiased filter as every other image of the project (Lanczos, `facebias.data.pixels.square`). torch resizes here and
-Pillow there: both calculate with whole numbers, torch six to nine times faster with shorter ones, so that about one
+same antialiased filter as every other image of the project (Lanczos, `facebias.data.pixels.square`). torch resizes here
+and Pillow there: both calculate with whole numbers, torch six to nine times faster with shorter ones, so that about one
 value in a hundred differs by one grey level of 255. No window is stretched, none leaves the picture, and the last of
 each row and column ends exactly at the picture's edge.
 """
@@ -64,19 +64,19 @@ class Scan:
 
     @classmethod
     def parse(cls, text: str, top: int = 1) -> Self:
-        """A protocol by its name in `PROTOCOLS`, or spelled as SMALLEST:LARGEST:RATIO@STRIDE.
+        """A grid of windows by its name in `GRIDS`, or spelled as SMALLEST:LARGEST:RATIO@STRIDE.
 
         Raises:
             FacebiasError: neither.
         """
-        spelled = PROTOCOLS.get(text, text)
+        spelled = GRIDS.get(text, text)
         try:
             sizes, stride = spelled.split("@")
             smallest, largest, ratio = map(float, sizes.split(":"))
             return cls(smallest, largest, ratio, float(stride), top)
         except ValueError as error:
             raise FacebiasError(
-                "SCAN", text, f"neither one of {', '.join(PROTOCOLS)} nor sizes and stride", _SPELLING
+                "SCAN", text, f"neither one of {', '.join(GRIDS)} nor sizes and stride", _SPELLING
             ) from error
 
     def __str__(self) -> str:
@@ -121,7 +121,7 @@ class Scan:
 
 
 # Each is found within "fine", which is therefore the only one that costs anything when all are asked for
-PROTOCOLS = {
+GRIDS = {
     "coarse": "0.25:1:1.42@0.5",  # all sizes, far apart
     "fine": "0.25:1:1.19@0.25",  # all sizes, close together
     "narrow": "0.420448:0.594604:1.19@0.25",  # sizes near the face alone, as if its size were known

@@ -1,26 +1,25 @@
 """Figures: a table in, a matplotlib Figure out; `save` writes it with its footer and the CSV behind it.
 
 One function a figure. No torch, no pyplot, no display. Every figure made from rendered faces says so, and real people
-are shown as means over groups alone.
+are shown as means over groups alone. Figures of further analyses lie with them, in `facebias.analyses`.
 """
 
 from __future__ import annotations
 
-from facebias.analyses.saliency.plots import mean_face, saliency_differences, saliency_means
-from facebias.analyses.saliency.plots_changes import saliency_beside
-from facebias.analyses.saliency.plots_regions import region_shares
 from facebias.plots.arms import arms_overview
-from facebias.plots.curves import recall_against_threshold, sampling_by_group, training_curves
+from facebias.plots.curves import recall_against_threshold
 from facebias.plots.heatmap import group_heatmap
 from facebias.plots.images import contact_sheet, likely_faces, mean_faces, reconstructions, traversal
 from facebias.plots.people import composition, composition_counts
 from facebias.plots.recall import group_recall, source_recall
-from facebias.plots.saving import Shown, provenance, save
+from facebias.plots.saving import FigureFolder, Shown, provenance, save
 from facebias.plots.slope import paired_slope
 from facebias.plots.style import mark
 from facebias.plots.tone import ita_histogram, recall_against_ita
+from facebias.plots.training import sampling_by_group, training_curves
 
 __all__ = [
+    "FigureFolder",
     "Shown",
     "arms_overview",
     "composition",
@@ -31,17 +30,12 @@ __all__ = [
     "ita_histogram",
     "likely_faces",
     "mark",
-    "mean_face",
     "mean_faces",
     "paired_slope",
     "provenance",
     "recall_against_ita",
     "recall_against_threshold",
     "reconstructions",
-    "region_shares",
-    "saliency_beside",
-    "saliency_differences",
-    "saliency_means",
     "sampling_by_group",
     "save",
     "source_recall",

@@ -11,7 +11,7 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import COLOURS, FAINT, GRID, INK, new_figure, styled
+from facebias.plots.style import COLOURS, FAINT, GRID, INK, figure_title, new_figure, styled
 
 _PANELS = {"overall": "recall of all faces, %", "worst": "recall of the worst group, %", "gap": "gap, points"}
 
@@ -21,10 +21,10 @@ def arms_overview(measures: pd.DataFrame, changes: pd.DataFrame, dataset: str, g
 
     The baseline's values run through each panel as a line. A filled dot is an arm whose paired change from the
     baseline has an interval that excludes 0; all others are not distinguishable from it. In the panel of gaps a grey
-    bar ends at the gap that groups all alike would show.
+    bar ends at the gap that groups would show that do not differ.
 
     Args:
-        measures: from `facebias.audit.measures`.
+        measures: from `facebias.audit.worst_and_gap`.
         changes: from `facebias.audit.changes`.
         dataset: name of the data set.
         grouping: "race x gender", ...
@@ -49,13 +49,7 @@ def arms_overview(measures: pd.DataFrame, changes: pd.DataFrame, dataset: str, g
         axes[-1].set_xlim(left=0)
         axes[0].set_yticks(range(len(arms)), [arm_name(arm) for arm in arms])
         axes[0].set_ylim(len(arms) - 0.5, -0.5)
-        figure.suptitle(
-            f"{dataset_name(dataset)} by {grouping}, {rule_text(here['rule'].iloc[0])}",
-            fontsize=10,
-            fontweight="bold",
-            x=0.01,
-            ha="left",
-        )
+        figure_title(figure, f"{dataset_name(dataset)} by {grouping}, {rule_text(here['rule'].iloc[0])}")
         figure.legend(handles=_key(), loc="outside lower center", ncols=4)
     return figure
 
@@ -85,5 +79,5 @@ def _key() -> list[Line2D]:
         Line2D([], [], **dot, markerfacecolor="white", label="change not distinguishable from 0"),
         Line2D([], [], **dot, label="interval of the change excludes 0"),
         Line2D([], [], linestyle="none", marker="|", color=COLOURS[1], markersize=8, label="not corrected"),
-        Line2D([], [], color=GRID, linewidth=6, label="gap of groups all alike"),
+        Line2D([], [], color=GRID, linewidth=6, label="gap of groups that do not differ"),
     ]

@@ -16,7 +16,7 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.words import dataset_name
 from facebias.plots.recall import pick
-from facebias.plots.style import new_figure, styled
+from facebias.plots.style import figure_title, new_figure, styled
 
 _ACROSS = 4  # panels beside each other
 
@@ -58,13 +58,7 @@ def group_heatmap(
         bar.set_label("recall, %")
         bar.outline.set_visible(False)
         note = f"; hatched: under {SMALL} images" if rows["small"].any() else ""
-        figure.suptitle(
-            f"{dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}{note}",
-            fontsize=10,
-            fontweight="bold",
-            x=0.02,
-            ha="left",
-        )
+        figure_title(figure, f"{dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}{note}")
     return figure
 
 

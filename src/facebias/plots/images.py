@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.core.errors import FacebiasError
+from facebias.core.numbers import minus
 from facebias.plots.style import new_figure, styled
 
 MEAN_OF = 8  # fewest real faces that a mean may be of: fewer and one of them might be recognised
@@ -112,7 +113,7 @@ def traversal(grid: np.ndarray, labels: Sequence[str], steps: Sequence[float]) -
         steps: value of the latent in each column, in standard deviations.
     """
     _check(grid, 5)
-    titles = [f"{step:+g} SD".replace("-", "\N{MINUS SIGN}") if step else "0" for step in steps]
+    titles = [minus(f"{step:+g} SD") if step else "0" for step in steps]
     return _pictures(list(grid), labels=list(labels), titles=titles)
 
 

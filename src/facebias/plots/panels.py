@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from facebias.audit.groups import SMALL
+from facebias.plots.style import figure_title, new_figure
 
 _EMPTY = "#eeeeee"
 _CONTOURS = (0.2, 0.5)  # quantiles of the mean face's luminance: each line costs kilobytes in every panel
@@ -55,7 +56,7 @@ def p_value(p: float) -> str:
 
 def heading(figure: Figure, title: str, note: str, handles: list[mpl.artist.Artist]) -> None:
     """Title above; note, wrapped to the figure, and key below."""
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.02, ha="left")
+    figure_title(figure, title)
     wrapped = "\n".join(textwrap.wrap(note, int(15 * figure.get_size_inches()[0])))
     figure.legend(handles=handles, title=wrapped, loc="outside lower center", ncols=3, title_fontsize=7.5, fontsize=7.5)
 
@@ -68,3 +69,23 @@ def key(table: pd.DataFrame, face: np.ndarray | None, line: str, few: str) -> li
     if table["small"].any():
         handles.append(mpl.patches.Patch(facecolor=_EMPTY, label=f"under {SMALL} faces: {few}"))
     return handles
+
+
+PANELS = 3  # panels a row
+
+
+def first_column(axes: list[Axes], label: str) -> None:
+    """Label the first panel of each row."""
+    for axis in axes[::PANELS]:
+        axis.set_ylabel(label)
+
+
+def panel_grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels of this height in inches, PANELS a row at most, and their axes."""
+    columns = min(PANELS, max(count, 1))
+    lines = -(-max(count, 1) // columns)
+    figure = new_figure(max(5.5, 0.4 + 2.9 * columns), 0.9 + height * lines)
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, list(axes[:count])

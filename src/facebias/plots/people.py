@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
 from facebias.core.words import UNKNOWN
-from facebias.plots.style import FAINT, new_figure, styled
+from facebias.plots.style import FAINT, figure_title, new_figure, styled
 
 _TITLES = {"gender": "gender, as perceived", "race": "race, as labelled", "age": "age", "skin_tone": "skin tone (ITA)"}
 
@@ -68,7 +68,7 @@ def composition(table: pd.DataFrame) -> Figure:
             axis.set_title(_TITLES[name])
         for axis in axes[len(columns) :]:
             axis.remove()
-        figure.suptitle(f"Who is in it: {total:,} faces", fontsize=10, fontweight="bold", x=0.02, ha="left")
+        figure_title(figure, f"Who is in it: {total:,} faces")
     return figure
 
 

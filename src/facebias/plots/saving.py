@@ -84,6 +84,42 @@ class Shown:
         return _png(self.figure, 78)
 
 
+@dataclass(frozen=True)
+class FigureFolder:
+    """Where the figures of one study go, and what each of their footers says.
+
+    Attributes:
+        folder: of the PNG files and the CSV behind each.
+        synthetic: whether any image behind them is rendered; every figure then says so.
+        dpi: dots an inch of the saved files.
+    """
+
+    folder: Path
+    synthetic: bool
+    dpi: int = 150
+
+    def save(
+        self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str, behind: pd.DataFrame | None = None
+    ) -> Shown:
+        """Save as `name`.png, with the table as `name`.csv.
+
+        Args:
+            figure: from a function of `facebias.plots` or of an analysis.
+            table: what it shows; None for pictures.
+            name: of the files, without a suffix.
+            parts: what the footer says first, for example a number of faces.
+            behind: rows of a summary from which the footer tells n, seeds and rule; the table itself unless told.
+
+        Raises:
+            FacebiasError: the folder cannot be written to.
+        """
+        behind = table if behind is None else behind
+        footer = provenance(pd.DataFrame() if behind is None else behind, *parts)
+        path = self.folder / f"{name}.png"
+        save(figure, table, path, synthetic=self.synthetic, provenance=footer, dpi=self.dpi)
+        return Shown(figure, path)
+
+
 def provenance(summary: pd.DataFrame, *parts: str) -> str:
     """The footer of a figure from `facebias.audit.summarise`: data sets with n, seeds, rule, code version.
 

@@ -45,18 +45,8 @@ def paired_slope(
     with styled():
         figure = new_figure(7.0, 1.3 + 0.27 * max(len(table), 8))
         axis = figure.add_subplot()
-        for number, (one, two) in enumerate(zip(left, right, strict=True)):
-            colour = look(1)["color"] if number == worst else "#777777" if large[number] else FAINT
-            axis.plot(
-                [0, 1],
-                [one, two],
-                marker="o",
-                markersize=4,
-                color=colour,
-                zorder=3 if number == worst else 2,
-                linewidth=2.4 if number == worst else 1,
-                linestyle="-" if large[number] else ":",
-            )
+        for number, ends in enumerate(zip(left, right, strict=True)):
+            _line(axis, ends, is_worst=number == worst, large=bool(large[number]))
         percent_axis(axis, float(table.min().min()), which="y")
         colours = [look(1)["color"] if number == worst else INK if big else FAINT for number, big in enumerate(large)]
         _ends(axis, left, [f"{value:.1f}" for value in left], 0, colours)
@@ -68,6 +58,13 @@ def paired_slope(
         axis.set_ylabel("recall, %")
         axis.set_title(f"Recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}")
     return figure
+
+
+def _line(axis: Axes, ends: tuple[float, float], *, is_worst: bool, large: bool) -> None:
+    strong = {"color": look(1)["color"], "zorder": 3, "linewidth": 2.4}
+    plain = {"color": "#777777" if large else FAINT, "zorder": 2, "linewidth": 1}
+    style = strong if is_worst else plain
+    axis.plot([0, 1], ends, marker="o", markersize=4, linestyle="-" if large else ":", **style)
 
 
 def _ends(axis: Axes, values: np.ndarray, texts: list[str], side: int, colours: list[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -72,6 +73,20 @@ def look(number: int) -> dict[str, str]:
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[(number + 3 * again) % len(MARKERS)]}
 
 
+_BADGE: dict[str, Any] = {
+    "fontsize": 8,
+    "fontweight": "bold",
+    "color": "white",
+    "bbox": {"facecolor": "#B3003C", "edgecolor": "none", "pad": 2.5},
+}
+_FOOTER: dict[str, Any] = {"fontsize": 7, "color": "#555555", "linespacing": 1.25}
+
+
+def figure_title(figure: Figure, text: str) -> None:
+    """The figure's title, at its left edge."""
+    figure.suptitle(text, fontsize=10, fontweight="bold", x=0.02, ha="left")
+
+
 def percent_axis(axis: Axes, low: float, which: str = "x") -> None:
     """A recall axis in percent from a round number under `low` (a share) to 100, with a little air."""
     floor = max(0.0, 10 * ((100 * low - 2) // 10)) if low == low else 0.0
@@ -86,12 +101,8 @@ def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> Figure:
 
     The figure grows by the strip that the footer needs. Marking twice replaces the footer. Returns the figure.
     """
-    old = [artist for artist in figure.texts if str(artist.get_gid()).startswith(_MARK)]
     width, height = figure.get_size_inches()
-    if old:
-        height -= float(str(old[0].get_gid()).split(":")[1])
-        for artist in old:
-            artist.remove()
+    height -= _unmark(figure)
     room = width - (2.1 if synthetic else 0.2)
     lines = textwrap.wrap(provenance, max(20, int(room * 16.5)))
     strip = 0.13 * max(len(lines), 1 if synthetic else 0) + (0.14 if lines or synthetic else 0)
@@ -105,30 +116,17 @@ def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> Figure:
         legend.set_bbox_to_anchor((0, strip / total, 1, 1), transform=figure.transFigure)
         bottom += (legend.get_window_extent().height / figure.dpi + 0.05) / total
     figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
-    gid, base = f"{_MARK}:{strip:.6f}", 0.05 / total
+    place = {"y": 0.05 / total, "va": "bottom", "gid": f"{_MARK}:{strip:.6f}"}
     with styled():
         if synthetic:
-            figure.text(
-                1 - 0.08 / width,
-                base,
-                SYNTHETIC,
-                ha="right",
-                va="bottom",
-                fontsize=8,
-                fontweight="bold",
-                color="white",
-                gid=gid,
-                bbox={"facecolor": "#B3003C", "edgecolor": "none", "pad": 2.5},
-            )
-        figure.text(
-            0.08 / width,
-            base,
-            "\n".join(lines),
-            ha="left",
-            va="bottom",
-            fontsize=7,
-            color="#555555",
-            gid=gid,
-            linespacing=1.25,
-        )
+            figure.text(x=1 - 0.08 / width, s=SYNTHETIC, ha="right", **_BADGE, **place)
+        figure.text(x=0.08 / width, s="\n".join(lines), ha="left", **_FOOTER, **place)
     return figure
+
+
+def _unmark(figure: Figure) -> float:
+    """Take the footer off; the height in inches of the strip that it had, 0 without one."""
+    old = [artist for artist in figure.texts if str(artist.get_gid()).startswith(_MARK)]
+    for artist in old:
+        artist.remove()
+    return float(str(old[0].get_gid()).split(":")[1]) if old else 0.0

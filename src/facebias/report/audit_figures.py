@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from facebias import audit, plots
+from facebias import plots
+from facebias.audit import Audit
+from facebias.audit.curves import recall_by_fpr, recall_by_ita
 from facebias.core.arms import debiased
-from facebias.plots import Shown
-from facebias.report.findings import Findings
+from facebias.plots import FigureFolder, Shown
+
+if TYPE_CHECKING:  # these rooms need torch, the figures do not
+    from facebias.training.gather import Audited
+    from facebias.training.study import Study
 
 _SHOWN = 6  # arms on one axis: more cannot be told apart
 _CELLS = ("race x gender", "skin tone x gender")
@@ -23,31 +27,30 @@ class AuditFigures:
     """Draws what predictions alone show. Every method returns a list, empty where the data do not admit the figure.
 
     Attributes:
-        findings: the audit.
-        folder: where figures and tables go.
-        synthetic: whether any image behind them is rendered.
+        audit: the tables and the verdict.
+        files: where figures and tables go.
+        brought: models that are not ours, which are drawn among the curves.
     """
 
-    findings: Findings
-    folder: Path
-    synthetic: bool
-    dpi: ClassVar[int] = 150  # of the saved files
+    audit: Audit
+    files: FigureFolder
+    brought: tuple[str, ...] = ()
 
     @property
     def debiased(self) -> str:
         """The arm set against the baseline: the DB-VAE that resamples most; "" where there is none."""
-        return next(iter(debiased(self.findings.arms)), "")
+        return next(iter(debiased(self.audit.arms)), "")
 
     @property
     def shown(self) -> list[str]:
         """The arms drawn beside each other: all of a small study; of a large one the baseline, the VAE, the DB-VAE
         that resamples most with its shuffled control, the labelled ceiling and the cheapest remedy. The others are in
         the table behind the figure, in the heat maps and in the overview."""
-        arms = self.findings.arms
+        arms = self.audit.arms
         if len(arms) <= _SHOWN:
             return arms
         first = (
-            self.findings.baseline,
+            self.audit.baseline,
             "vae",
             self.debiased,
             self.debiased.replace("dbvae", "shuffled"),
@@ -59,41 +62,30 @@ class AuditFigures:
     @property
     def curves(self) -> list[str]:
         """The arms whose recall is drawn as curves."""
-        return [arm for arm in (self.findings.baseline, self.debiased) if arm]
+        return list(dict.fromkeys(arm for arm in (self.audit.baseline, self.debiased, *self.brought) if arm))
 
     def _of(self, arms: list[str]) -> pd.DataFrame:
-        return self.findings.predictions[self.findings.predictions["model"].isin(arms)]
-
-    def _save(
-        self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str, behind: pd.DataFrame | None = None
-    ) -> Shown:
-        """Save with a footer that tells n and seeds from `behind`, the summary's rows, or from the table itself."""
-        behind = table if behind is None else behind
-        footer = plots.provenance(pd.DataFrame() if behind is None else behind, *parts)
-        path = plots.save(
-            figure, table, self.folder / f"{name}.png", synthetic=self.synthetic, provenance=footer, dpi=self.dpi
-        )
-        return Shown(figure, path)
+        return self.audit.predictions[self.audit.predictions["model"].isin(arms)]
 
     def source_recall(self) -> list[Shown]:
         """Recall on held-out training-source faces and on each audit set, before any group."""
-        table = self.findings.summary.query("grouping == 'all faces'")
-        figure = plots.source_recall(table, self.findings.source, self.shown)
-        return [self._save(figure, table, "recall-by-source")]
+        table = self.audit.summary.query("grouping == 'all faces'")
+        figure = plots.source_recall(table, self.audit.source, self.shown)
+        return [self.files.save(figure, table, "recall-by-source")]
 
     def overview(self) -> list[Shown]:
         """Every arm's overall recall, worst group and gap on each audit set: the main table as a figure."""
         found, groupings = [], ("race x gender", "skin tone")
         for dataset, grouping, _ in self._each_set(*groupings):
-            table = self.findings.measures.query("dataset == @dataset and grouping == @grouping")
-            figure = plots.arms_overview(table, self.findings.changes, dataset, grouping)
-            found.append(self._save(figure, table, f"arms-{dataset}-{_slug(grouping)}"))
+            table = self.audit.measures.query("dataset == @dataset and grouping == @grouping")
+            figure = plots.arms_overview(table, self.audit.changes, dataset, grouping)
+            found.append(self.files.save(figure, table, f"arms-{dataset}-{_slug(grouping)}"))
         return found
 
     def _each_set(self, *groupings: str) -> list[tuple[str, str, pd.DataFrame]]:
-        summary = self.findings.summary
+        summary = self.audit.summary
         found = []
-        for name in self.findings.audit_sets:
+        for name in self.audit.audit_sets:
             for grouping in groupings:
                 table = summary[(summary["dataset"] == name) & summary["grouping"].isin([grouping, "all faces"])]
                 if (table["grouping"] == grouping).any():
@@ -106,9 +98,9 @@ class AuditFigures:
         # a table that somebody brings may know one column alone
         sets = self._each_set(*_CELLS) or self._each_set("race", "skin tone", "gender")
         return [
-            self._save(
+            self.files.save(
                 plots.group_recall(table, dataset, grouping, arms or self.shown),
-                table[table["model"].isin(arms or self.findings.arms)],
+                table[table["model"].isin(arms or self.audit.arms)],
                 f"{name}-{dataset}-{_slug(grouping)}",
             )
             for dataset, grouping, table in sets
@@ -117,7 +109,9 @@ class AuditFigures:
     def heatmaps(self) -> list[Shown]:
         """The same as colour and number in every cell."""
         return [
-            self._save(plots.group_heatmap(table, dataset, grouping), table, f"heatmap-{dataset}-{_slug(grouping)}")
+            self.files.save(
+                plots.group_heatmap(table, dataset, grouping), table, f"heatmap-{dataset}-{_slug(grouping)}"
+            )
             for dataset, grouping, table in self._each_set(*_CELLS)
         ]
 
@@ -125,27 +119,27 @@ class AuditFigures:
         """Recall of each group against the false positive rate that is allowed."""
         found, predictions = [], self._of(self.curves)
         for dataset, grouping, behind in self._each_set("race", "skin tone"):
-            table = audit.recall_by_fpr(predictions, dataset, (grouping.replace(" ", "_"),))
+            table = recall_by_fpr(predictions, dataset, (grouping.replace(" ", "_"),))
             figure = plots.recall_against_threshold(table)
-            found.append(self._save(figure, table, f"trade-off-{dataset}-{_slug(grouping)}", behind=behind))
+            found.append(self.files.save(figure, table, f"trade-off-{dataset}-{_slug(grouping)}", behind=behind))
         return found
 
     def tones(self) -> list[Shown]:
         """Recall against the measured skin tone, without classes, of audit sets where it was measured."""
-        found, predictions = [], self.findings.predictions
+        found, predictions = [], self.audit.predictions
         measured = set(predictions.loc[predictions["ita"].notna(), "dataset"])
-        for name in [name for name in self.findings.audit_sets if name in measured]:
-            table = audit.recall_by_ita(self._of(self.curves), name, self.findings.rule)
-            found.append(self._save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
+        for name in [name for name in self.audit.audit_sets if name in measured]:
+            table = recall_by_ita(self._of(self.curves), name, self.audit.rule)
+            found.append(self.files.save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
         return found
 
     def slopes(self) -> list[Shown]:
         """From the baseline to the DB-VAE, group by group."""
         if not self.debiased:
             return []
-        arms = (self.findings.baseline, self.debiased)
+        arms = (self.audit.baseline, self.debiased)
         return [
-            self._save(
+            self.files.save(
                 plots.paired_slope(table, dataset, *arms, grouping),
                 table[table["model"].isin(arms)],
                 f"slope-{dataset}-{_slug(grouping)}",
@@ -169,3 +163,16 @@ class AuditFigures:
 
 def _slug(grouping: str) -> str:
     return grouping.replace(" ", "-")
+
+
+def figures_of_study(study: Study) -> AuditFigures:
+    """The audit of a study's runs and its figures."""
+    config = study.config
+    audit = Audit(study.predictions, config.fpr, config.train_faces, study.baseline)
+    return AuditFigures(audit, FigureFolder(study.folder, config.synthetic))
+
+
+def figures_of_detectors(audited: Audited, fpr: float, folder: Path) -> AuditFigures:
+    """The audit of detectors that somebody brings and its figures, groups compared at the false positive rate `fpr`."""
+    audit = Audit(audited.predictions, fpr, audited.source, audited.baseline)
+    return AuditFigures(audit, FigureFolder(folder, audited.synthetic), audited.brought)

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, write_json, write_text
 from facebias.core.paths import anchored
 from facebias.core.progress import MARK
+
+_PATIENCE = 600  # seconds for a kernel to start: a minute is short on a machine that trains
 
 
 @dataclass(frozen=True)
@@ -35,57 +38,87 @@ class Executed:
 def execute(config: Config, source: str) -> Executed:
     """Execute a notebook with the settings that differ from the defaults.
 
+    The verdict of an earlier execution stays until this one has written its own; a chapter writes none.
+
     Args:
         config: the study.
         source: the notebook, from the project root.
 
     Raises:
-        FacebiasError: no such notebook, no kernel, or a cell failed; the executed part is kept and named.
+        FacebiasError: no such notebook, no kernel, a folder that cannot be written to, or a cell failed; the executed
+            part is kept and named.
     """
-    import papermill
-    from jupyter_client.kernelspec import NoSuchKernel
-
     path = anchored(source)
     if not path.exists():
         raise FacebiasError("NOTEBOOK", path, "no such notebook", "Name it from the project root")
-    folder = config.path("runs") / f"study-{config.study_id}"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / path.name
+    target = config.path("runs") / f"study-{config.study_id}" / path.name
     verdict_file = config.path("figures") / config.figures_name / "verdict.json"
-    verdict_file.unlink(missing_ok=True)
-    try:
-        with _relayed_output():
-            papermill.execute_notebook(
-                str(path),
-                str(target),
-                parameters(config),
-                kernel_name="python3",
-                log_output=True,
-                progress_bar=sys.stderr.isatty(),
-                cwd=str(path.parent),
-                config=_transport(),
-            )
-    except NoSuchKernel as error:
-        raise FacebiasError(
-            "KERNEL",
-            "python3",
-            "no Jupyter kernel of this name",
-            "Install one: python -m ipykernel install --sys-prefix",
-        ) from error
-    except papermill.PapermillExecutionError as error:
-        what = error.evalue if error.ename == "FacebiasError" else f"{error.ename}: {error.evalue}"
-        raise FacebiasError(
-            "NOTEBOOK",
-            target,
-            f"cell {error.exec_count} failed: {what}",
-            "Open it to see the cell; runs that were finished are kept",
-        ) from error
+    before = _written(verdict_file)
+    _execute(path, target, parameters(config))
     _forget_paths(target)
     places = {"executed notebook": target, "HTML": export_html(target)}
-    if not verdict_file.exists():
+    if _written(verdict_file) == before:
         return Executed("", places)
     places |= {"figures": verdict_file.parent, "runs": config.path("runs")}
     return Executed(read_json(verdict_file)["text"], places)
+
+
+def _written(file: Path) -> tuple[int, int] | None:
+    """Tells one writing of a file from the next: each has a new inode, a new time, or both."""
+    if not file.exists():
+        return None
+    return file.stat().st_ino, file.stat().st_mtime_ns
+
+
+def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
+    """Run `path` with papermill into `target`; whatever goes wrong becomes one line."""
+    import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
+    from zmq import ZMQError
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _relayed_output(), _private_sockets() as sockets:
+            papermill.execute_notebook(
+                str(path),
+                str(target),
+                values,
+                kernel_name="python3",
+                log_output=True,
+                progress_bar=sys.stderr.isatty(),
+                start_timeout=_PATIENCE,
+                cwd=str(path.parent),
+                config=sockets,
+            )
+    except NoSuchKernel as error:
+        mend = "Install one: python -m ipykernel install --sys-prefix"
+        raise FacebiasError("KERNEL", "python3", "no Jupyter kernel of this name", mend) from error
+    except papermill.PapermillExecutionError as error:
+        what = error.evalue if error.ename == "FacebiasError" else f"{error.ename}: {error.evalue}"
+        mend = "Open it to see the cell; runs that were finished are kept"
+        raise FacebiasError("NOTEBOOK", target, f"cell {error.exec_count} failed: {what}", mend) from error
+    except OSError as error:
+        mend = "Name folders that can be written to: --runs-dir, --data-dir, --figures-dir"
+        raise FacebiasError("WRITE", error.filename or target, str(error.strerror or error), mend) from error
+    except (RuntimeError, ZMQError) as error:  # nbclient's, when a kernel does not start or dies
+        what = str(error).strip().split("\n")[0]
+        raise FacebiasError("KERNEL", target, what, "Run it again; finished runs are kept") from error
+
+
+@contextlib.contextmanager
+def _private_sockets() -> Iterator[Any]:
+    """Where the kernel's sockets and keys lie: in a folder of this user alone, removed afterwards.
+
+    Sockets in the file system, where there are any: a TCP port would be open to other users of the machine. Jupyter
+    would put them into the working directory, which may be read-only, and where two executions would meet.
+    """
+    from traitlets.config import Config as Traits
+
+    with tempfile.TemporaryDirectory(prefix="facebias-") as folder:  # mode 0700
+        manager = {"connection_file": str(Path(folder) / "kernel.json")}
+        if os.name == "posix":
+            manager["transport"] = "ipc"  # sockets are named after the connection file
+        yield Traits({"KernelManager": manager})
 
 
 def _forget_paths(notebook: Path) -> None:
@@ -94,13 +127,6 @@ def _forget_paths(notebook: Path) -> None:
     about = content["metadata"]["papermill"]
     about.update(input_path=notebook.name, output_path=notebook.name)
     write_json(notebook, content)
-
-
-def _transport() -> Any:
-    # sockets in the file system where there are any: a TCP port would be open to other users of the machine
-    from traitlets.config import Config as Traits
-
-    return Traits({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
 
 
 def parameters(config: Config) -> dict[str, object]:

@@ -6,22 +6,19 @@ Of photographs, no single face or picture is ever shown, only means over groups.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from facebias import plots
-from facebias.analyses.mechanism.tables import share_ratios
+from facebias.audit import Audit
 from facebias.core.arms import debiased
 from facebias.core.tone_scale import CLASSES
-from facebias.data.dataset import FaceDataset
-from facebias.data.pack import pack_audit, pack_training
-from facebias.plots import Shown
+from facebias.plots import FigureFolder, Shown
 from facebias.plots.images import MEAN_OF
-from facebias.report.audit_figures import AuditFigures
-from facebias.report.findings import Findings
+from facebias.report.audit_figures import AuditFigures, figures_of_study
+from facebias.training.draws import share_ratios
 from facebias.training.latents import reconstruct, traverse
 from facebias.training.study import Study
 
@@ -29,37 +26,38 @@ SHEET = 48  # rendered images on a contact sheet
 
 
 @dataclass(frozen=True)
-class StudyFigures(AuditFigures):
-    """Draws and saves into `figures/<study>/`.
+class StudyFigures:
+    """Draws and saves what data, resampling and latents of a study look like.
 
     Attributes:
         study: finished runs.
+        groups: the figures of its audit, in the same folder.
     """
 
     study: Study
+    groups: AuditFigures
 
     @classmethod
     def of(cls, study: Study) -> Self:
         """The figures of a study, with its audit."""
-        config = study.config
-        findings = Findings(study.predictions, config.fpr, config.train_faces, config.arm_names[0])
-        return cls(findings, config.path("figures") / config.figures_name, config.synthetic, study)
+        return cls(study, figures_of_study(study))
 
-    @cached_property
-    def training(self) -> FaceDataset:
-        """The training split."""
-        return FaceDataset.load(pack_training(self.study.config)["train"])
+    @property
+    def audit(self) -> Audit:
+        """The tables and the verdict."""
+        return self.groups.audit
 
-    def audit_set(self, name: str) -> FaceDataset:
-        """An audit set."""
-        return FaceDataset.load(pack_audit(self.study.config, name))
+    @property
+    def files(self) -> FigureFolder:
+        """Where figures and tables go."""
+        return self.groups.files
 
     # --- the data ---------------------------------------------------------------------------------------------
     def who(self) -> list[Shown]:
         """Who is in the training split and in each audit set."""
-        sets = {"training": self.training, **{name: self.audit_set(name) for name in self.findings.audit_sets}}
+        sets = {"training": self.study.training, **{name: self.study.audit_set(name) for name in self.audit.audit_sets}}
         return [
-            self._save(
+            self.files.save(
                 plots.composition(data.table),
                 plots.composition_counts(data.table),
                 f"who-{name}",
@@ -70,61 +68,64 @@ class StudyFigures(AuditFigures):
 
     def faces(self) -> list[Shown]:
         """Training faces: a contact sheet of rendered ones, means over gender and skin tone of photographed ones."""
-        data, note = self.training, f"{len(self.training.faces):,} training faces"
+        data, note = self.study.training, f"{len(self.study.training.faces):,} training faces"
         if data.attrs["source"].startswith("synthetic"):
-            return [self._save(plots.contact_sheet(data.images[data.faces[:SHEET]], columns=16), None, "faces", note)]
+            return [
+                self.files.save(plots.contact_sheet(data.images[data.faces[:SHEET]], columns=16), None, "faces", note)
+            ]
         table = data.table.iloc[data.faces]
         groups = {f"{tone}, {gender}": data.images[data.faces[rows]] for (tone, gender), rows in _cells(table)}
-        return [self._save(plots.mean_faces(groups), None, "mean-faces", note)]
+        return [self.files.save(plots.mean_faces(groups), None, "mean-faces", note)]
 
     def negatives(self) -> list[Shown]:
         """A contact sheet of rendered negatives; photographs of others are not shown."""
-        data = self.training
+        data = self.study.training
         if self.study.config.negatives != "synthetic":
             return []
         figure = plots.contact_sheet(data.images[data.negatives[:SHEET]], columns=16)
-        return [self._save(figure, None, "negatives", f"{len(data.negatives):,} training negatives")]
+        return [self.files.save(figure, None, "negatives", f"{len(data.negatives):,} training negatives")]
 
     # --- resampling and latents -------------------------------------------------------------------------------
     def training_curves(self) -> list[Shown]:
         """Losses and validation recall of every run."""
         parts = [run.history.assign(model=run.config.arm, seed=run.config.seed) for run in self.study.runs]
         table = pd.concat(parts, ignore_index=True)
-        drawn = table[table["model"].isin(self.shown)]
-        return [self._save(plots.training_curves(drawn), table, "training")]
+        drawn = table[table["model"].isin(self.groups.shown)]
+        return [self.files.save(plots.training_curves(drawn), table, "training")]
 
     def sampling(self) -> list[Shown]:
         """How much more often than it occurs each group is drawn, over epochs."""
         log = self.study.sampling
         table = share_ratios(log[log["model"].isin(debiased(self.study.config.arm_names))])
         return [
-            self._save(plots.sampling_by_group(mine), mine, f"sampling-{name.replace('_', '-')}")
+            self.files.save(plots.sampling_by_group(mine), mine, f"sampling-{name.replace('_', '-')}")
             for name, mine in table.groupby("grouping", sort=False)
         ]
 
     def likely_faces(self) -> list[Shown]:
         """The training faces that the last epoch drew most and least often."""
-        rendered = self.training.attrs["source"].startswith("synthetic")
-        each = min(24, len(self.training.faces) // 16)  # faces a mean: two rows of eight means
-        if not self.debiased or (each < MEAN_OF and not rendered):
+        rendered = self.study.training.attrs["source"].startswith("synthetic")
+        each = min(24, len(self.study.training.faces) // 16)  # faces a mean: two rows of eight means
+        if not self.study.debiased or (each < MEAN_OF and not rendered):
             return []
-        drawn = self.study.run(self.debiased).sampling_faces
+        drawn = self.study.run(self.study.debiased).sampling_faces
         figure = plots.likely_faces(
-            self.training.images[drawn["row"]], drawn["probability"].to_numpy(), synthetic=rendered, each=each
+            self.study.training.images[drawn["row"]], drawn["probability"].to_numpy(), synthetic=rendered, each=each
         )
-        return [self._save(figure, None, "likely-faces", f"{self.debiased}, seed 0, last epoch")]
+        return [self.files.save(figure, None, "likely-faces", f"{self.study.debiased}, seed 0, last epoch")]
 
     def latents(self) -> list[Shown]:
         """Reconstructions of rendered faces, and what changes along the latents that vary most."""
-        if not self.debiased:
+        if not self.study.debiased:
             return []
-        run, note = self.study.run(self.debiased), f"{self.debiased}, seed 0"
-        grid, labels = traverse(run, self.training, count=5)
-        found = [self._save(plots.traversal(grid, labels, (-3, -2, -1, 0, 1, 2, 3)), None, "traversal", note)]
+        run, note = self.study.run(self.study.debiased), f"{self.study.debiased}, seed 0"
+        grid, labels = traverse(run, self.study.training, count=5)
+        found = [self.files.save(plots.traversal(grid, labels, (-3, -2, -1, 0, 1, 2, 3)), None, "traversal", note)]
         if self.study.config.audit_names[0] == "synthetic":
-            images = self.audit_set("synthetic").images[:12]
+            images = self.study.audit_set("synthetic").images[:12]
             found.insert(
-                0, self._save(plots.reconstructions(images, reconstruct(run, images)), None, "reconstructions", note)
+                0,
+                self.files.save(plots.reconstructions(images, reconstruct(run, images)), None, "reconstructions", note),
             )
         return found
 
@@ -140,7 +141,7 @@ class StudyFigures(AuditFigures):
             self.latents,
         ):
             draw()
-        super().all()
+        self.groups.all()
 
 
 def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:
@@ -152,9 +153,9 @@ def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:
     return [(key, position[cells[key]]) for key in sorted(cells, key=lambda key: (key[1], order[key[0]]))]
 
 
-def write_study(study: Study) -> Findings:
+def write_study(study: Study) -> Audit:
     """Audit a finished study: every figure, every table, and the verdict last."""
     figures = StudyFigures.of(study)
     figures.all()
-    figures.findings.write(figures.folder)
-    return figures.findings
+    figures.audit.write(study.folder)
+    return figures.audit

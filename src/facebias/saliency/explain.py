@@ -22,7 +22,7 @@ from facebias.core.rejects import Reject, write_rejects
 from facebias.data.archive import Place
 from facebias.data.pixels import square
 from facebias.data.user_pictures import readable, spell
-from facebias.detectors.networks import as_input, inference
+from facebias.detectors.inference import as_input, inference
 from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
 from facebias.saliency.fullgrad.smooth import SmoothFullGrad
 from facebias.saliency.methods import Logits, method

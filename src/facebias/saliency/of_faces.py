@@ -14,7 +14,7 @@ from facebias.core.files import read_json
 from facebias.core.manifest import fingerprint, manifest_path
 from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
-from facebias.detectors.networks import as_input
+from facebias.detectors.inference import as_input
 from facebias.saliency.fullgrad import FullGrad
 from facebias.saliency.fullgrad.collector import Collector
 from facebias.saliency.fullgrad.decomposition import Decomposition

@@ -15,7 +15,7 @@ from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import sha256, verify
 from facebias.core.words import IMAGE_SIZE
-from facebias.detectors.networks import pick_device
+from facebias.detectors.inference import pick_device
 from facebias.training.run import WEIGHTS_SCHEMA, Run
 
 PREFIX = "torchvision:"

@@ -1,1 +1,20 @@
-"""training: say what lives here."""
+"""Training: packed images to a run's folder (weights, scores), for every arm and seed of a study."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "draws": ["share_ratios"],
+        "fit": ["fit"],
+        "gather": ["Audited", "gather"],
+        "latents": ["latent_means", "reconstruct", "traverse"],
+        "predictions_file": ["read_table"],
+        "resampling": ["effective_sample_size", "sampling_probabilities", "share_by_group"],
+        "run": ["Run"],
+        "score": ["score"],
+        "study": ["Study", "run_study"],
+    },
+)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from facebias.audit import fix_thresholds, rule_text
+from facebias.audit import fix_thresholds
+from facebias.audit.thresholds import rule_text
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write
+from facebias.core.words import SPLITS
 from facebias.detectors.detector import Detector
 from facebias.detectors.find import find_detector
 from facebias.training.predictions_file import read_table
@@ -25,7 +27,7 @@ class Audited:
     """Predictions to be audited together.
 
     Attributes:
-        predictions: as `facebias.audit.COLUMNS`.
+        predictions: as `facebias.audit.PREDICTION_COLUMNS`.
         source: the training source of the runs, which held-out faces and negatives are of; "" for a table alone.
         baseline: the model that the others are compared with: the first run's, else the first brought one.
         brought: models that are not ours, in order.
@@ -44,8 +46,8 @@ class Audited:
         theirs = self.predictions[self.predictions["model"].isin(self.brought)]
         found = (
             [
-                f"{row.run_id}: scores tie. At {rule_text(rule)} its threshold lets {100 * row.rate:.2f} % of the held-out "
-                "non-faces through: it is judged at a lower rate than the others."
+                f"{row.run_id}: scores tie. At {rule_text(rule)} its threshold lets {100 * row.rate:.2f} % of the "
+                "held-out non-faces through: it is judged at a lower rate than the others."
                 for row in fix_thresholds(theirs, (rule,)).itertuples()
                 if row.enough and row.rate < _TIED * fpr
             ]
@@ -126,7 +128,7 @@ def gather(
 
 
 def _score(detectors: Sequence[Detector], config: Config, seed: int, probability: bool) -> list[pd.DataFrame]:
-    from facebias.training.score_detector import score_detector
+    from facebias.training.score import score_detector
 
     return [score_detector(one, config, seed, probability=probability) for one in detectors]
 
@@ -154,7 +156,7 @@ def scored_settings(run: Run, config: Config) -> Config:
 
 def _packed(config: Config) -> bool:
     folder = config.path("data")
-    files = [f"{config.data_key}-{split}.h5" for split in ("train", "validation", "test")]
+    files = [f"{config.data_key}-{split}.h5" for split in SPLITS]
     files += [f"{config.audit_key(name)}-audit.h5" for name in config.audit_names]
     return all((folder / file).exists() for file in files)
 

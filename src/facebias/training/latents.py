@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from facebias.data.dataset import FaceDataset
-from facebias.detectors.networks import as_input, inference, latent_means
+from facebias.detectors.inference import as_input, inference, latent_means
 from facebias.training.run import Run
 
 

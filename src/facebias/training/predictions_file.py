@@ -22,18 +22,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facebias.audit import validate
-from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, validate
 from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
+from facebias.core.words import HELD_OUT
 from facebias.detectors.detector import as_logits
 from facebias.detectors.find import checked_name
-from facebias.training.run import PREDICTION_COLUMNS
 
 CODE = "TABLE"
 NEGATIVES = "negatives"
-_HELD_OUT = ("validation", "test")
 _NEEDED = ("image", "score")
 _RUN = ("run_id", "model", "seed")  # of a table that facebias wrote itself
 _ADMITTED = (*_NEEDED, "label", "dataset", *GROUP_COLUMNS, "ita", "age")
@@ -49,7 +47,7 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
         probability: the scores are probabilities; their logits are taken.
 
     Returns:
-        As `facebias.audit.COLUMNS`.
+        As `facebias.audit.PREDICTION_COLUMNS`.
 
     Raises:
         FacebiasError: the file cannot be read, a column is missing, unknown or of no use, a cell is no number, an image
@@ -171,8 +169,8 @@ def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
 
 def _placed(places: pd.Series, label: np.ndarray, images: pd.Series) -> pd.Series:
     """Data set of each row: non-faces that belong to neither held-out set go to one of the two, by name."""
-    loose = (label == 0) & ~places.isin(_HELD_OUT).to_numpy()
-    halves = [_HELD_OUT[hashlib.sha256(name.encode()).digest()[0] & 1] for name in images[loose]]
+    loose = (label == 0) & ~places.isin(HELD_OUT).to_numpy()
+    halves = [HELD_OUT[hashlib.sha256(name.encode()).digest()[0] & 1] for name in images[loose]]
     return places.mask(loose, pd.Series(halves, index=places.index[loose], dtype=object))
 
 

@@ -16,7 +16,7 @@ CELLS = ("skin_tone", "gender")  # the labels that labelled remedies use
 MOST = 20.0  # a cell of three faces is not drawn until those three are known by heart
 
 
-def face_cells(table: pd.DataFrame) -> np.ndarray:
+def face_groups(table: pd.DataFrame) -> np.ndarray:
     """The cell of skin tone x gender of each row (N,), from 0; faces of unknown tone or gender have cells too."""
     return table.groupby(list(CELLS), sort=True, dropna=False).ngroup().to_numpy()
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from facebias.core.config import Config
+from facebias.core.csv import read_csv, write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write, read_json, write_json
 from facebias.core.manifest import manifest_path, verify, write_manifest
@@ -30,20 +31,15 @@ if TYPE_CHECKING:
 WEIGHTS_SCHEMA = "facebias.weights/1"
 PREDICTIONS_SCHEMA = "facebias.predictions/1"
 SAMPLING_SCHEMA = "facebias.sampling/1"
-PREDICTION_COLUMNS = (
-    "run_id",
-    "model",
-    "seed",
-    "dataset",
-    "image_id",
-    "label",
-    "score",
-    "skin_tone",
-    "ita",
-    "race",
-    "gender",
-    "age",
-)
+HISTORY_COLUMNS = (
+    "epoch",
+    "loss",
+    "classification",
+    "reconstruction",
+    "kl",
+    "validation_recall",
+    "ess_share",
+)  # validation_recall and ess_share are shares
 
 
 @dataclass(frozen=True)
@@ -96,13 +92,14 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row an epoch: losses and validation figures."""
-        return pd.read_csv(self.path / "history.csv")
+        """One row an epoch: HISTORY_COLUMNS."""
+        return read_csv(self.path / "history.csv", HISTORY_COLUMNS).astype({"epoch": int})
 
     @property
     def sampling(self) -> pd.DataFrame:
         """One row an epoch and group: epoch, ess, grouping, group, n, natural_share, share."""
-        return pd.read_csv(self.path / "sampling.csv", keep_default_na=False)
+        table = read_csv(self.path / "sampling.csv", ("epoch", "ess", "n", "natural_share", "share"))
+        return table.astype({"epoch": int, "n": int, "grouping": str, "group": str})
 
     @property
     def sampling_faces(self) -> pd.DataFrame:
@@ -124,7 +121,8 @@ class Run:
         """
         import torch
 
-        from facebias.detectors.networks import build_model, pick_device
+        from facebias.detectors.inference import pick_device
+        from facebias.detectors.networks import build_model
 
         if not self.complete:
             raise FacebiasError("RUN", self.path, "incomplete: no DONE.json", "Train it: facebias train resumes it")
@@ -156,8 +154,7 @@ class Run:
 
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write one of the run's tables."""
-        with atomic_write(self.path / name) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_csv(table, self.path / name)
 
     def write_parquet(self, name: str, table: pd.DataFrame, schema: str, key: str) -> None:
         """Write one of the run's tables with its manifest."""

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.core.config import Config
 from facebias.core.files import read_json
 from facebias.core.manifest import fingerprint, manifest_path
 from facebias.core.words import HELD_OUT
 from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
-from facebias.detectors.networks import logits
-from facebias.training.run import PREDICTION_COLUMNS, PREDICTIONS_SCHEMA, Run
+from facebias.detectors.detector import Detector, as_logits
+from facebias.detectors.inference import logits
+from facebias.training.run import PREDICTIONS_SCHEMA, Run
 from facebias.training.threads import threads
 
 _FILE = "predictions.parquet"
@@ -84,3 +86,27 @@ def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about
     """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id, model and seed."""
     table = data.table.assign(**about, dataset=dataset, label=data.labels, score=scores)
     return table.loc[:, list(PREDICTION_COLUMNS)]
+
+
+def score_detector(detector: Detector, config: Config, seed: int = 0, *, probability: bool = False) -> pd.DataFrame:
+    """Score held-out negatives, held-out faces of the training source, and the audit sets of `config`.
+
+    Args:
+        detector: called with images as packed, 64 x 64 pixels.
+        config: which packed sets; packed now where they are missing.
+        seed: what the column of that name says; arms are compared seed by seed.
+        probability: its scores are probabilities; their logits are stored.
+
+    Returns:
+        PREDICTION_COLUMNS, one row an image, a model and run of the detector's name.
+
+    Raises:
+        FacebiasError: faults of the detector (`Detector`), or probabilities outside 0..1.
+    """
+    parts = []
+    for name, path in scored_files(config).items():
+        data = FaceDataset.load(path)
+        scores = detector.scores(data.images, name)
+        scores = as_logits(scores, detector.where) if probability else scores
+        parts.append(prediction_rows(data, name, scores, run_id=detector.name, model=detector.name, seed=seed))
+    return pd.concat(parts, ignore_index=True)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import queue
-import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
+from facebias.core.arms import debiased
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.progress import bar, headless, say, tidy
-from facebias.training.fit import describe, fit
+from facebias.core.progress import tidy
+from facebias.data.dataset import FaceDataset
+from facebias.data.pack import pack_audit, pack_training
+from facebias.training.pool import train_and_score, train_side_by_side
 from facebias.training.run import Run
-from facebias.training.score import is_scored, score, scored_files
-
-_POLL = 0.5  # seconds between looks at the children's messages
+from facebias.training.score import is_scored, scored_files
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,35 @@ class Study:
 
     config: Config
     runs: tuple[Run, ...]
+
+    @property
+    def baseline(self) -> str:
+        """The arm that the others are compared with: the first."""
+        return self.config.arm_names[0]
+
+    @property
+    def debiased(self) -> str:
+        """The arm set against the baseline: the DB-VAE that resamples most; "" where there is none."""
+        return next(iter(debiased(self.config.arm_names)), "")
+
+    @property
+    def rule(self) -> str:
+        """The threshold rule of the comparison."""
+        return f"fpr={self.config.fpr:g}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the study's figures and tables go."""
+        return self.config.path("figures") / self.config.figures_name
+
+    @cached_property
+    def training(self) -> FaceDataset:
+        """The training split."""
+        return FaceDataset.load(pack_training(self.config)["train"])
+
+    def audit_set(self, name: str) -> FaceDataset:
+        """An audit set by its name."""
+        return FaceDataset.load(pack_audit(self.config, name))
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -71,7 +96,7 @@ def run_study(config: Config) -> Study:
         for one in todo:
             train_and_score(one)
     else:
-        _side_by_side(todo, config.workers)
+        train_side_by_side(todo, config.workers)
     tidy()
     return Study(config, tuple(Run.of(one) for one in everything))
 
@@ -92,58 +117,3 @@ def finished_study(config: Config) -> Study:
             "Run facebias study with the same options",
         )
     return Study(config, runs)
-
-
-def train_and_score(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
-    """One training and its predictions, each only where missing."""
-    score(fit(config, on_epoch), config)
-
-
-def _post(box: Any, config: Config, row: dict[str, Any]) -> None:
-    box.put((config.arm, config.seed, describe(row, config)))
-
-
-def _child(config: Config, box: Any) -> None:
-    train_and_score(config, partial(_post, box, config))
-
-
-def _side_by_side(todo: list[Config], workers: int) -> None:
-    # spawn: a forked child would share the parent's thread pools and CUDA context
-    context = multiprocessing.get_context("spawn")
-    missing = [config for config in todo if not Run.of(config).complete]
-    epochs = sum(config.epochs for config in missing)
-    with context.Manager() as manager, bar(total=epochs, desc="training", unit="epoch") as progress:
-        box = manager.Queue()
-        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
-            pending: set[Future[None]] = {pool.submit(_child, config, box) for config in todo}
-            begun, finished = time.monotonic(), 0
-            try:
-                while pending:
-                    done, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
-                    _relay(box, progress)
-                    for future in done:
-                        future.result()
-                        finished += 1
-                    if done and headless():
-                        _estimate(finished, len(todo), time.monotonic() - begun)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-
-def _relay(box: Any, progress: Any) -> None:
-    while True:
-        try:
-            arm, seed, line = box.get_nowait()
-        except queue.Empty:
-            return
-        if headless():
-            say(f"{arm} seed {seed}  {line}")
-        else:
-            progress.set_postfix_str(f"{arm} seed {seed}")
-            progress.update(1)
-
-
-def _estimate(finished: int, total: int, seconds: float) -> None:
-    left = seconds / finished * (total - finished)
-    say(f"{finished} of {total} runs done, {seconds / 60:.1f} min, about {left / 60:.1f} min left")

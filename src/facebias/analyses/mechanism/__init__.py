@@ -1,1 +1,1 @@
-"""mechanism: say what lives here."""
+"""What resampling prefers: which faces it draws, and whether the choice of faces matters."""

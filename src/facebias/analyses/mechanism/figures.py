@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from facebias import audit
 from facebias.analyses.mechanism import tables as mechanism
 from facebias.analyses.mechanism.covariates import covariates
 from facebias.analyses.mechanism.plots import preferred_faces, step_changes
 from facebias.core.arms import debiased
-from facebias.plots import Shown
-from facebias.report.study_figures import StudyFigures
+from facebias.core.csv import write_csv
+from facebias.plots import FigureFolder, Shown
+from facebias.training.study import Study
 
 
 @dataclass(frozen=True)
-class MechanismFigures(StudyFigures):
+class MechanismFigures:
     """Which faces resampling prefers, how strongly groups are drawn, and whether the choice of faces matters."""
+
+    study: Study
+    files: FigureFolder
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        """The figures of a study, in its folder."""
+        return cls(study, FigureFolder(study.folder, study.config.synthetic))
 
     @cached_property
     def drawn(self) -> pd.DataFrame:
@@ -32,7 +41,7 @@ class MechanismFigures(StudyFigures):
     @cached_property
     def preferred(self) -> pd.DataFrame:
         """Correlations of the log probability with the faces' covariates."""
-        data = self.training
+        data = self.study.training
         found = covariates(data.images[data.faces], data.table.iloc[data.faces])
         return mechanism.preferred_faces(self.drawn, found.set_index(data.faces))
 
@@ -45,7 +54,7 @@ class MechanismFigures(StudyFigures):
             return []
         n = int(self.preferred["n"].max())
         return [
-            self._save(
+            self.files.save(
                 preferred_faces(shown),
                 self.preferred,
                 "mechanism-faces",
@@ -57,19 +66,19 @@ class MechanismFigures(StudyFigures):
     def groups(self) -> pd.DataFrame:
         """Share of draws over share of faces, of every group and epoch, as `mechanism-groups.csv`."""
         table = mechanism.share_ratios(self.study.sampling)
-        audit.write_csv(table, self.folder / "mechanism-groups.csv")
+        write_csv(table, self.files.folder / "mechanism-groups.csv")
         return table
 
     def steps(self) -> list[Shown]:
         """From uniform draws to unequal ones dealt at random, and from those to the DB-VAE's, where all were run."""
         found = []
-        for ladder in mechanism.ladders(list(self.findings.arms)):
-            predictions = self.findings.predictions
+        for ladder in mechanism.ladders(list(self.study.config.arm_names)):
+            predictions = self.study.predictions
             mine = predictions[predictions["model"].isin(ladder)]
-            table = mechanism.step_changes(mine, self.findings.rule)
+            table = mechanism.step_changes(mine, self.study.rule)
             found.append(
-                self._save(
-                    step_changes(table, self.findings.source),
+                self.files.save(
+                    step_changes(table, self.study.config.train_faces),
                     table,
                     f"mechanism-{ladder[-1]}",
                     behind=table[["seeds", "rule"]],

@@ -11,7 +11,7 @@ from facebias.analyses.mechanism.tables import FORMS, OTHER_SEED
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import look, new_figure, styled
+from facebias.plots.style import figure_title, look, new_figure, styled
 
 NAMES = {
     "ita": "skin tone, ITA (light)",
@@ -59,7 +59,7 @@ def preferred_faces(table: pd.DataFrame) -> Figure:
             axis.set_title(_TITLES[form])
             axis.set_xlabel("Spearman correlation (95 % interval over seeds)")
         axes[0].set_yticks(list(place.values()), [NAMES.get(name, name) for name in place])
-        figure.suptitle("Which training faces are drawn more often", fontsize=10, fontweight="bold", x=0.02, ha="left")
+        figure_title(figure, "Which training faces are drawn more often")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(models)))
     return figure
 
@@ -76,20 +76,9 @@ def step_changes(table: pd.DataFrame, source: str = "") -> Figure:
     """
     if table.empty:
         raise FacebiasError("FIGURE", "step_changes", "no steps", "Add shuffled-ALPHA to the arms")
-    rows = table[
-        table["metric"].isin(_METRICS) & table["grouping"].isin(["all faces", "race x gender", "skin tone x gender"])
-    ]
-    rows = rows[(rows["grouping"] == "all faces") | (rows["metric"] != "overall")]
-    rows = rows.assign(
-        line=[
-            _METRICS[metric] + ("" if grouping == "all faces" else f", {grouping}")
-            for metric, grouping in zip(rows["metric"], rows["grouping"], strict=True)
-        ]
-    )
-    datasets, steps = (
-        list(rows["dataset"].unique()),
-        list(dict.fromkeys(zip(rows["baseline"], rows["model"], strict=True))),
-    )
+    rows = _shown(table)
+    datasets = list(rows["dataset"].unique())
+    steps = list(dict.fromkeys(zip(rows["baseline"], rows["model"], strict=True)))
     names = sorted(dict.fromkeys(rows["line"]), key=lambda name: name != "all faces")
     place = {name: float(number) for number, name in enumerate(names)}
     with styled():
@@ -99,29 +88,30 @@ def step_changes(table: pd.DataFrame, source: str = "") -> Figure:
             for number, (before, after) in enumerate(steps):
                 mine = rows[(rows["dataset"] == dataset) & (rows["baseline"] == before) & (rows["model"] == after)]
                 scaled = mine.assign(value=100 * mine["change"], low=100 * mine["low"], high=100 * mine["high"])
-                _dots(
-                    axis,
-                    scaled,
-                    [place[name] for name in mine["line"]],
-                    number,
-                    len(steps),
-                    f"{arm_name(before)} to {arm_name(after)}",
-                )
+                heights, label = [place[name] for name in mine["line"]], f"{arm_name(before)} to {arm_name(after)}"
+                _dots(axis, scaled, heights, number, len(steps), label)
             _rows(axis, place)
             reach = max(1.0, *(abs(end) for end in axis.get_xlim()))  # no drama where all changes are hundredths
             axis.set_xlim(-reach, reach)
             axis.set_title(dataset_name(dataset, source), fontsize=9)
             axis.set_xlabel("change, points")
         axes[0].set_yticks(list(place.values()), list(place))
-        figure.suptitle(
-            "Does it matter which faces are drawn more often? Paired changes with 95 % intervals",
-            fontsize=10,
-            fontweight="bold",
-            x=0.02,
-            ha="left",
-        )
+        figure_title(figure, "Does it matter which faces are drawn more often? Paired changes with 95 % intervals")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return figure
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The changes that are drawn, with the name of the `line` of each."""
+    groupings = ["all faces", "race x gender", "skin tone x gender"]
+    rows = table[table["metric"].isin(_METRICS) & table["grouping"].isin(groupings)]
+    rows = rows[(rows["grouping"] == "all faces") | (rows["metric"] != "overall")]
+    return rows.assign(
+        line=[
+            _METRICS[metric] + ("" if grouping == "all faces" else f", {grouping}")
+            for metric, grouping in zip(rows["metric"], rows["grouping"], strict=True)
+        ]
+    )
 
 
 def _dots(axis: Axes, rows: pd.DataFrame, places: list[float], number: int, count: int, label: str) -> None:

@@ -12,32 +12,15 @@ import pandas as pd
 from scipy import stats
 
 from facebias import audit
+from facebias.audit.thresholds import HEADLINE
 from facebias.core.errors import FacebiasError
-from facebias.core.words import UNKNOWN
+from facebias.training.draws import mean_interval
 from facebias.training.resampling import effective_sample_size
 
 FORMS = ("value", "rarity")
 OTHER_SEED, ALL = "probability in other seeds", "all together"
-_LOGGED = ("epoch", "ess", "grouping", "group", "n", "natural_share", "share")
 STEP_GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ())
-MIN_SEEDS = 3  # for an interval over seeds: the t quantile of two is 12.7
 RESAMPLES = 0.95  # effective share of the faces under which an arm is said to resample
-
-
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean over seeds and its 95 % t interval; NaN bounds under three seeds, of which it would say nothing.
-
-    NaN values are left out and do not count as seeds.
-    """
-    values = np.asarray(values, dtype=float)
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return np.nan, np.nan, np.nan
-    mean = float(values.mean())
-    if len(values) < MIN_SEEDS:
-        return mean, np.nan, np.nan
-    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half
 
 
 def preferred_faces(drawn: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
@@ -119,69 +102,6 @@ def _table(rows: list[tuple]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["n", "covariate", "form", "measure", "value", "low", "high"])
 
 
-def share_ratios(log: pd.DataFrame) -> pd.DataFrame:
-    """Share of the draws over share of the faces, of every group and epoch, with an interval over seeds.
-
-    Args:
-        log: `Study.sampling` or `Run.sampling`, one row a run, epoch and group: epoch, ess (images), grouping, group,
-            n, natural_share, share; optionally model and seed.
-
-    Returns:
-        model ("" if the log has none), epoch, grouping, group, n, seeds, natural_share, share, ratio, low, high,
-        ess_share. `ratio` is the geometric mean over seeds (above 1 the group is drawn more often than it occurs),
-        `low` and `high` its 95 % t interval on the log scale, NaN under three seeds; `ess_share` is the mean
-        effective sample size over the number of faces.
-
-    Raises:
-        FacebiasError: a column is missing.
-    """
-    if missing := [name for name in _LOGGED if name not in log]:
-        raise FacebiasError(
-            "COLUMNS",
-            "sampling log",
-            f"missing {', '.join(missing)}; found {', '.join(log)}",
-            "Train again with this version",
-        )
-    log = log.assign(
-        model=log.get("model", ""),
-        group=log["group"].astype(object).fillna("").replace("", UNKNOWN),
-        log_ratio=np.log(log["share"] / log["natural_share"]),
-        ess_share=log["ess"] * log["natural_share"] / log["n"],
-    )
-    rows = []
-    for key, mine in log.groupby(["model", "epoch", "grouping", "group"], sort=False):
-        ratio = np.exp(mean_interval(mine["log_ratio"].to_numpy()))
-        first = mine.iloc[0]
-        rows.append(
-            (
-                *key,
-                first["n"],
-                len(mine),
-                first["natural_share"],
-                mine["share"].mean(),
-                *ratio,
-                mine["ess_share"].mean(),
-            )
-        )
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "model",
-            "epoch",
-            "grouping",
-            "group",
-            "n",
-            "seeds",
-            "natural_share",
-            "share",
-            "ratio",
-            "low",
-            "high",
-            "ess_share",
-        ],
-    ).round(6)
-
-
 def resampling_arms(drawn: pd.DataFrame) -> list[str]:
     """The arms whose effective sample is under 95 % of the faces, mean over seeds."""
     share = drawn.groupby(["model", "seed"], sort=False)["probability"].agg(
@@ -204,7 +124,7 @@ def ladders(arms: list[str]) -> list[tuple[str, ...]]:
     return found
 
 
-def step_changes(predictions: pd.DataFrame, rule: str = audit.HEADLINE) -> pd.DataFrame:
+def step_changes(predictions: pd.DataFrame, rule: str = HEADLINE) -> pd.DataFrame:
     """What each step of the ladders does to recall, worst group and gap: does it matter *which* faces are preferred?
 
     Returns:

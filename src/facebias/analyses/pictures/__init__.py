@@ -1,1 +1,1 @@
-"""pictures: say what lives here."""
+"""Whole pictures: windows slid over them, and how far the grid of windows moves the answer."""

@@ -133,39 +133,18 @@ def detect_pictures(
     tables, lines = [pd.DataFrame(columns=list(COLUMNS))], []
     with bar(total=len(places), desc="detect", unit="picture") as progress:
         for name, place, image in readable(places, rejects, progress):
-            try:
-                found = detect(image, score, scan, threshold, overlap)
-            except FacebiasError as error:
-                if error.code != "WINDOW":
-                    raise
-                rejects.append(Reject(name, spell(place), error.code, error.what))
+            if (found := _searched(image, score, scan, threshold, overlap, rejects, name, place)) is None:
                 continue
             with atomic_write(out / f"{name}.jpg") as temporary:
                 draw(image, found).save(temporary, "JPEG", quality=90)
             tables.append(table_of(spell(place), found))
-            lines.append(
-                {
-                    "source": spell(place),
-                    "name": name,
-                    "width": image.width,
-                    "height": image.height,
-                    "windows": len(scan.places(*image.size)),
-                    "faces": len(found.scores),
-                }
-            )
+            size = {"width": image.width, "height": image.height, "windows": len(scan.places(*image.size))}
+            lines.append({"source": spell(place), "name": name, **size, "faces": len(found.scores)})
     write_csv(pd.concat([table for table in tables if len(table)] or tables, ignore_index=True), out / "detections.csv")
     write_rejects(out / "rejects.csv", rejects)
-    manifest = {
-        "schema": SCHEMA,
-        **about,
-        "threshold": threshold,
-        "windows": str(scan),
-        "overlap": overlap,
-        "score": "logit",
-        "rejected": len(rejects),
-        "code_version": code_version(),
-        "pictures": lines,
-    }
+    how = {"threshold": threshold, "windows": str(scan), "overlap": overlap, "score": "logit"}
+    manifest = {"schema": SCHEMA, **about, **how, "rejected": len(rejects), "code_version": code_version()}
+    manifest["pictures"] = lines
     write_json(out / "manifest.json", manifest)
     if not lines:
         raise FacebiasError(
@@ -175,6 +154,26 @@ def detect_pictures(
             "Mend or replace the pictures listed there",
         )
     return manifest | {"rejects": rejects}
+
+
+def _searched(
+    image: Image.Image,
+    score: Scorer,
+    scan: Scan,
+    threshold: float,
+    overlap: float,
+    rejects: list[Reject],
+    name: str,
+    place: Place,
+) -> Detections | None:
+    """What is found in one picture; None, and a reject, where no window fits into it."""
+    try:
+        return detect(image, score, scan, threshold, overlap)
+    except FacebiasError as error:
+        if error.code != "WINDOW":
+            raise
+        rejects.append(Reject(name, spell(place), error.code, error.what))
+        return None
 
 
 def table_of(image: str, found: Detections) -> pd.DataFrame:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from facebias import plots
 from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
 from facebias.analyses.pictures.scan import SETS, scan_runs, whole_pictures
 from facebias.analyses.pictures.tables import CROPS, GIVEN, PICTURES, ProtocolTables
@@ -17,8 +15,8 @@ from facebias.core.arms import arm_name, counterpart
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.detectors.windows import PROTOCOLS, Scan
-from facebias.plots import Shown
+from facebias.detectors.windows import GRIDS, Scan
+from facebias.plots import FigureFolder, Shown
 from facebias.training.study import finished_study
 
 _GROUPINGS = ("race", "skin tone", "gender")
@@ -34,16 +32,14 @@ class ProtocolAudit:
     Attributes:
         name: of the audit set.
         tables: what was found.
-        folder: where figures and tables go.
-        synthetic: whether any image behind them is rendered.
+        files: where figures and tables go.
         scans: the protocols.
         views: whether squares off centre were searched, not whole pictures (`facebias.analyses.pictures.scan.view`).
     """
 
     name: str
     tables: ProtocolTables
-    folder: Path
-    synthetic: bool
+    files: FigureFolder
     scans: Mapping[str, Scan]
     views: bool
 
@@ -75,7 +71,7 @@ class ProtocolAudit:
         """Every figure and table."""
         self.answer()
         self.by_group()
-        self.tables.write(self.folder, self.name)
+        self.tables.write(self.files.folder, self.name)
 
     @property
     def text(self) -> str:
@@ -107,19 +103,20 @@ class ProtocolAudit:
         return [name for name in _GROUPINGS if name in present] or ["all faces"]
 
     def _save(self, figure: Figure, table: pd.DataFrame, name: str) -> Shown:
-        spelled = ", ".join(f"{name} {scan}" for name, scan in self.scans.items())
+        spelled = ", ".join(f"{grid} {scan}" for grid, scan in self.scans.items())
         first = table.iloc[0]
         whole = self.tables.groups["grouping"] == "all faces"
-        footer = plots.provenance(
-            pd.DataFrame(),
+        return self.files.save(
+            figure,
+            table,
+            name,
             f"{dataset_name(first['dataset'])}: n\u00a0=\u00a0{int(self.tables.groups.loc[whole, 'n'].max()):,}",
             f"seeds an arm: {int(table['seeds'].min())}",
             f"windows {spelled}",
             *([_VIEWS] if self.views else []),
             _CROSS_FITTED,
+            behind=pd.DataFrame(),
         )
-        path = plots.save(figure, table, self.folder / f"{name}.png", synthetic=self.synthetic, provenance=footer)
-        return Shown(figure, path)
 
 
 def audit_protocols(
@@ -129,13 +126,13 @@ def audit_protocols(
 
     Args:
         config: the study; its arms and seeds must be trained and scored.
-        scans: protocols by name; those of `windows.PROTOCOLS` unless told.
+        scans: grids by name; those of `windows.GRIDS` unless told.
         image_fpr: share of pictures with a false alarm in the background, at which recalls are compared.
 
     Raises:
         FacebiasError: no audit set has whole pictures, or a run is missing.
     """
-    scans = {name: Scan.parse(name) for name in PROTOCOLS} if scans is None else scans
+    scans = {name: Scan.parse(name) for name in GRIDS} if scans is None else scans
     names = [name for name in config.audit_names if name in SETS]
     if not names:
         raise FacebiasError(
@@ -152,13 +149,6 @@ def audit_protocols(
         scores = scan_runs(study.runs, pictures, scans, config.device)
         tables = ProtocolTables.of(scores, predictions, config.fpr, image_fpr, config.arm_names[0])
         found.append(
-            ProtocolAudit(
-                name,
-                tables,
-                config.path("figures") / config.figures_name,
-                config.synthetic,
-                scans,
-                pictures.seed is not None,
-            )
+            ProtocolAudit(name, tables, FigureFolder(study.folder, config.synthetic), scans, pictures.seed is not None)
         )
     return found

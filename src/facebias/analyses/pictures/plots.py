@@ -11,7 +11,7 @@ from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import parse_rule
 from facebias.core.arms import arm_name
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, look, new_figure, styled
+from facebias.plots.style import FAINT, figure_title, look, new_figure, styled
 
 _MATCHED = ("crops", "pictures")
 _PANELS = (
@@ -27,8 +27,8 @@ def protocol_answer(groups: pd.DataFrame, measures: pd.DataFrame, grouping: str 
 
     Args:
         groups: `ProtocolTables.groups`.
-        measures: `ProtocolTables.measures`; the gap is shown corrected for its bias, a grey line is the gap of groups
-            that are all alike.
+        measures: `ProtocolTables.measures`; the gap is shown corrected for its bias, a grey line is the gap that groups
+            would show that do not differ.
         grouping: of the gap.
     """
     whole = groups[groups["grouping"] == "all faces"]
@@ -47,15 +47,7 @@ def protocol_answer(groups: pd.DataFrame, measures: pd.DataFrame, grouping: str 
                     _series(axis, np.arange(len(protocols)), value, mine, number, len(models), arm_name(model))
                 if metric == "gap":
                     null = gaps[(gaps["metric"] == "null_gap") & (gaps["matched"] == matched)]
-                    null = null[null["model"] == models[0]].set_index("protocol")["value"].reindex(protocols)
-                    axis.plot(
-                        np.arange(len(protocols)),
-                        100 * null,
-                        color=FAINT,
-                        linestyle=":",
-                        marker="_",
-                        label="gap of equal groups",
-                    )
+                    _null(axis, null[null["model"] == models[0]].set_index("protocol")["value"].reindex(protocols))
                 axis.grid(True, axis="y")
                 if column:
                     axis.set_ylim(None if metric == "recall" else 0)
@@ -64,15 +56,15 @@ def protocol_answer(groups: pd.DataFrame, measures: pd.DataFrame, grouping: str 
             axes[0, column].set_title(_rule(whole[whole["matched"] == matched]))
             axes[-1, column].set_xticks(range(len(protocols)), protocols)
             axes[-1, column].set_xlim(-0.5, len(protocols) - 0.5)
-        figure.suptitle(
-            f"The window protocol and the answer, {dataset_name(groups['dataset'].iloc[0])}",
-            fontsize=10,
-            fontweight="bold",
-            x=0.02,
-            ha="left",
-        )
+        figure_title(figure, f"The window protocol and the answer, {dataset_name(groups['dataset'].iloc[0])}")
         figure.legend(*axes[-1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
+
+
+def _null(axis: Axes, gaps: pd.Series) -> None:
+    """The gap that groups would show that do not differ, a share a grid, as a grey line."""
+    name = "gap of groups that do not differ"
+    axis.plot(np.arange(len(gaps)), 100 * gaps, color=FAINT, linestyle=":", marker="_", label=name)
 
 
 def protocol_groups(groups: pd.DataFrame, metric: str, grouping: str, models: tuple[str, ...]) -> Figure:
@@ -107,7 +99,7 @@ def protocol_groups(groups: pd.DataFrame, metric: str, grouping: str, models: tu
         }
         note = f" (hatched: under {SMALL} pictures)" if (size < SMALL).any() else ""
         title = f"{metric[0].upper()}{metric[1:]} by {grouping}, {dataset_name(table['dataset'].iloc[0])}{note}"
-        figure.suptitle(title, fontsize=10, fontweight="bold", x=0.02, ha="left")
+        figure_title(figure, title)
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
     return figure
 

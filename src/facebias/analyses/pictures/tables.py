@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.changes import compare
-from facebias.audit.groups import GROUPINGS, cells_of, matching, name_of
-from facebias.audit.measures import measures, summarise
-from facebias.audit.predictions import COLUMNS, GROUP_COLUMNS
+from facebias.audit.groups import GROUPINGS, groups_of, matching, name_of
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS
 from facebias.audit.stats.noise import Noise
 from facebias.audit.thresholds import threshold
+from facebias.audit.worst_and_gap import measures, summarise
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 
@@ -44,7 +44,7 @@ class ProtocolTables:
         groups: a row a protocol, rule, arm, metric and group, mean over seeds with intervals. Metrics: "recall" (a
             window with score >= threshold at the face), "any window" (one anywhere in the picture: what the paper
             counts), "image FPR" (one in the background), "window FPR" (share of a picture's background windows).
-        measures: worst group, gap, null gap of recall, as `facebias.audit.measures`.
+        measures: worst group, gap, null gap of recall, as `facebias.audit.worst_and_gap`.
         changes: of recall from the baseline to the other arms, as `facebias.audit.changes`.
     """
 
@@ -156,7 +156,7 @@ def _cross_fitted(scores: pd.DataFrame, image_fpr: float) -> pd.Series:
 def _decided(scores: pd.DataFrame, column: str, dataset: str) -> pd.DataFrame:
     """Predictions whose score is how far a picture's lies above its threshold."""
     margin = scores[column] - scores["threshold"]
-    return scores.assign(score=margin, dataset=dataset, label=1)[list(COLUMNS)]
+    return scores.assign(score=margin, dataset=dataset, label=1)[list(PREDICTION_COLUMNS)]
 
 
 def _window_fpr(scores: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
@@ -173,7 +173,7 @@ def _window_fpr(scores: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) ->
         wide = mine.pivot(index="image_id", columns="seed", values="share").dropna()
         faces = mine.drop_duplicates("image_id").set_index("image_id").loc[wide.index]
         for by in groupings:
-            if (cells := cells_of(faces, by)) is not None:
+            if (cells := groups_of(faces, by)) is not None:
                 parts.append(
                     _rows(wide.to_numpy().T, cells.table, cells.codes).assign(
                         model=model, grouping=name_of(by), seeds=wide.shape[1]

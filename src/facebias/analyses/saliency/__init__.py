@@ -1,1 +1,1 @@
-"""saliency: say what lives here."""
+"""FullGrad per group: where detectors look, and whether it differs between groups and arms."""

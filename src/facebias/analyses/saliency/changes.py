@@ -12,8 +12,9 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from facebias.analyses.saliency.maps import ALPHA, GroupMaps, groups_of, row_of
+from facebias.analyses.saliency.maps import GroupMaps, row_of, stack_groups
 from facebias.analyses.saliency.stack import GRID, MapStack
+from facebias.audit.stats.tests import ALPHA
 
 CHANGE = "change"
 FLIPS = 4096  # sign patterns at most: all of them up to 12 seeds
@@ -36,7 +37,7 @@ def group_changes(stack: MapStack, by: tuple[str, ...], *, seed: int = 0) -> Gro
         FacebiasError: nothing is known of a grouping column.
     """
     rows, maps, changes = [], [], {}
-    for grouping, cell, mine in groups_of(stack, by):
+    for grouping, cell, mine in stack_groups(stack, by):
         if grouping not in (by, ()):
             continue
         values = stack.cells[[0, -1]][:, :, mine]

@@ -9,36 +9,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from facebias import audit, plots
 from facebias.analyses.saliency.changes import group_changes
 from facebias.analyses.saliency.maps import group_differences, group_means
+from facebias.analyses.saliency.plots import mean_face, saliency_differences, saliency_means
+from facebias.analyses.saliency.plots_changes import saliency_beside
+from facebias.analyses.saliency.plots_regions import region_shares
 from facebias.analyses.saliency.shares import share_table
 from facebias.analyses.saliency.stack import MapStack
 from facebias.analyses.saliency.terms import TermStack, term_table
+from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.progress import tidy
 from facebias.core.words import TIGHT
-from facebias.plots import Shown
-from facebias.report.study_figures import StudyFigures
+from facebias.plots import FigureFolder, Shown
 from facebias.saliency.maps_file import SaliencyMaps
 from facebias.saliency.of_faces import explain_faces
+from facebias.training.study import Study
 
 GROUPINGS = (("race", "gender"), ("skin_tone", "gender"))
 
 
 @dataclass(frozen=True)
-class SaliencyFigures(StudyFigures):
+class SaliencyFigures:
     """FullGrad of the baseline and of the DB-VAE that resamples most, all seeds, explained where not yet done.
 
     Groups are race x gender and skin tone x gender, each with its margins, where the data set knows them.
     """
 
-    dpi: ClassVar[int] = 100
+    study: Study
+    files: FigureFolder
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        """The figures of a study, in its folder."""
+        return cls(study, FigureFolder(study.folder, study.config.synthetic, dpi=100))
 
     def means(self, dataset: str, kind: str = "rescaled") -> list[Shown]:
         """Mean map of each group with its margins; the CSV holds every cell."""
@@ -46,8 +55,8 @@ class SaliencyFigures(StudyFigures):
         for by, name in self._groupings(stack):
             means = group_means(stack, by)
             if not np.isnan(means.maps).all():
-                figure = plots.saliency_means(means, self._face(dataset))
-                found.append(self._save(figure, means.cells(), f"saliency-means-{name}", behind=means.table))
+                figure = saliency_means(means, self._face(dataset))
+                found.append(self.files.save(figure, means.cells(), f"saliency-means-{name}", behind=means.table))
         return found
 
     def differences(self, dataset: str, kind: str = "raw") -> list[Shown]:
@@ -56,8 +65,8 @@ class SaliencyFigures(StudyFigures):
         for by, name in self._groupings(stack):
             differences = group_differences(stack, by)
             if not np.isnan(differences.maps).all():
-                figure = plots.saliency_differences(differences, self._face(dataset))
-                found.append(self._save(figure, differences.table, f"saliency-differences-{name}"))
+                figure = saliency_differences(differences, self._face(dataset))
+                found.append(self.files.save(figure, differences.table, f"saliency-differences-{name}"))
         return found
 
     def regions(self, dataset: str, kind: str = "raw") -> list[Shown]:
@@ -66,7 +75,7 @@ class SaliencyFigures(StudyFigures):
         Raises:
             FacebiasError: faces are not framed tightly, so that features have no fixed place.
         """
-        if (framing := self.audit_set(dataset).attrs["framing"]) != TIGHT:
+        if (framing := self.study.audit_set(dataset).attrs["framing"]) != TIGHT:
             raise FacebiasError(
                 "FRAMING",
                 dataset,
@@ -77,8 +86,8 @@ class SaliencyFigures(StudyFigures):
         for by, name in self._groupings(stack):
             table = share_table(stack, by).round(5)
             found.append(
-                self._save(
-                    plots.region_shares(table),
+                self.files.save(
+                    region_shares(table),
                     table,
                     f"saliency-regions-{name}",
                     behind=table[table["region"] == table["region"].iloc[0]],
@@ -94,9 +103,9 @@ class SaliencyFigures(StudyFigures):
         for by, name in self._groupings(stack)[: None if every else 1]:
             changes = group_changes(stack, by)
             if not np.isnan(changes.maps).all():
-                figure = plots.saliency_beside(changes, self._face(dataset))
+                figure = saliency_beside(changes, self._face(dataset))
                 found.append(
-                    self._save(
+                    self.files.save(
                         figure,
                         changes.cells(),
                         f"saliency-beside-{name}",
@@ -107,11 +116,11 @@ class SaliencyFigures(StudyFigures):
 
     def overview(self) -> list[Shown]:
         """Where both detectors look, a figure an audit set: by race x gender, or skin tone where race is unknown."""
-        return [shown for dataset in self.findings.audit_sets for shown in self.beside(dataset, every=False)]
+        return [shown for dataset in self.study.config.audit_names for shown in self.beside(dataset, every=False)]
 
     def terms(self, dataset: str) -> pd.DataFrame:
-        """Mean signed sum of each layer's term per group, both arms (`facebias.analyses.saliency.terms`); written as CSV."""
-        data, tables = self.audit_set(dataset), []
+        """Mean signed sum of each layer's term per group, both arms; written as CSV."""
+        data, tables = self.study.audit_set(dataset), []
         faces = data.table.iloc[data.faces].reset_index(drop=True)
         seeds = tuple(range(self.study.config.seeds))
         for arm in self.saliency_arms:
@@ -127,12 +136,12 @@ class SaliencyFigures(StudyFigures):
             tables += [term_table(stack, by) for by, _ in self._groupings(stack)]
         tidy()
         table = pd.concat(tables, ignore_index=True).drop_duplicates(["model", "grouping", "group", "term"]).round(4)
-        audit.write_csv(table, self.folder / f"saliency-terms-{dataset}.csv")
+        write_csv(table, self.files.folder / f"saliency-terms-{dataset}.csv")
         return table
 
     def all(self) -> None:
         """Draw and save every figure and table of FullGrad, of every audit set."""
-        for dataset in self.findings.audit_sets:
+        for dataset in self.study.config.audit_names:
             for kind in ("rescaled", "raw"):
                 self.means(dataset, kind)
             for draw in (self.differences, self.regions, self.beside, self.terms):
@@ -141,7 +150,7 @@ class SaliencyFigures(StudyFigures):
     @property
     def saliency_arms(self) -> list[str]:
         """The arms explained: the baseline, then the strongest DB-VAE where there is one."""
-        return [arm for arm in (self.findings.baseline, self.debiased) if arm]
+        return [arm for arm in (self.study.baseline, self.study.debiased) if arm]
 
     def _groupings(self, stack: MapStack | TermStack) -> list[tuple[tuple[str, ...], str]]:
         """Groupings whose columns the data set knows, each with the end of its files' names."""
@@ -149,7 +158,7 @@ class SaliencyFigures(StudyFigures):
         return [(by, f"{stack.dataset}-{'-x-'.join(by).replace('_', '-')}-{stack.kind}") for by in known]
 
     def _stack(self, dataset: str, kind: str) -> MapStack:
-        data = self.audit_set(dataset)
+        data = self.study.audit_set(dataset)
         for key in [key for key in self._stacks if key[0] != dataset]:
             del self._stacks[key]  # one data set's maps in memory at a time
         if (dataset, kind) not in self._stacks:
@@ -169,8 +178,8 @@ class SaliencyFigures(StudyFigures):
                 yield arm, seed, getattr(self._explained(arm, seed, dataset), kind)
 
     def _explained(self, arm: str, seed: int, dataset: str) -> SaliencyMaps:
-        return explain_faces(self.study.run(arm, seed), self.audit_set(dataset), dataset)
+        return explain_faces(self.study.run(arm, seed), self.study.audit_set(dataset), dataset)
 
     def _face(self, dataset: str) -> np.ndarray:
-        data = self.audit_set(dataset)
-        return plots.mean_face(data.images[data.faces])
+        data = self.study.audit_set(dataset)
+        return mean_face(data.images[data.faces])

@@ -1,7 +1,7 @@
 """Mean saliency maps of groups with bootstrap intervals, and differences between groups with permutation p-values.
 
-As in `facebias.audit.stats.intervals`, trainings (seeds) and faces are crossed: a replicate draws seeds and, within each
-group, faces, and all arms see the same draws. Intervals are per cell of a 16 x 16 grid, since neighbouring pixels
+As in `facebias.audit.stats.intervals`, trainings (seeds) and faces are crossed: a replicate draws seeds and, within
+each group, faces, and all arms see the same draws. Intervals are per cell of a 16 x 16 grid, since neighbouring pixels
 tell the same; means are shown in full.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from facebias.analyses.saliency.permutation import SHUFFLES, group_tests
 from facebias.analyses.saliency.stack import GRID, MapStack, pool
-from facebias.audit.groups import Cells, cells_of, name_of
+from facebias.audit.groups import Groups, groups_of, name_of
 from facebias.audit.stats.intervals import LEVEL
-from facebias.audit.stats.permutation import SHUFFLES, group_tests, holm
+from facebias.audit.stats.tests import ALPHA, holm
 from facebias.core.errors import FacebiasError
 
 REPLICATES = 1000
-ALPHA = 0.05
 
 
 def bootstrap_means(values: np.ndarray, *, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
@@ -99,7 +99,7 @@ def group_means(stack: MapStack, by: tuple[str, ...], *, replicates: int = REPLI
         FacebiasError: nothing is known of a grouping column.
     """
     rows, maps, ends = [], [], []
-    for grouping, cell, mine in groups_of(stack, by):
+    for grouping, cell, mine in stack_groups(stack, by):
         values = stack.cells[:, :, mine]
         whole = values.sum(axis=-1, keepdims=True) if stack.kind == "raw" else values.mean(axis=-1, keepdims=True)
         values = np.concatenate([values, whole], axis=-1)
@@ -116,7 +116,7 @@ def group_means(stack: MapStack, by: tuple[str, ...], *, replicates: int = REPLI
 
 
 def group_differences(stack: MapStack, by: tuple[str, ...], *, shuffles: int = SHUFFLES, seed: int = 0) -> GroupMaps:
-    """Each group against all other faces, by permutation (`facebias.audit.stats.permutation`); maps averaged over seeds.
+    """Each group against all other faces, by permutation (`permutation`); maps averaged over seeds.
 
     Small groups are not tested. `p_holm` is adjusted over the groups of one grouping and arm.
 
@@ -158,7 +158,7 @@ def group_differences(stack: MapStack, by: tuple[str, ...], *, shuffles: int = S
     return GroupMaps(pd.DataFrame(rows), np.stack(maps), notable=np.stack(notable))
 
 
-def groups_of(stack: MapStack, by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], pd.Series, np.ndarray]]:
+def stack_groups(stack: MapStack, by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], pd.Series, np.ndarray]]:
     """Grouping, row of its table of cells, and indices of the faces, of each known group that has faces."""
     for grouping in groupings(by):
         cells = _cells(stack, grouping)
@@ -166,8 +166,8 @@ def groups_of(stack: MapStack, by: tuple[str, ...]) -> Iterator[tuple[tuple[str,
             yield grouping, cell, np.flatnonzero(cells.codes == code)
 
 
-def _cells(stack: MapStack, grouping: tuple[str, ...]) -> Cells:
-    if (cells := cells_of(stack.faces, grouping)) is None:
+def _cells(stack: MapStack, grouping: tuple[str, ...]) -> Groups:
+    if (cells := groups_of(stack.faces, grouping)) is None:
         raise FacebiasError(
             "GROUPING", stack.dataset, f"{name_of(grouping)}: unknown for every face", "Choose another grouping"
         )

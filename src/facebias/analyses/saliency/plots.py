@@ -96,7 +96,7 @@ def saliency_means(means: GroupMaps, face: np.ndarray | None = None) -> Figure:
 def saliency_differences(differences: GroupMaps, face: np.ndarray | None = None) -> Figure:
     """Each group less all other faces, in standard deviations between faces, p-values adjusted in the panels' titles.
 
-    Cells outlined differ at the 5 % level with all cells taken together.
+    Groups outlined differ at the 5 % level with all cells taken together.
 
     Args:
         differences: from `facebias.analyses.saliency.maps.group_differences`.

@@ -19,7 +19,7 @@ from facebias.plots.style import FAINT, INK, new_figure, styled
 
 _SIDE = 0.68  # inches of a panel
 _NOTE = (
-    "Cells of 4 x 4 pixels; 1 is the mean of a face's map. Under each change: share of saliency that lies "
+    "Groups of 4 x 4 pixels; 1 is the mean of a face's map. Under each change: share of saliency that lies "
     "elsewhere, in brackets the same between two seeds of one arm. "
 )
 

@@ -12,7 +12,7 @@ from facebias.analyses.saliency.regions import REGIONS, region_map
 from facebias.audit.groups import SMALL
 from facebias.core.arms import arm_name
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, look, new_figure, styled
+from facebias.plots.style import FAINT, figure_title, look, new_figure, styled
 
 
 def region_shares(table: pd.DataFrame) -> Figure:
@@ -47,13 +47,7 @@ def region_shares(table: pd.DataFrame) -> Figure:
             )
         _names(axes, table, place)
         kind, dataset = table["kind"].iloc[0], table["dataset"].iloc[0]
-        figure.suptitle(
-            f"Share of FullGrad in each region of the face, {dataset_name(dataset)}, {kind}",
-            fontsize=10,
-            fontweight="bold",
-            x=0.02,
-            ha="left",
-        )
+        figure_title(figure, f"Share of FullGrad in each region of the face, {dataset_name(dataset)}, {kind}")
         figure.legend(
             *axes[0].get_legend_handles_labels(),
             loc="outside lower center",

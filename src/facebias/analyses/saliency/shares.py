@@ -1,11 +1,11 @@
-"""Share of saliency in each region of the face, per group, arm beside arm, and the paired change from a baseline."""
+"""Share of saliency in each region of the face, per group, with intervals over seeds and faces."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from facebias.analyses.saliency.maps import REPLICATES, bootstrap_means, groups_of, interval, row_of
+from facebias.analyses.saliency.maps import REPLICATES, bootstrap_means, interval, row_of, stack_groups
 from facebias.analyses.saliency.regions import REGIONS, region_areas
 from facebias.analyses.saliency.stack import MapStack
 
@@ -22,7 +22,7 @@ def share_table(stack: MapStack, by: tuple[str, ...], *, replicates: int = REPLI
         FacebiasError: nothing is known of a grouping column.
     """
     areas, parts = region_areas(stack.average.shape[-1]), []
-    for grouping, cell, mine in groups_of(stack, by):
+    for grouping, cell, mine in stack_groups(stack, by):
         values = stack.shares[:, :, mine]
         draws, mean = bootstrap_means(values, replicates=replicates, seed=seed), values.mean(axis=(1, 2))
         low, high = interval(draws)

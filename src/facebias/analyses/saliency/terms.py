@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.analyses.saliency.maps import REPLICATES, bootstrap_means, groups_of, interval, row_of
+from facebias.analyses.saliency.maps import REPLICATES, bootstrap_means, interval, row_of, stack_groups
 
 TOTAL = "logit"
 
@@ -51,7 +51,7 @@ def term_table(stack: TermStack, by: tuple[str, ...], *, replicates: int = REPLI
     """
     values = np.concatenate([stack.terms, stack.terms.sum(axis=-1, keepdims=True)], axis=-1)[None]
     names, parts = [*stack.spatial, TOTAL], []
-    for grouping, cell, mine in groups_of(stack, by):
+    for grouping, cell, mine in stack_groups(stack, by):
         low, high = interval(bootstrap_means(values[:, :, mine], replicates=replicates, seed=seed))[:, 0]
         drop = ("kind", "race", "skin_tone", "gender")
         about = {name: value for name, value in row_of(stack, 0, grouping, cell).items() if name not in drop}

@@ -1,1 +1,1 @@
-"""shift: say what lives here."""
+"""Domain shift told apart from bias: recall and gaps as framing, light and sharpness change."""

@@ -4,39 +4,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import pandas as pd
 
-from facebias.analyses.shift.pictures import shift_scores
 from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
+from facebias.analyses.shift.scores import shift_scores
 from facebias.analyses.shift.tables import FACTORS, VIEWS, ShiftTables, best_view, shift_tables
-from facebias.plots import Shown
-from facebias.report.study_figures import StudyFigures
+from facebias.plots import FigureFolder, Shown
+from facebias.training.study import Study
 
 
 @dataclass(frozen=True)
-class ShiftFigures(StudyFigures):
+class ShiftFigures:
     """Recall as framing, exposure and blur change: the baseline and the DB-VAE that resamples most, all seeds.
 
     Their change is shown beside that of the DB-VAE's controls, where the study has them: the same network drawn evenly
     ("vae") and with weights shuffled over the faces. What they change too is not the resampling's doing.
     """
 
+    study: Study
+    files: FigureFolder
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        """The figures of a study, in its folder."""
+        return cls(study, FigureFolder(study.folder, study.config.synthetic))
+
     @property
     def arms(self) -> list[str]:
         """Baseline, DB-VAE, and the controls of the DB-VAE."""
-        controls = ["vae", self.debiased.replace("dbvae", "shuffled")] if self.debiased else []
-        wanted = [self.findings.baseline, self.debiased, *controls]
-        return [arm for arm in wanted if arm in self.findings.arms]
+        controls = ["vae", self.study.debiased.replace("dbvae", "shuffled")] if self.study.debiased else []
+        wanted = [self.study.baseline, self.study.debiased, *controls]
+        return [arm for arm in wanted if arm in self.study.config.arm_names]
 
     @cached_property
     def tables(self) -> ShiftTables:
         """Curves, gaps and changes; pictures are changed and scored where that is not yet done."""
         runs = [run for arm in self.arms for run in self.study.runs if run.config.arm == arm]
-        return shift_tables(shift_scores(runs, self.study.config), self.arms[0], self.findings.rule)
+        return shift_tables(shift_scores(runs, self.study.config), self.arms[0], self.study.rule)
 
     def _of_two(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table[table["model"].isin((self.findings.baseline, self.debiased))]
+        return table[table["model"].isin((self.study.baseline, self.study.debiased))]
 
     @property
     def trained(self) -> dict[str, tuple[float, float]]:
@@ -50,34 +59,34 @@ class ShiftFigures(StudyFigures):
         for factor in FACTORS:
             table = self._of_two(self.tables.curves[self.tables.curves["factor"] == factor.name])
             here = table[(table["value"] == factor.neutral) & (table["negatives"] == VIEWS[0])]
-            figure = shift_curves(table, factor.name, self.findings.source, self.trained.get(factor.name))
-            found.append(self._save(figure, table, f"shift-{factor.name}", behind=here))
+            figure = shift_curves(table, factor.name, self.study.config.train_faces, self.trained.get(factor.name))
+            found.append(self.files.save(figure, table, f"shift-{factor.name}", behind=here))
         return found
 
     def gaps(self) -> list[Shown]:
         """Best less worst group along every factor."""
         gaps = self._of_two(self.tables.gaps)
-        figure = shift_gaps(gaps, self.trained, self.findings.source)
-        return [self._save(figure, gaps, "shift-gaps", behind=gaps[["seeds", "rule"]])]
+        figure = shift_gaps(gaps, self.trained, self.study.config.train_faces)
+        return [self.files.save(figure, gaps, "shift-gaps", behind=gaps[["seeds", "rule"]])]
 
     def changes(self) -> list[Shown]:
         """Paired change in recall of the DB-VAE and of its controls, along every factor."""
         changes = self.tables.changes
         if changes.empty:
             return []
-        figure = shift_changes(changes, self.trained, self.findings.source)
-        return [self._save(figure, changes, "shift-changes", behind=changes[["seeds", "rule"]])]
+        figure = shift_changes(changes, self.trained, self.study.config.train_faces)
+        return [self.files.save(figure, changes, "shift-changes", behind=changes[["seeds", "rule"]])]
 
     @property
     def text(self) -> str:
         """Recall at the worst and at the best value of each factor, a line a data set, for a terminal."""
         rows = self.tables.curves.query("grouping == 'all faces' and metric == 'TPR' and negatives == @VIEWS[0]")
-        rows, lines = rows[rows["model"] == self.findings.baseline], []
+        rows, lines = rows[rows["model"] == self.study.baseline], []
         for dataset in rows["dataset"].unique():
             parts = []
             for factor in FACTORS:
                 mine = rows[(rows["dataset"] == dataset) & (rows["factor"] == factor.name)].set_index("value")["rate"]
-                at, best, now = best_view(self.tables.curves, factor.name, dataset, self.findings.baseline)
+                at, best, now = best_view(self.tables.curves, factor.name, dataset, self.study.baseline)
                 parts.append(f"{factor.name} {100 * mine.min():.1f} at {mine.idxmin():g} to {100 * best:.1f} at {at:g}")
             lines.append(f"{dataset}: {100 * now:.1f} % as packed; " + "; ".join(parts))
         return "\n".join(lines)

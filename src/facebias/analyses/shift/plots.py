@@ -15,7 +15,7 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, look, new_figure, percent_axis, styled
+from facebias.plots.style import FAINT, figure_title, look, new_figure, percent_axis, styled
 
 AXES = {
     "scale": "side of the view / side as packed (left: nearer, right: farther)",
@@ -130,8 +130,8 @@ def _key(models: list[str], trained: tuple[float, float] | None) -> list[Line2D]
 def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], source: str = "") -> Figure:
     """Best less worst group along every factor: a row a data set, a column a factor, an arm a line.
 
-    The dotted line is the gap that groups alike would show: a gap grows with misses even where group makes no
-    difference.
+    The dotted line is the gap that groups would show that do not differ: a gap grows with misses even where group
+    makes no difference.
 
     Args:
         gaps: `facebias.analyses.shift.tables.ShiftTables.gaps`.
@@ -229,7 +229,7 @@ def _trained_key() -> Line2D:
 
 
 def _heading(figure: Figure, text: str) -> None:
-    figure.suptitle(text, fontsize=10, fontweight="bold", x=0.02, ha="left")
+    figure_title(figure, text)
 
 
 def _gap_panel(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:

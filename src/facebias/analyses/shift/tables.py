@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.changes import compare
-from facebias.audit.measures import measures, summarise
-from facebias.audit.predictions import COLUMNS
+from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.audit.thresholds import HEADLINE
+from facebias.audit.worst_and_gap import measures, summarise
 from facebias.core.errors import FacebiasError
 
 VIEWS = ("unchanged", "changed alike")
@@ -86,8 +86,8 @@ def shift_tables(
     """Recall, gaps and paired changes at every value of every factor.
 
     Args:
-        scores: of `facebias.analyses.shift.pictures.shift_scores`, the runs below each other: validation negatives, held-out and audit
-            faces, a column of logits for each of `shift_columns`.
+        scores: of `shift_scores`, the runs below each other: validation negatives, held-out and audit faces, a
+            column of logits for each of `shift_columns`.
         baseline: the arm that others are compared with.
         rule: threshold rule.
         factors: which of the factors.
@@ -135,7 +135,7 @@ def predictions_at(scores: pd.DataFrame, column: str, view: str = VIEWS[0]) -> p
     The validation negatives that fix the threshold are unchanged or changed alike, as `view` says. The changed
     negatives stand as test negatives too, so that their false positive rate is measured.
     """
-    names = [name for name in COLUMNS if name != "score"]
+    names = [name for name in PREDICTION_COLUMNS if name != "score"]
     negative = scores["label"] == 0
     changed = scores[names].assign(score=scores[column])
     fixing = changed if view == VIEWS[1] else changed.assign(score=scores[UNCHANGED])

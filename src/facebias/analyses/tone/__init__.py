@@ -1,1 +1,1 @@
-"""tone: say what lives here."""
+"""Skin tone: how near the measurement is to the truth, and what race tells of it."""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from facebias import audit, plots
 from facebias.analyses.tone.plots import tone_accuracy as accuracy_figure
 from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
 from facebias.analyses.tone.tables import tone_accuracy, tone_by_race, tone_summary
 from facebias.core.config import Config
+from facebias.core.csv import write_csv
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
 from facebias.data.rendering.colour import skin_lab
 from facebias.data.skin_tone import measure, nearest_monk
-from facebias.plots import Shown
+from facebias.plots import FigureFolder, Shown
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class ToneFigures:
     config: Config
 
     @property
-    def folder(self) -> Path:
+    def files(self) -> FigureFolder:
         """Where figures and tables go."""
-        return self.config.path("figures") / self.config.figures_name
+        return FigureFolder(self.config.path("figures") / self.config.figures_name, self.config.synthetic)
 
     @cached_property
     def sets(self) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
@@ -85,8 +84,8 @@ class ToneFigures:
         self.by_race()
         parts = [self.summary(name).assign(dataset=name) for name in self.sets]
         table = pd.concat(parts, ignore_index=True)
-        audit.write_csv(
-            table[["dataset", *[name for name in table if name != "dataset"]]], self.folder / "tone-summary.csv"
+        write_csv(
+            table[["dataset", *[name for name in table if name != "dataset"]]], self.files.folder / "tone-summary.csv"
         )
 
     @property
@@ -107,11 +106,4 @@ class ToneFigures:
         return "\n".join(lines)
 
     def _save(self, figure: Figure, table: pd.DataFrame, name: str) -> Shown:
-        path = plots.save(
-            figure,
-            table,
-            self.folder / f"{name}.png",
-            synthetic=self.config.synthetic,
-            provenance=plots.provenance(pd.DataFrame(), "measured on packed pictures of 64 x 64"),
-        )
-        return Shown(figure, path)
+        return self.files.save(figure, table, name, "measured on packed pictures of 64 x 64", behind=pd.DataFrame())

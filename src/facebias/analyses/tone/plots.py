@@ -5,11 +5,12 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from facebias.core.words import dataset_name
-from facebias.plots.style import INK, look, new_figure, styled
+from facebias.plots.style import INK, figure_title, look, new_figure, styled
 
 
 def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Figure:
@@ -39,12 +40,9 @@ def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Fi
         bar.ax.minorticks_off()
         bar.outline.set_visible(False)
         _errors(right, bins)
-        figure.suptitle(
+        figure_title(
+            figure,
             f"Skin tone measured on {dataset_name(dataset)}: {int(whole['measured']):,} of {int(whole['n']):,} faces",
-            fontsize=10,
-            fontweight="bold",
-            x=0.02,
-            ha="left",
         )
         figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
@@ -95,18 +93,7 @@ def tone_by_race(table: pd.DataFrame, dataset: str, explained: float) -> Figure:
         figure = new_figure(7.5, 1.2 + 0.42 * len(races))
         axis = figure.add_subplot()
         for (y, x), share in np.ndenumerate(shares):
-            face = colours(scale(share))
-            axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
-            dark = np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.48
-            axis.text(
-                x,
-                y,
-                f"{100 * share:.0f} % ({counts[y, x]:,})",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if dark else "black",
-            )
+            _cell(axis, x, y, colours(scale(share)), f"{100 * share:.0f} % ({counts[y, x]:,})")
         axis.set_xlim(-0.5, len(tones) - 0.5)
         axis.set_ylim(len(races) - 0.5, -0.5)
         axis.set_xticks(range(len(tones)), tones)
@@ -119,14 +106,14 @@ def tone_by_race(table: pd.DataFrame, dataset: str, explained: float) -> Figure:
         )
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
-        figure.suptitle(
-            f"{dataset_name(dataset)}: tone as measured, by race as labelled",
-            fontsize=10,
-            fontweight="bold",
-            x=0.02,
-            ha="left",
-        )
+        figure_title(figure, f"{dataset_name(dataset)}: tone as measured, by race as labelled")
         axis.set_title(
             f"The label accounts for {100 * explained:.0f} % of the variance of ITA", fontweight="normal", fontsize=9
         )
     return figure
+
+
+def _cell(axis: Axes, x: int, y: int, face: tuple[float, ...], text: str) -> None:
+    axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
+    dark = np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.48
+    axis.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")

@@ -1,1 +1,1 @@
-"""stats: say what lives here."""
+"""The audit's statistics: intervals over seeds and images, extremes told from luck, exact tests."""

@@ -18,7 +18,7 @@ def group_variance(rates: np.ndarray) -> float:
 def corrected_variance(rates: np.ndarray, n: np.ndarray) -> float:
     """`group_variance` minus the mean within-group p (1 - p) / n, in percent squared.
 
-    What is left is variance between groups beyond that of finite groups that are all alike; it may be negative.
+    What is left is variance between groups beyond that of finite groups that do not differ; it may be negative.
 
     Args:
         rates: (groups,) shares in [0, 1].

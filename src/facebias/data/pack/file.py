@@ -20,7 +20,7 @@ import pandas as pd
 from facebias.core.errors import FacebiasError
 from facebias.data.sources.base import FACTOR_PREFIX, TABLE_COLUMNS
 
-SCHEMA = "facebias.data.pixels/1"
+SCHEMA = "facebias.images/1"
 _ROWS = 64  # images a chunk: 768 KiB at 64 x 64
 _TEXT = h5py.string_dtype("utf-8")
 _NUMBERS = ("ita", "l_star", "hue")

@@ -15,15 +15,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
 from facebias.core.label_files import Row, label, read_csv
+from facebias.core.lbp_cascade import load_lbp_cascade
 from facebias.core.words import TIGHT
 from facebias.data.archive import Place, pictures, read_bytes
 from facebias.data.pixels import read_rgb
@@ -133,9 +133,4 @@ def find_face(image: Image.Image) -> Box | None:
     return Box((x - side / 2) * scale, (y - side / 2) * scale, side * scale)
 
 
-@lru_cache(maxsize=1)
-def _cascade() -> Any:
-    from skimage.data import lbp_frontal_face_cascade_filename  # both only where there are no boxes
-    from skimage.feature import Cascade
-
-    return Cascade(lbp_frontal_face_cascade_filename())
+_cascade = cache(load_lbp_cascade)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from facebias.core.lbp_cascade import load_lbp_cascade
+
 _APART, _TOGETHER = 1.0, -1.0  # overlap above which windows are merged: none are, all are
 
 
@@ -64,10 +66,7 @@ def lbp_cascade(images: np.ndarray, search: Search = SEARCH) -> np.ndarray:
 
 @cache
 def _cascade() -> tuple[Any, int]:
-    from skimage.data import lbp_frontal_face_cascade_filename
-    from skimage.feature import Cascade
-
-    cascade = Cascade(lbp_frontal_face_cascade_filename())
+    cascade = load_lbp_cascade()
     return cascade, cascade.stages_number
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from facebias.audit.changes import paired_changes
 from facebias.audit.decisions import Decisions, Hits
 from facebias.audit.groups import GROUPINGS, name_of
-from facebias.audit.measures import worst_group
 from facebias.audit.stats.intervals import middle_interval
 from facebias.audit.stats.noise import ALONE, APART, SHARED, Noise
+from facebias.audit.worst_and_gap import worst_group
 
 CHANGE_COLUMNS = (
     "model",

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from facebias import audit, plots
+from facebias import audit
 from facebias.audit.decisions import Decisions
+from facebias.audit.thresholds import HEADLINE, rule_text
+from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.files import write_text
-from facebias.plots import Shown
+from facebias.plots import FigureFolder, Shown
 from facebias.report.comparison import notes
 from facebias.report.comparison import terminal as text
 from facebias.report.comparison.changes import changes_table
@@ -78,7 +80,7 @@ class Comparison:
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """Worst group, gap and variance of every model (`facebias.audit.measures`)."""
+        """Worst group, gap and variance of every model (`facebias.audit.worst_and_gap`)."""
         return audit.measures(self.shared.predictions, self.rule)
 
     @cached_property
@@ -136,7 +138,7 @@ class Comparison:
         models = [[model.name, listed(model.seeds)] for model in self.compared]
         return "\n".join(
             [
-                f"{len(self.names)} models at {audit.rule_text(self.rule)}; changes are from {base}",
+                f"{len(self.names)} models at {rule_text(self.rule)}; changes are from {base}",
                 "",
                 *text.aligned([["model", "seeds"], *models], 1),
                 "",
@@ -165,31 +167,29 @@ class Comparison:
         plain = {model.name: model.label for model in self.compared}
         levels = self.summary[self.summary["metric"] == "TPR"].replace({"model": labels})
         changes = self.changes.replace({"model": labels, "baseline": plain})
-        shown = []
+        shown, files = [], FigureFolder(folder, self.synthetic)
         there = levels[(levels["dataset"] != "test") & levels["grouping"].isin(text.SHOWN[:2])]
         for dataset, grouping in there[["dataset", "grouping"]].drop_duplicates().itertuples(index=False):
             rows, moved = (
                 table[(table["dataset"] == dataset) & table["grouping"].isin([grouping, "all faces"])]
                 for table in (levels, changes)
             )
-            footer = plots.provenance(rows.drop(columns="seeds"))
             for kind, figure, table in (
                 ("recall", recall_beside_published(rows, dataset, grouping), rows),
                 ("change", group_changes(moved, dataset, grouping), moved),
             ):
-                path = folder / f"{kind}-{dataset}-{grouping.replace(' ', '-')}.png"
-                plots.save(figure, table, path, synthetic=self.synthetic, provenance=footer)
-                shown.append(Shown(figure, path))
+                name = f"{kind}-{dataset}-{grouping.replace(' ', '-')}"
+                shown.append(files.save(figure, table, name, behind=rows.drop(columns="seeds")))
         return shown
 
     def write(self, folder: Path) -> None:
         """Write every table as CSV, and comparison.txt last: where it is, the comparison is whole."""
         for name in _TABLES:
-            audit.write_csv(getattr(self, name), folder / f"{name}.csv")
+            write_csv(getattr(self, name), folder / f"{name}.csv")
         write_text(folder / "comparison.txt", self.text + "\n")
 
 
-def compare_runs(runs: Sequence[Run], baseline: str = "", rule: str = audit.HEADLINE) -> Comparison:
+def compare_runs(runs: Sequence[Run], baseline: str = "", rule: str = HEADLINE) -> Comparison:
     """Compare runs that scored the same audit images, whatever study they are of.
 
     Args:
@@ -202,7 +202,7 @@ def compare_runs(runs: Sequence[Run], baseline: str = "", rule: str = audit.HEAD
         FacebiasError: fewer than two models, no such baseline, the same training twice, no shared audit images, an
             unknown rule, or predictions that `facebias.audit.validate` refuses.
     """
-    audit.rule_text(rule)
+    rule_text(rule)
     models = models_of(runs)
     if len(models) < 2:
         names = ", ".join(model.name for model in models) or "no run"

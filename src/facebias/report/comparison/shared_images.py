@@ -9,11 +9,10 @@ import pandas as pd
 
 from facebias.audit.predictions import validate
 from facebias.core.errors import FacebiasError
-from facebias.core.words import dataset_name
+from facebias.core.words import HELD_OUT, dataset_name
 from facebias.report.comparison.models import Model
 
 _SAME = ["label", "race", "gender", "skin_tone", "ita"]  # what must agree for an image id to mean the same image
-_OWN = ("validation", "test")  # held out of each run's own data: not an audit set
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def shared_predictions(models: Sequence[Model]) -> Shared:
             "Held-out faces of the training source are left out: the runs do not have the same training data, "
             "so that one may have trained on what another holds out."
         )
-    for name in sorted(set(table["dataset"]) - set(_OWN)):
+    for name in sorted(set(table["dataset"]) - set(HELD_OUT)):
         images, note = _common(table[table["dataset"] == name], table["run_id"].nunique())
         kept.append(images)
         notes += [f"{dataset_name(name)}: {note}."] if note else []

@@ -30,7 +30,7 @@ def level_table(summary: pd.DataFrame, measures: pd.DataFrame, models: Sequence[
 
     Args:
         summary: from `facebias.audit.summarise`.
-        measures: from `facebias.audit.measures`, of the same predictions.
+        measures: from `facebias.audit.worst_and_gap`, of the same predictions.
         models: their order.
 
     Returns:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from facebias.audit.groups import SMALL
+from facebias.core.numbers import minus
 from facebias.core.words import dataset_name
 
 WIDTH = 118  # characters
@@ -103,7 +104,7 @@ def _level(row: Any, model: str) -> str:
     if pd.isna(row[model]):
         return "-"
     text = f"{round(scale * row[model], 1) + 0.0:.1f}"  # + 0.0: no minus before a zero
-    return _minus(text if pd.isna(low) else f"{text} [{scale * low:.1f}, {scale * high:.1f}]")
+    return minus(text if pd.isna(low) else f"{text} [{scale * low:.1f}, {scale * high:.1f}]")
 
 
 def changes(table: pd.DataFrame, models: Sequence[str], source: str = "") -> list[str]:
@@ -134,11 +135,7 @@ def _change(row: dict[str, Any], model: str) -> str:
 
 
 def _signed(points: float) -> str:
-    return _minus(f"{points:+.1f}") if points else "0.0"
-
-
-def _minus(text: str) -> str:
-    return text.replace("-", "\N{MINUS SIGN}")
+    return minus(f"{points:+.1f}") if points else "0.0"
 
 
 def settings(table: pd.DataFrame) -> list[str]:

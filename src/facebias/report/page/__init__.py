@@ -9,13 +9,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from facebias.audit import arm_name, dataset_name, rule_text
+from facebias.audit.thresholds import rule_text
+from facebias.core.arms import arm_name
 from facebias.core.files import write_text
 from facebias.core.paths import code_version
+from facebias.core.words import dataset_name
 from facebias.report.page import figures as pictures
 from facebias.report.page import first_screen as first
 from facebias.report.page import outcomes, tables
+from facebias.report.page.dots import dots
 from facebias.report.page.folder import AuditFolder
+from facebias.report.page.headline import subject
 from facebias.report.page.render import model_card, render
 
 __all__ = ["AuditFolder", "write_report"]
@@ -38,7 +42,7 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
         FacebiasError: the folder holds no finished audit, a run is missing, or the page would be too large.
     """
     out, date = Path(out), date or datetime.now(UTC).strftime("%Y-%m-%d")
-    about = first.subject(audited)
+    about = subject(audited)
     sets = [dataset_name(name) for name in audited.datasets if name != "test"]
     page = render(
         title=f"Bias audit: trained on {dataset_name(audited.source)}, audited on {' and '.join(sets)}",
@@ -46,7 +50,7 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
         tally=first.tally(audited),
         numbers=first.four_numbers(audited, about),
         names=[arm_name(arm) for arm in about.arms],
-        dots=first.dots(audited, about),
+        dots=dots(audited, about),
         provenance=first.provenance(audited, about, date),
         warnings=first.warnings_of(audited),
         not_shown=first.not_shown(audited),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from facebias.audit import arm_name, dataset_name
+from facebias.core.arms import arm_name
 from facebias.core.numbers import percent
-from facebias.core.words import UNKNOWN
-from facebias.report.page.first_screen import extremes
+from facebias.core.words import UNKNOWN, dataset_name
+from facebias.report.page.headline import extremes
 
 
 def _detectors(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from facebias.audit import dataset_name
-from facebias.core.words import DATASET_NAMES
+from facebias.core.words import DATASET_NAMES, dataset_name
 from facebias.report.page import alt_texts as seen
 from facebias.report.page.folder import read_numbers
 

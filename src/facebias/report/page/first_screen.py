@@ -7,54 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.analyses.saliency.maps import ALPHA
-from facebias.audit import arm_name, dataset_name, rule_text
-from facebias.audit.groups import matching
-from facebias.audit.predictions import GROUP_COLUMNS
-from facebias.audit.verdict import too_coarse
-from facebias.core.arms import counterpart
+from facebias.audit.sentences import too_coarse
+from facebias.audit.stats.tests import ALPHA
+from facebias.audit.thresholds import rule_text
+from facebias.core.arms import arm_name
 from facebias.core.numbers import interval, percent, points, side
-from facebias.core.words import UNKNOWN
-from facebias.plots.style import COLOURS, MARKERS
+from facebias.core.words import dataset_name
 from facebias.report.page.folder import AuditFolder
-
-_HEIGHT, _WIDTH = 470, 700  # the dots' space on the first screen, px
-_LEFT, _RIGHT, _TOP, _BOTTOM = 178, 590, 24, 36
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the first screen is about: the verdict's headline.
-
-    Attributes:
-        dataset, grouping: the audit set and its groups.
-        baseline, arm: the two detectors; `arm` is "" where there is one alone.
-        found, claim: the headline in two parts, what the baseline does and whether the arm changed it.
-    """
-
-    dataset: str
-    grouping: str
-    baseline: str
-    arm: str
-    found: str
-    claim: str
-
-    @property
-    def arms(self) -> list[str]:
-        """The detectors shown."""
-        return [arm for arm in (self.baseline, self.arm) if arm]
-
-
-def subject(audited: AuditFolder) -> Subject:
-    """The subject of the verdict's headline; all faces together where no two groups can be compared."""
-    headline, findings = str(audited.verdict["headline"]), audited.tables["findings"]
-    arms = audited.arms
-    mine = findings[findings["sentence"] == headline]
-    if mine.empty:
-        return Subject(audited.datasets[0], "all faces", arms[0], counterpart(arms[1:]), headline, "")
-    first = mine.iloc[0]
-    before, middle, after = headline.rpartition(f" {arm_name(first['arm'])} ") if first["arm"] else (headline, "", "")
-    return Subject(first["dataset"], first["grouping"], arms[0], first["arm"], before, f"{middle}{after}".strip())
+from facebias.report.page.headline import HeadlineSubject, one
 
 
 @dataclass(frozen=True)
@@ -67,7 +27,7 @@ class Figure:
     change: tuple[str, str, str]
 
 
-def four_numbers(audited: AuditFolder, about: Subject) -> list[Figure]:
+def four_numbers(audited: AuditFolder, about: HeadlineSubject) -> list[Figure]:
     """Overall recall, worst-group recall, gap, and FPR, each with interval, for both detectors."""
     summary, measures, changes = (audited.tables[name] for name in ("summary", "measures", "changes"))
     here = {"dataset": about.dataset, "grouping": about.grouping}
@@ -109,7 +69,7 @@ def four_numbers(audited: AuditFolder, about: Subject) -> list[Figure]:
     return figures
 
 
-def _beneath(audited: AuditFolder, about: Subject, row: pd.Series, **where: str) -> list[str]:
+def _beneath(audited: AuditFolder, about: HeadlineSubject, row: pd.Series, **where: str) -> list[str]:
     if where["metric"] == "TPR":  # of all faces: the other audit sets, which the rest of the screen is not about
         elsewhere = [
             (name, one(audited.tables["summary"], model=row["model"], **{**where, "dataset": name}))
@@ -122,130 +82,6 @@ def _beneath(audited: AuditFolder, about: Subject, row: pd.Series, **where: str)
     null = one(audited.tables["measures"], model=row["model"], **{**where, "metric": "null_gap"})
     corrected = f"for corrected {percent(row['corrected'])}"
     return [corrected, str(row["group"]) if where["metric"] == "worst" else f"chance alone: {percent(null['value'])}"]
-
-
-def one(table: pd.DataFrame, **values: str) -> pd.Series | None:
-    """The only row with these values; None where there is none."""
-    rows = matching(table, **values)
-    return rows.iloc[0] if len(rows) else None
-
-
-@dataclass(frozen=True)
-class Dots:
-    """The dots with intervals as places in an SVG of `width` x `height`."""
-
-    width: int
-    height: int
-    size: float
-    ticks: list[tuple[float, str]]
-    rows: list[dict[str, object]]
-    arms: list[dict[str, str]]
-    axis: tuple[float, float, float, float]  # left, right, top, bottom
-    cut: str  # that the axis does not begin at 0, where it does not
-    alt: str
-
-
-def dots(audited: AuditFolder, about: Subject) -> Dots:
-    """Recall of every group and of all faces, both detectors on one axis.
-
-    Groups that are small or unknown are hollow and said to be left out; one without images has no dot.
-    """
-    summary = audited.tables["summary"]
-    mine = summary[
-        (summary["dataset"] == about.dataset)
-        & (summary["metric"] == "TPR")
-        & summary["grouping"].isin([about.grouping, "all faces"])
-    ]
-    mine = mine.sort_values("grouping", key=lambda names: names == "all faces", kind="stable")
-    groups = list(dict.fromkeys(mine["group"]))
-    pitch = float(np.clip((_HEIGHT - _TOP - _BOTTOM) / max(1, len(groups)), 15, 40))
-    bottom = _TOP + pitch * len(groups)
-    low = np.nanmin(mine.loc[mine["model"].isin(about.arms), "low"].to_numpy(float), initial=1.0)
-    floor = max(0.0, 10 * ((100 * low - 2) // 10))
-
-    def x(share: float) -> float:
-        """Where a share lies across, in pixels of the drawing."""
-        return round(_LEFT + (100 * share - floor) / (100 - floor) * (_RIGHT - _LEFT), 1)
-
-    worst = one(
-        audited.tables["measures"], model=about.baseline, dataset=about.dataset, grouping=about.grouping, metric="worst"
-    )
-    rows = []
-    for number, group in enumerate(groups):
-        middle = _TOP + pitch * (number + 0.5)
-        own = mine[mine["group"] == group]
-        n, small = int(own["n"].iloc[0]), bool((own["small"] | unknown(own)).iloc[0])
-        marks = []
-        for place, arm in enumerate(about.arms):
-            row = one(own, model=arm)
-            if row is not None and np.isfinite(row["value"]):
-                offset = (place - (len(about.arms) - 1) / 2) * pitch * 0.4
-                marks.append(
-                    {
-                        "x": x(row["value"]),
-                        "low": x(row["low"]),
-                        "high": x(row["high"]),
-                        "y": round(middle + offset, 1),
-                        "arm": place,
-                        "small": small,
-                        "text": f"{arm_name(arm)}: {percent(row['value'])} % {interval(row['low'], row['high'])}",
-                    }
-                )
-        rows.append(
-            {
-                "label": group if len(group) <= 27 else f"{group[:26]}\N{HORIZONTAL ELLIPSIS}",
-                "full": group,
-                "y": round(middle, 1),
-                "top": round(middle - pitch / 2, 1),
-                "pitch": round(pitch, 1),
-                "n": f"n = {n:,}" + (", left out" if small and n else ""),
-                "small": small,
-                "marks": marks,
-                "worst": worst is not None and group == worst["group"],
-                "whole": group == "all faces",
-            }
-        )
-    step = next(step for step in (1, 2, 5, 10, 20) if (100 - floor) / step <= 6)
-    ticks = [(x(tick / 100), f"{tick:g}") for tick in np.arange(100, floor - 0.01, -step)]
-    shown = [
-        {"name": arm_name(arm), "colour": COLOURS[place], "marker": MARKERS[place]}
-        for place, arm in enumerate(about.arms)
-    ]
-    alt = " ".join(extremes(mine, arm) for arm in about.arms)
-    return Dots(
-        _WIDTH,
-        round(bottom + _BOTTOM),
-        min(12.5, pitch * 0.72),
-        ticks,
-        rows,
-        shown,
-        (_LEFT, _RIGHT, _TOP, bottom),
-        f"; the axis begins at {floor:.0f}" if floor else "",
-        f"Recall of each group with 95 % intervals. {alt}",
-    )
-
-
-def unknown(rows: pd.DataFrame) -> pd.Series:
-    """Which groups are of faces whose source does not say; they are never called worst."""
-    return (rows[list(GROUP_COLUMNS)] == UNKNOWN).any(axis=1)
-
-
-def extremes(rows: pd.DataFrame, arm: str) -> str:
-    """In words, the lowest and highest group of an arm, small ones left out."""
-    rows = rows[
-        (rows["model"] == arm)
-        & ~rows["small"]
-        & (rows["group"] != "all faces")
-        & rows["value"].notna()
-        & ~unknown(rows)
-    ]
-    if rows.empty:
-        return ""
-    low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
-    return (
-        f"{arm_name(arm)}: from {percent(low['value'])} % ({low['group']}) to {percent(high['value'])} % "
-        f"({high['group']})."
-    )
 
 
 def tally(audited: AuditFolder) -> str:
@@ -280,7 +116,7 @@ def _chosen(ours: pd.DataFrame) -> str:
     return " Shown is the DB-VAE with the smallest alpha, which resamples most, whatever it shows." if several else ""
 
 
-def provenance(audited: AuditFolder, about: Subject, date: str) -> list[str]:
+def provenance(audited: AuditFolder, about: HeadlineSubject, date: str) -> list[str]:
     """The one line: data set, n, smallest cell, threshold rule, seeds, date, code version."""
     summary = audited.tables["summary"]
     cells = summary[

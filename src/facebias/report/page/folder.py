@@ -10,10 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.audit import dataset_name, read_csv, read_predictions, validate
+from facebias.audit import read_predictions
+from facebias.audit.predictions import validate
 from facebias.core.config import Config
+from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json
+from facebias.core.words import dataset_name
 from facebias.training.run import Run
 
 TABLES = ("summary", "measures", "changes", "findings", "group_report")
@@ -149,6 +152,19 @@ class AuditFolder:
     def faces(self, dataset: str) -> pd.DataFrame:
         """Faces of a set."""
         return self.images[(self.images["dataset"] == dataset) & (self.images["label"] == 1)]
+
+    def refuse_other_study(self, config: Config) -> None:
+        """Raise where the folder holds the audit of other runs, or at another rate, than a study's settings name."""
+        wanted = {config.for_arm(arm, seed).run_id for arm in config.arm_names for seed in range(config.seeds)}
+        found = set(self.run_ids)
+        if found != wanted or self.rule != f"fpr={config.fpr:g}":
+            raise FacebiasError(
+                "REPORT",
+                self.folder,
+                f"holds the audit of {len(found)} runs at {self.rule}, of which "
+                f"{len(found & wanted)} are among the {len(wanted)} that these options name",
+                "Run facebias study with the same options first, or name the folder with --folder",
+            )
 
     @property
     def held_out_negatives(self) -> int:

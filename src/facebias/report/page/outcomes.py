@@ -5,12 +5,43 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit import arm_name, dataset_name
 from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.core.arms import arm_name
 from facebias.core.numbers import number, p_value, percent, points, side
-from facebias.report.page.first_screen import unknown
+from facebias.core.words import dataset_name
 from facebias.report.page.folder import AuditFolder
+from facebias.report.page.headline import unknown
 from facebias.report.page.tables import Cell, Table, counted, rated, said, set_name
+
+_GAP_HEADS = [
+    "groups by",
+    "detector",
+    "#groups",
+    "worst group",
+    "#its recall, %",
+    "#gap, points",
+    "#corrected gap",
+    "#gap by chance",
+    "#misses, worst to best",
+    "#variance, %\N{SUPERSCRIPT TWO} (corrected)",
+]
+_GAP_NOTE = (
+    "Corrected gap, and the ratio of misses in brackets: the luck in picking extremes is taken off, and the interval "
+    "is of what is left. Gap by chance: what groups would show that do not differ. Corrected variance: less what "
+    "sampling of faces adds, so it can be under 0."
+)
+_CHANGE_HEADS = [
+    "groups by",
+    "detector",
+    "of",
+    "#before, %",
+    "#after, %",
+    "#change, points [95 % interval]",
+    "#p",
+    "#p, Holm",
+    "interval",
+]
+_NAMES = {"worst": "worst-group recall", "gap": "gap", "overall": "recall of all faces", "FPR": "false positive rate"}
 
 
 def gaps(audited: AuditFolder) -> list[Table]:
@@ -21,47 +52,35 @@ def gaps(audited: AuditFolder) -> list[Table]:
         rows = []
         mine = measures[measures["dataset"] == dataset]
         for (grouping, model), part in mine.groupby(["grouping", "model"], sort=False):
-            found = {row["metric"]: row for _, row in part.iterrows()}
-            worst, gap, null = found["worst"], found["gap"], found["null_gap"]["value"]
-            variance, corrected = (found[name]["value"] for name in ("variance", "variance_corrected"))
-            rows.append(
-                [
-                    said(grouping),
-                    said(arm_name(model)),
-                    counted(gap["groups"]),
-                    said(worst["group"] if gap["value"] > 0 else "none, all equal"),
-                    rated(worst),
-                    _percent(gap["value"]),
-                    rated(gap, "corrected"),
-                    _percent(null),
-                    _ratio(found["miss_ratio"]),
-                    Cell(f"{number(variance, 2)} ({number(corrected, 2)})", variance),
-                ]
-            )
+            rows.append([said(grouping), said(arm_name(model)), *_gap_cells(part)])
         if rows:
             tables.append(
                 Table(
                     f"{set_name(audited, dataset)}: worst group and gap",
-                    [
-                        "groups by",
-                        "detector",
-                        "#groups",
-                        "worst group",
-                        "#its recall, %",
-                        "#gap, points",
-                        "#corrected gap",
-                        "#gap by chance",
-                        "#misses, worst to best",
-                        "#variance, %\N{SUPERSCRIPT TWO} (corrected)",
-                    ],
+                    _GAP_HEADS,
                     rows,
-                    "Corrected gap, and the ratio of misses in brackets: the luck in picking extremes is taken off, and "
-                    "the interval is of what is left. Gap by chance: expected if all groups were alike. Corrected "
-                    "variance: less what sampling of faces adds, so it can be under 0.",
+                    _GAP_NOTE,
                     dataset == audited.datasets[0],
                 )
             )
     return tables
+
+
+def _gap_cells(part: pd.DataFrame) -> list[Cell]:
+    """One detector and grouping: what `measures` says of it, as cells."""
+    found = {row["metric"]: row for _, row in part.iterrows()}
+    worst, gap = found["worst"], found["gap"]
+    variance, corrected = (found[name]["value"] for name in ("variance", "variance_corrected"))
+    return [
+        counted(gap["groups"]),
+        said(worst["group"] if gap["value"] > 0 else "none, all equal"),
+        rated(worst),
+        _percent(gap["value"]),
+        rated(gap, "corrected"),
+        _percent(found["null_gap"]["value"]),
+        _ratio(found["miss_ratio"]),
+        Cell(f"{number(variance, 2)} ({number(corrected, 2)})", variance),
+    ]
 
 
 def _ratio(row: pd.Series) -> Cell:
@@ -81,17 +100,11 @@ def changes(audited: AuditFolder) -> list[Table]:
         f"speaks for other trainings on these images; with {seeds} seeds none is under {2 / 2**seeds:.3g}. Holm: "
         "over detectors, for each data set, grouping and measure by itself; over everything: see the verdict."
     )
-    names = {
-        "worst": "worst-group recall",
-        "gap": "gap",
-        "overall": "recall of all faces",
-        "FPR": "false positive rate",
-    }
     tables = []
     for dataset in audited.datasets:
         mine = table[
             (table["dataset"] == dataset)
-            & table["metric"].isin(names)
+            & table["metric"].isin(_NAMES)
             & table["change"].notna()
             & ((table["metric"] != "overall") | (table["grouping"] == "all faces"))
         ]
@@ -99,7 +112,7 @@ def changes(audited: AuditFolder) -> list[Table]:
             [
                 said(row["grouping"]),
                 said(arm_name(row["model"])),
-                said(names[row["metric"]]),
+                said(_NAMES[row["metric"]]),
                 _percent(row["before"]),
                 _percent(row["after"]),
                 rated(row, "change", signed=True),
@@ -112,17 +125,7 @@ def changes(audited: AuditFolder) -> list[Table]:
             tables.append(
                 Table(
                     f"{set_name(audited, dataset)}: change from {arm_name(audited.arms[0])}",
-                    [
-                        "groups by",
-                        "detector",
-                        "of",
-                        "#before, %",
-                        "#after, %",
-                        "#change, points [95 % interval]",
-                        "#p",
-                        "#p, Holm",
-                        "interval",
-                    ],
+                    _CHANGE_HEADS,
                     rows,
                     note,
                     dataset == audited.datasets[0],
@@ -163,8 +166,8 @@ def moved(audited: AuditFolder, wanted: str) -> list[Table]:
                     "#moving explains, points",
                 ],
                 rows,
-                "At probability 0.5 detectors differ in false positives. Moved: the baseline with a threshold that gives "
-                "it the detector's false positive rate; nothing is trained. Other groupings: moved.csv.",
+                "At probability 0.5 detectors differ in false positives. Moved: the baseline with a threshold that "
+                "gives it the detector's false positive rate; nothing is trained. Other groupings: moved.csv.",
                 dataset == audited.datasets[0],
             )
         )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from facebias.audit import arm_name, dataset_name
-from facebias.audit.groups import cells_of, name_of
+from facebias.audit.groups import groups_of, name_of
 from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.core.arms import arm_name
 from facebias.core.files import read_json
 from facebias.core.numbers import interval, number, p_value, percent, points
+from facebias.core.words import dataset_name
 from facebias.report.page.folder import AuditFolder
 
 _DETECTION = {"AUC": "#AUC, %", "d_prime": "#d'", "criterion": "#criterion"}
@@ -81,7 +82,7 @@ def composition(audited: AuditFolder) -> list[Table]:
     for dataset in audited.datasets:
         faces = audited.faces(dataset)
         for by in (("race", "gender"), ("skin_tone", "gender"), ("race", "skin_tone")):
-            if (cells := cells_of(faces, by)) is not None:
+            if (cells := groups_of(faces, by)) is not None:
                 title = f"{set_name(audited, dataset)}, faces by {name_of(by)}"
                 tables.append(_crossed(cells.table, by, title))
     who = audited.table("who-training")

@@ -17,31 +17,6 @@ from torch.overrides import TorchFunctionMode
 from facebias.core.words import IMAGE_SIZE
 from facebias.detectors.networks import DBVAE, StandardCNN
 
-TORCHVISION = (
-    "alexnet",
-    "vgg16",
-    "vgg16_bn",
-    "resnet18",
-    "resnet50",
-    "resnext50_32x4d",
-    "wide_resnet50_2",
-    "densenet121",
-    "googlenet",
-    "inception_v3",
-    "mobilenet_v2",
-    "mobilenet_v3_small",
-    "mobilenet_v3_large",
-    "mnasnet1_0",
-    "shufflenet_v2_x1_0",
-    "squeezenet1_1",
-    "efficientnet_b0",
-    "efficientnet_v2_s",
-    "regnet_x_400mf",
-    "regnet_y_400mf",
-    "convnext_tiny",
-    "swin_t",
-)
-NETWORKS = (*TORCHVISION, "vision_transformer", "standard_cnn", "dbvae")
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
@@ -56,7 +31,13 @@ class _Uninitialised(TorchFunctionMode):
 
 
 def network(name: str, side: int = 64, seed: int = 0) -> nn.Module:
-    """One of `NETWORKS`, hardened, in evaluation mode; `side` matters to the vision transformer alone."""
+    """A network by its name, hardened, in evaluation mode.
+
+    Args:
+        name: "standard_cnn", "dbvae", "vision_transformer", or one of torchvision's.
+        side: of the images in pixels; it matters to the vision transformer alone.
+        seed: of the weights.
+    """
     with torch.random.fork_rng(devices=[]), _Uninitialised():
         if name == "standard_cnn":
             model: nn.Module = StandardCNN()

@@ -16,13 +16,13 @@ from facebias.core.errors import FacebiasError
 from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
-from facebias.detectors.networks import logits
+from facebias.detectors.inference import logits
 from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
-from facebias.saliency.benchmarks.short_training import balanced, train_briefly
+from facebias.saliency.benchmarks.retrain import balanced, train_briefly
 from facebias.saliency.subjects import Subject
 
 if TYPE_CHECKING:
-    from facebias.saliency.benchmarks.suite import Settings
+    from facebias.saliency.benchmarks.settings import Settings
 
 Rows = list[dict[str, Any]]
 

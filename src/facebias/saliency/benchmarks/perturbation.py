@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
 from facebias.core.progress import bar
-from facebias.detectors.networks import as_input
+from facebias.detectors.inference import as_input
 from facebias.saliency.explain import maps_of, scores
 
 SHARES = (0.1, 0.3, 1.0, 3.0, 5.0, 7.0, 10.0)  # percent of the pixels

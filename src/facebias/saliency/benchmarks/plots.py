@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from facebias.core.errors import FacebiasError
-from facebias.plots.style import FAINT, LINES, look, new_figure, styled
+from facebias.plots.style import FAINT, LINES, figure_title, look, new_figure, styled
 
 _COLUMNS = 5
 _CONTROL = "blurred random, as "
@@ -154,7 +154,7 @@ def _grid(count: int, title: str) -> tuple[Figure, list[Axes]]:
         axis.remove()
     for axis in axes[max(0, count - columns) : count]:
         axis.tick_params(labelbottom=True)
-    figure.suptitle(title, fontsize=10, fontweight="bold", x=0.02, ha="left")
+    figure_title(figure, title)
     return figure, list(axes[:count])
 
 

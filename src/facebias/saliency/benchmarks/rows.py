@@ -130,3 +130,24 @@ def members(groups: pd.Series | None, count: int) -> dict[str, np.ndarray]:
 def _each(groups: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
     for name in sorted(set(groups) - {""}):
         yield str(name), (groups == name).to_numpy()
+
+
+def in_words(table: pd.DataFrame) -> str:
+    """Least salient pixels against random ones, a line a method, for the reader of a terminal."""
+    rows = table[
+        (table["benchmark"] == "pixel_perturbation")
+        & (table["direction"] == "least")
+        & (table["metric"] == "relative change")
+        & (table["seed"] == "all")
+        & (table["group"] == "all")
+        & (table["k"] >= 1)
+    ]
+    lines = []
+    for (arm, method), mine in rows.groupby(["model", "method"], sort=False):
+        cells = "  ".join(
+            f"{row.mean_:.3f} [{row.low:.3f}, {row.high:.3f}]"
+            for row in mine.rename(columns={"mean": "mean_"}).itertuples()
+        )
+        lines.append(f"{arm:<14}{method:<22}{cells}")
+    head = "relative change, least salient pixels black, k = 1, 3, 5, 7, 10 %"
+    return "\n".join([head, *lines]) if lines else "no pixel perturbation was asked for"

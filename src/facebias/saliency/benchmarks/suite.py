@@ -3,89 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from facebias import plots
 from facebias.core.config import Config
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint, sha256, write_manifest
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
+from facebias.plots import FigureFolder
 from facebias.saliency.benchmarks import parts as stages
 from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
 from facebias.saliency.benchmarks import plots as figures
-from facebias.saliency.benchmarks.short_training import with_rows
-from facebias.saliency.methods import METHODS
+from facebias.saliency.benchmarks.retrain import with_rows
+from facebias.saliency.benchmarks.settings import Settings
 from facebias.saliency.subjects import Subject
 
 SCHEMA = "facebias.saliency_benchmark/1"
-PARTS = ("pixels", "retrain", "sanity")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How much is done; all of it is in the manifest.
-
-    Attributes:
-        parts: of PARTS, comma separated.
-        methods: of METHODS, comma separated; "all" for every one.
-        images: faces of the packed file that pixel perturbation takes.
-        sanity_images: of these, how many the sanity checks take.
-        train_images: training images of remove and retrain, half of them faces; a quarter as many fix the threshold
-            and half as many are scored.
-        epochs: of each retraining.
-        labels: whether the sanity checks also train on shuffled labels.
-        seed: of the draws of images.
-    """
-
-    parts: str = "pixels,sanity"
-    methods: str = "all"
-    images: int = 500
-    sanity_images: int = 100
-    train_images: int = 4000
-    epochs: int = 4
-    labels: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _among("parts", self.part_names, PARTS)
-        _among("methods", self.method_names, tuple(METHODS))
-        for name, least in (("images", 1), ("sanity_images", 1), ("train_images", 16), ("epochs", 1)):
-            if getattr(self, name) < least:
-                raise FacebiasError(
-                    "CONFIG", name, f"found {getattr(self, name)}, expected {least} or more", "Raise it"
-                )
-
-    @property
-    def part_names(self) -> tuple[str, ...]:
-        """The parts, in order."""
-        return _split(self.parts)
-
-    @property
-    def method_names(self) -> tuple[str, ...]:
-        """The methods, in order."""
-        return tuple(METHODS) if self.methods == "all" else _split(self.methods)
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-
-
-def _among(name: str, found: tuple[str, ...], known: tuple[str, ...]) -> None:
-    wrong = [word for word in found if word not in known]
-    if wrong or not found:
-        raise FacebiasError(
-            "CONFIG",
-            name,
-            f"{wrong[0]!r} is not one of {', '.join(known)}" if wrong else "is empty",
-            "Name one or more of them, separated by commas",
-        )
 
 
 def run_suite(
@@ -192,4 +131,4 @@ def _draw(table: pd.DataFrame, out: Path, chosen: FaceDataset, subjects: Sequenc
         n = int(mine.loc[mine["metric"] != "training accuracy", "n"].max())
         where = f"{source}, n\u00a0=\u00a0{n:,}; runs {', '.join(s.name for s in subjects if s.arm == arm)}"
         for name, figure, behind in figures.of_benchmark(str(kind), mine):
-            plots.save(figure, behind, out / f"{name}-{arm}.png", synthetic=synthetic, provenance=where)
+            FigureFolder(out, synthetic).save(figure, behind, f"{name}-{arm}", where, behind=pd.DataFrame())

@@ -135,13 +135,7 @@ class FullGrad(AuthorsNames):
             result.check(tolerance, worst if faults.get(worst, 0) > 1 else "")
 
     def _run(self, images: Tensor, target: Target, collector: Collector, audit: bool = False) -> Decomposition:
-        if not images.is_floating_point():
-            raise FacebiasError(
-                "SALIENCY_IMAGES",
-                "images",
-                f"found {images.dtype}, expected floating point",
-                "Convert them as the model expects, for example with facebias.detectors.networks.as_input",
-            )
+        _refuse_integers(images)
         tracer = Tracer(self.model, len(images), collector.settle, audit)
         with quiet(self.model, tracer.path):
             # Tensors made in inference mode cannot take part in a backward pass.
@@ -152,13 +146,7 @@ class FullGrad(AuthorsNames):
                     out = self._forward(leaf.clone())
                     out = target(out) if callable(target) else out
                 score, index = select(out, target, tracer if self.logits else None)
-                if not score.requires_grad:
-                    raise FacebiasError(
-                        "SALIENCY_GRADIENT",
-                        "model",
-                        "its output does not depend on the images by a differentiable path",
-                        "Remove detach or no_grad from its forward pass",
-                    )
+                _refuse_no_path(score)
                 (gradient,) = torch.autograd.grad(score.sum(), leaf)
             finally:
                 tracer.release()
@@ -177,6 +165,26 @@ class FullGrad(AuthorsNames):
             frozenset(collector.spatial),
             index,
             {name: collector.maps[name] for name in names} if collector.keep_maps else None,
+        )
+
+
+def _refuse_integers(images: Tensor) -> None:
+    if not images.is_floating_point():
+        raise FacebiasError(
+            "SALIENCY_IMAGES",
+            "images",
+            f"found {images.dtype}, expected floating point",
+            "Convert them as the model expects, for example with facebias.detectors.inference.as_input",
+        )
+
+
+def _refuse_no_path(score: Tensor) -> None:
+    if not score.requires_grad:
+        raise FacebiasError(
+            "SALIENCY_GRADIENT",
+            "model",
+            "its output does not depend on the images by a differentiable path",
+            "Remove detach or no_grad from its forward pass",
         )
 
 

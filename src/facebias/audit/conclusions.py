@@ -1,0 +1,117 @@
+"""The verdict, computed: what the audit shows, in sentences with numbers, and no claim beyond the intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+from facebias.audit.changes import compare
+from facebias.audit.decisions import Decisions
+from facebias.audit.groups import GROUPINGS, matching, name_of
+from facebias.audit.predictions import validate
+from facebias.audit.sentences import JUDGED_BY, Finding, before_groups, cautions_of, finding_of, multiplicity
+from facebias.audit.stats.tests import holm
+from facebias.audit.thresholds import HEADLINE
+from facebias.audit.worst_and_gap import measures, summarise
+from facebias.core.arms import counterpart
+from facebias.core.errors import FacebiasError
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The study's conclusion.
+
+    Attributes:
+        before_groups: recall on held-out faces of the training source and on each audit set, before any group.
+        findings: one for each arm, audit set and grouping.
+        cautions: what limits them (seeds, small cells, too few negatives, rendered data).
+        headline: the sentence of the first finding of the first audit set.
+    """
+
+    before_groups: str
+    findings: tuple[Finding, ...]
+    cautions: tuple[str, ...]
+    headline: str
+
+    def __str__(self) -> str:
+        return "\n".join([self.headline, self.before_groups, *(f.sentence for f in self.findings), *self.cautions])
+
+    def table(self) -> pd.DataFrame:
+        """The findings as a table, one row each."""
+        return pd.DataFrame(
+            [vars(finding) for finding in self.findings], columns=[field.name for field in fields(Finding)]
+        )
+
+
+def verdict(
+    predictions: pd.DataFrame,
+    baseline: str = "cnn",
+    arm: str = "",
+    *,
+    rule: str = HEADLINE,
+    source: str = "",
+    groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
+    known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None,
+) -> Verdict:
+    """Conclude from predictions; every number in it is computed here.
+
+    A reduction is claimed only at the headline rule (matched FPR 1 %), with two shared seeds or more and negatives
+    enough to fix that rate, where the interval of the change in worst-group recall or in the gap excludes 0 and the
+    other of the two does not get worse beyond its interval.
+
+    One arm alone can be in the headline. It is the one that the figures show too, `facebias.core.arms.counterpart`: the
+    DB-VAE that resamples most, with the smallest alpha, whatever it shows. Every arm has its findings, in every audit
+    set and grouping, so none is hidden by that choice.
+
+    Args:
+        predictions: as `facebias.audit.PREDICTION_COLUMNS`.
+        baseline: the arm that the others are compared with.
+        arm: the arm of the headline; `facebias.core.arms.counterpart` of all arms unless told.
+        rule: threshold rule.
+        source: the training source ("celeba", "synthetic", ...), for the words.
+        groupings: what to compare by, the headline's first.
+        known: `summarise`, `measures` and `compare` of the same predictions, baseline and rule, over all GROUPINGS,
+            where they have been computed already.
+
+    Raises:
+        FacebiasError: no such baseline or arm, or predictions that `validate` refuses.
+    """
+    predictions = validate(predictions)
+    enough = Decisions(predictions, rule).enough
+    groupings = tuple(by for by in groupings if by)
+    summary, level, change = known or (
+        summarise(predictions, rule, ((),)),
+        measures(predictions, rule, groupings),
+        compare(predictions, baseline, rule, groupings),
+    )
+    order = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
+    change = _over_all(change, order, groupings)
+    arms, findings = list(change["model"].unique()) or [""], []
+    arm = arm or counterpart(arms)
+    if arm not in arms:
+        raise FacebiasError("ARM", arm, f"no such arm beside {baseline}; found {', '.join(arms)}", "Name one of them")
+    for dataset in order:
+        for by in groupings:
+            where = {"dataset": dataset, "grouping": name_of(by)}
+            here = _at(level, model=baseline, **where)
+            for name in arms if len(here) else ():
+                findings.append(finding_of(here, _at(change, model=name, **where), name, rule, enough, source))
+    cautions = cautions_of(predictions, baseline, rule, enough, groupings, source) + multiplicity(findings, change)
+    before = before_groups(summary[summary["grouping"] == name_of(())], baseline, rule, source)
+    headline = next((f.sentence for f in findings if f.worst and f.arm == arm), "No two groups can be compared.")
+    return Verdict(before, tuple(findings), cautions, headline)
+
+
+def _at(table: pd.DataFrame, **values: str) -> pd.DataFrame:
+    return matching(table, **values).set_index("metric")
+
+
+def _over_all(change: pd.DataFrame, datasets: list[str], groupings: tuple[tuple[str, ...], ...]) -> pd.DataFrame:
+    """The changes with `p_all`: `p` after Holm over all that the findings judge, all arms, sets and groupings."""
+    family = (
+        change["metric"].isin(JUDGED_BY)
+        & change["dataset"].isin(datasets)
+        & change["grouping"].isin([name_of(by) for by in groupings])
+    )
+    return change.assign(p_all=holm(change["p"].where(family)))

@@ -1,0 +1,207 @@
+"""The words of the verdict: each finding, each caution, in sentences with numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit.groups import SMALL, groups_of, name_of
+from facebias.audit.stats.tests import ALPHA
+from facebias.audit.thresholds import HEADLINE, rule_text
+from facebias.core.arms import arm_name
+from facebias.core.numbers import interval, percent, points
+from facebias.core.words import HELD_OUT, dataset_name
+
+JUDGED_BY = ("worst", "gap")
+_WANTED_SEEDS = 6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one audit set and grouping shows.
+
+    Attributes:
+        dataset: name of the audit set.
+        grouping: "race x gender", ...
+        arm: the arm compared with the baseline.
+        worst: label of the baseline's worst group; "" where fewer than two groups could be compared.
+        claim: "reduced", "increased", "mixed" or "none": whether the arm changed worst-group recall or the gap, by
+            the intervals; the sentence says which of the two.
+        sentence: all of it, with numbers.
+        judged: whether a claim could have been made: at the headline rule, with negatives enough to fix it, and two
+            shared seeds or more.
+        p_holm: the smaller p-value over seeds of the two changes (worst group, gap), after Holm over both changes of
+            all findings; NaN with one seed.
+    """
+
+    dataset: str
+    grouping: str
+    arm: str
+    worst: str
+    claim: str
+    sentence: str
+    judged: bool = False
+    p_holm: float = np.nan
+
+
+def finding_of(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, enough: bool, source: str) -> Finding:
+    """What one audit set and grouping shows of one arm: `level` of the baseline and `change` by metric, as sentence."""
+    first = level.iloc[0]
+    dataset, grouping, baseline = str(first["dataset"]), str(first["grouping"]), str(first["model"])
+    place = f"On {dataset_name(dataset, source)}, by {grouping}"
+    if first["groups"] < 2 or (arm and change.empty):
+        why = f"fewer than two groups have {SMALL} images" if first["groups"] < 2 else "no seed is shared"
+        return Finding(dataset, grouping, arm, "", "none", f"{place}: not compared, {why}.")
+    worst, gap, null = level.loc["worst"], level.loc["gap"], level.loc["null_gap"]
+    sentence = (
+        f"{place}, at {rule_text(rule)}, the {arm_name(baseline)} finds {worst['group']} faces least often: "
+        f"{_percent(worst)}; the gap between best and worst of {first['groups']} groups is "
+        f"{percent(gap['value'])} points ({percent(gap['corrected'])} {interval(gap['low'], gap['high'])} when "
+        f"corrected for the luck in picking extremes; groups that do not differ would show {100 * null['value']:.1f})."
+    )
+    if not arm:
+        return Finding(dataset, grouping, arm, str(worst["group"]), "none", sentence)
+    withheld = _withheld(rule, enough, int(change.loc["gap", "seeds"]))
+    claim, words = _claim(change, withheld)
+    return Finding(
+        dataset,
+        grouping,
+        arm,
+        str(worst["group"]),
+        claim,
+        f"{sentence} {arm_name(arm)} {words}.",
+        not withheld,
+        float(change.loc[list(JUDGED_BY), "p_all"].min()),
+    )
+
+
+def _withheld(rule: str, enough: bool, seeds: int) -> str:
+    """Why nothing may be claimed; "" where it may."""
+    if rule != HEADLINE:
+        return f"claims are made at {rule_text(HEADLINE)} alone"
+    if not enough:
+        return "too few held-out non-faces"
+    return "only one seed is shared" if seeds < 2 else ""
+
+
+def _claim(change: pd.DataFrame, withheld: str) -> tuple[str, str]:
+    """Code and words of what the intervals allow to be said."""
+    worst, gap = change.loc["worst"], change.loc["gap"]
+    rise, narrowing = _sign(worst), -_sign(gap)
+    numbers = f"worst group {_change(worst)}, gap {_change(gap)}"
+    if withheld:
+        return "none", f"is not judged here, {withheld} ({numbers})"
+    if rise == narrowing == 0:
+        return "none", f"is not distinguishable from no change ({numbers})"
+    if rise * narrowing < 0:
+        return "mixed", f"changed it both ways ({numbers})"
+    code = "reduced" if rise + narrowing > 0 else "increased"
+    if rise and narrowing:
+        return code, f"{code} the bias ({numbers})"
+    verb = (
+        {1: "raised the worst group's recall", -1: "lowered the worst group's recall"}[rise]
+        if rise
+        else {1: "narrowed the gap", -1: "widened the gap"}[narrowing]
+    )
+    return code, f"{verb} ({numbers}; the {'gap' if rise else 'worst group'} is not distinguishable from unchanged)"
+
+
+def _sign(row: pd.Series) -> int:
+    return int(row["distinguishable"]) * (1 if row["change"] > 0 else -1)
+
+
+def before_groups(table: pd.DataFrame, baseline: str, rule: str, source: str) -> str:
+    """Recall of the baseline on held-out faces and each audit set, before any group is compared."""
+    mine = table[table["model"] == baseline]
+    faces = [
+        f"{_percent(row)} of {dataset_name(row['dataset'], source)} (n = {row['n']:,})"
+        for _, row in mine[mine["metric"] == "TPR"].iterrows()
+    ]
+    measured = mine[mine["metric"] == "FPR"]
+    rate = f" (measured on held-out non-faces: {_percent(measured.iloc[0])})" if len(measured) else ""
+    return (
+        f"Before any group is compared: at {rule_text(rule)}{rate}, the {arm_name(baseline)} finds {', '.join(faces)}."
+    )
+
+
+def too_coarse(tests: int, seeds: int) -> bool:
+    """Whether no sign flip over so few seeds, whose smallest p is 2 / 2^seeds, can stay under ALPHA after Holm."""
+    return tests * 2 / 2**seeds >= ALPHA
+
+
+def multiplicity(findings: list[Finding], change: pd.DataFrame) -> tuple[str, ...]:
+    """How many comparisons were judged, how many show a change, and how many stay after Holm; () of fewer than two."""
+    judged = [finding for finding in findings if finding.judged]
+    if len(judged) < 2:
+        return ()
+    clear, held = sum(f.claim != "none" for f in judged), sum(f.p_holm < ALPHA for f in judged)
+    tests, seeds = int(change["p_all"].notna().sum()), int(change["seeds"].max())
+    coarse = (
+        f" None can: over {seeds} seeds no p is under {2 / 2**seeds:.2g}, too coarse for {tests} tests."
+        if too_coarse(tests, seeds)
+        else ""
+    )
+    return (
+        f"Each change is judged by its own 95 % interval, two a comparison (worst group, gap); of such intervals "
+        f"about one in twenty excludes 0 by chance alone. {clear} of {len(judged)} comparisons show a change; "
+        f"after Holm over all of them {held} {'stays' if held == 1 else 'stay'} under 5 %.{coarse}",
+    )
+
+
+def cautions_of(
+    predictions: pd.DataFrame,
+    baseline: str,
+    rule: str,
+    enough: bool,
+    groupings: tuple[tuple[str, ...], ...],
+    source: str,
+) -> tuple[str, ...]:
+    """What limits the findings: rendered faces, the rule, too few non-faces or seeds, groups left out."""
+    found = []
+    if source == "synthetic" or (predictions["dataset"] == "synthetic").any():
+        found.append("Rendered faces (synthetic): this shows how the method behaves, nothing about people.")
+    if rule != HEADLINE:
+        found.append(f"Claims are made at {rule_text(HEADLINE)} alone; this is {rule_text(rule)}.")
+    if not enough:
+        found.append(f"Too few held-out non-faces to fix {rule_text(rule)}; nothing is claimed.")
+    found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
+    faces = predictions[(predictions["label"] == 1) & (predictions["model"] == baseline)]
+    images = faces.drop_duplicates(["dataset", "image_id"])
+    for dataset in sorted(set(images["dataset"]) - set(HELD_OUT)):
+        found += _left_out(images[images["dataset"] == dataset], dataset_name(dataset, source), groupings)
+    return tuple(found)
+
+
+def _few_seeds(seeds: pd.Series) -> list[str]:
+    few, alone = seeds[seeds < _WANTED_SEEDS], seeds[seeds == 1]
+    if few.empty:
+        return []
+    counts = (
+        str(few.iloc[0]) if seeds.nunique() == 1 else ", ".join(f"{n} of {arm_name(arm)}" for arm, n in few.items())
+    )
+    whose = "" if len(alone) == len(seeds) else f" of {' and '.join(map(arm_name, alone.index))}"
+    one = f", so the spread between trainings is unknown and nothing is claimed{whose}" if len(alone) else ""
+    return [f"Training seeds an arm: {counts} (the protocol asks for {_WANTED_SEEDS}){one}."]
+
+
+def _left_out(faces: pd.DataFrame, place: str, groupings: tuple[tuple[str, ...], ...]) -> list[str]:
+    lines = []
+    for by in groupings:
+        cells = groups_of(faces, by)
+        left = cells.table[~cells.comparable] if cells is not None else ()
+        if len(left):
+            names = ", ".join(f"{row.label} (n = {row.n})" for row in left.itertuples())
+            lines.append(
+                f"{place}, {name_of(by)}: left out of worst and gap, as under {SMALL} images or unknown: {names}."
+            )
+    return lines
+
+
+def _percent(row: pd.Series) -> str:
+    return f"{percent(row['value'])} % {interval(row['low'], row['high'])}"
+
+
+def _change(row: pd.Series) -> str:
+    return f"{points(row['change'])} points {interval(row['low'], row['high'], signed=True)}"

@@ -1,0 +1,111 @@
+"""The audit of some predictions: its tables and the verdict, computed once and written together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from facebias.audit.changes import compare
+from facebias.audit.conclusions import Verdict, verdict
+from facebias.audit.group_report import GroupReport, group_report
+from facebias.audit.moved_threshold import moved_threshold
+from facebias.audit.thresholds import RULES
+from facebias.audit.worst_and_gap import measures, summarise
+from facebias.core.csv import write_csv
+from facebias.core.files import write_json
+from facebias.core.paths import code_version
+from facebias.core.words import HELD_OUT
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit of some runs. Each table is computed when first asked for.
+
+    Attributes:
+        predictions: one row a run and image (`facebias.audit.PREDICTION_COLUMNS`).
+        fpr: false positive rate at which groups are compared.
+        source: the training source ("celeba", "synthetic", ...), "" where unknown.
+        baseline: the arm that the others are compared with.
+    """
+
+    predictions: pd.DataFrame
+    fpr: float = 0.01
+    source: str = ""
+    baseline: str = "cnn"
+
+    @property
+    def rule(self) -> str:
+        """The threshold rule of the comparison."""
+        return f"fpr={self.fpr:g}"
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms, the baseline first."""
+        names = [str(name) for name in self.predictions["model"].unique()]
+        return sorted(names, key=lambda name: name != self.baseline)
+
+    @property
+    def audit_sets(self) -> list[str]:
+        """Names of the audit sets, in order."""
+        return [str(name) for name in self.predictions["dataset"].unique() if name not in HELD_OUT]
+
+    @cached_property
+    def report(self) -> GroupReport:
+        """Every run, rule, metric and group."""
+        return group_report(self.predictions, tuple(dict.fromkeys((*RULES, self.rule))))
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Recall of every group at the comparison's rule, mean over seeds, with intervals."""
+        return summarise(self.predictions, self.rule)
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """Worst group, gap, null gap and variance of every arm."""
+        return measures(self.predictions, self.rule)
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """Paired changes from the baseline to every other arm."""
+        return compare(self.predictions, self.baseline, self.rule)
+
+    @cached_property
+    def moved(self) -> pd.DataFrame:
+        """What moving the baseline's threshold to each arm's false positive rate alone would do."""
+        return moved_threshold(self.predictions, self.baseline)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The conclusion in sentences."""
+        known = self.summary, self.measures, self.changes
+        return verdict(self.predictions, self.baseline, rule=self.rule, source=self.source, known=known)
+
+    @property
+    def text(self) -> str:
+        """The verdict for a terminal: headline, recall before groups, and what limits them."""
+        found = self.verdict
+        return "\n".join([found.headline, found.before_groups, *found.cautions])
+
+    def write(self, folder: Path) -> None:
+        """Write all tables as CSV, and verdict.json last: where it is, the audit is whole."""
+        self.report.write(folder / "group_report.csv")
+        for name in ("summary", "measures", "changes", "moved"):
+            write_csv(getattr(self, name), folder / f"{name}.csv")
+        found = self.verdict
+        write_csv(found.table(), folder / "findings.csv")
+        write_json(
+            folder / "verdict.json",
+            {
+                "text": self.text,
+                "headline": found.headline,
+                "shift": found.before_groups,
+                "cautions": list(found.cautions),
+                "rule": self.rule,
+                "source": self.source,
+                "arms": self.arms,
+                "code_version": code_version(),
+            },
+        )

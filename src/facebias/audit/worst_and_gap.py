@@ -1,0 +1,169 @@
+"""What is said of a set of group rates: worst group, gap, their change, and each with its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit.decisions import Decisions, Hits
+from facebias.audit.groups import ALL, GROUPINGS, further_columns, name_of
+from facebias.audit.predictions import GROUP_COLUMNS, validate
+from facebias.audit.stats.extremes import between_groups
+from facebias.audit.stats.intervals import null_gap
+from facebias.audit.stats.noise import Noise
+from facebias.audit.stats.variance import corrected_variance, group_variance
+from facebias.audit.thresholds import HEADLINE
+
+METRICS = ("overall", "mean", "worst", "gap")
+
+
+def statistics(rates: np.ndarray, hits: Hits) -> dict[str, np.ndarray]:
+    """Overall recall, mean over groups, worst group and gap (max - min) of rates (..., groups).
+
+    Small and unknown cells are in `overall` alone. Worst and gap are NaN with fewer than two groups left.
+    """
+    n, use = hits.cells.table["n"].to_numpy(), hits.cells.comparable
+    share = n / n.sum()
+    out = {"overall": np.nan_to_num(rates) @ share}
+    kept = rates[..., use]
+    undefined = np.full(rates.shape[:-1], np.nan)
+    several = use.sum() >= 2
+    out["mean"] = kept.mean(axis=-1) if several else undefined
+    out["worst"] = kept.min(axis=-1) if several else undefined
+    out["gap"] = np.ptp(kept, axis=-1) if several else undefined
+    return out
+
+
+def worst_group(rates: np.ndarray, hits: Hits) -> str:
+    """Label of the comparable group with the lowest rate; "" with fewer than two."""
+    use = np.flatnonzero(hits.cells.comparable)
+    return str(hits.cells.table["label"].iloc[use[np.argmin(rates[use])]]) if len(use) >= 2 else ""
+
+
+def summarise(
+    predictions: pd.DataFrame, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+) -> pd.DataFrame:
+    """Recall of every group, mean over seeds, with the interval over seeds and images; and the FPR.
+
+    Returns:
+        One row a model, data set, grouping and group: model, dataset, rule, grouping, race, skin_tone, gender (and
+        any other column that is grouped by), group, metric ("TPR"; "FPR" for the test negatives), n, seeds, value,
+        low, high, small.
+
+    Raises:
+        FacebiasError: see `facebias.audit.predictions.validate` and `facebias.audit.thresholds.threshold`.
+    """
+    decisions = Decisions(validate(predictions), rule)
+    wanted = [("TPR", dataset, by, 1) for dataset in decisions.datasets for by in groupings]
+    parts = []
+    for metric, dataset, by, label in [("FPR", "test", (), 0), *wanted]:
+        for model in decisions.models:
+            if (hits := decisions.hits((model,), dataset, by, label)) is not None:
+                parts.append(_group_rows(hits).assign(metric=metric, dataset=dataset))
+    table = pd.concat(parts, ignore_index=True).assign(rule=rule)
+    table.loc[table["metric"] == "FPR", "group"] = "non-faces"
+    further = further_columns(table, groupings)
+    columns = [
+        "model",
+        "dataset",
+        "rule",
+        "grouping",
+        *GROUP_COLUMNS,
+        *further,
+        "group",
+        "metric",
+        "n",
+        "seeds",
+        "value",
+        "low",
+        "high",
+        "small",
+    ]
+    return table.fillna(dict.fromkeys(further, ALL))[columns]
+
+
+def _group_rows(hits: Hits) -> pd.DataFrame:
+    cells, value = hits.cells.table, hits.rates[0]
+    low, high = (ends[0] for ends in hits.noise.interval)
+    return cells[[*hits.cells.columns, "n", "small"]].assign(
+        model=hits.models[0],
+        grouping=name_of(hits.cells.by),
+        group=cells["label"],
+        seeds=len(hits.seeds),
+        value=value,
+        low=low,
+        high=high,
+    )
+
+
+def measures(
+    predictions: pd.DataFrame, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+) -> pd.DataFrame:
+    """Worst group, gap, null gap, ratio of miss rates, overall and mean recall, and the variance between groups.
+
+    Returns:
+        One row a model, data set, grouping and metric: model, dataset, rule, grouping, metric ("overall", "mean",
+        "worst", "gap", "miss_ratio", "null_gap", "variance", "variance_corrected"), group (of "worst"), groups
+        (compared), n, seeds, value, corrected, low, high. Shares, but for the variances (percent squared) and
+        "miss_ratio" (worst over best; infinite where the best group misses none). `corrected` is the median of the
+        confidence distribution whose 95 % lie within `low` and `high` (`facebias.audit.stats.extremes`): for worst
+        group and gap, the value less the luck in picking extremes.
+    """
+    decisions = Decisions(validate(predictions), rule)
+    parts = []
+    for dataset in decisions.datasets:
+        for by in groupings:
+            for model in decisions.models if by else ():
+                if (hits := decisions.hits((model,), dataset, by)) is not None:
+                    parts.append(_measure_rows(hits).assign(dataset=dataset))
+    columns = [
+        "model",
+        "dataset",
+        "rule",
+        "grouping",
+        "metric",
+        "group",
+        "groups",
+        "n",
+        "seeds",
+        "value",
+        "corrected",
+        "low",
+        "high",
+    ]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return table.assign(rule=rule)[columns]
+
+
+def _measure_rows(hits: Hits) -> pd.DataFrame:
+    use, cells, rates = hits.cells.comparable, hits.cells.table, hits.rates[0]
+    n = cells["n"].to_numpy()
+    kept = use[hits.cells.codes]
+    plain = {
+        "null_gap": null_gap(hits.array[0][:, kept], hits.cells.codes[kept], len(cells)),
+        "variance": group_variance(rates[use]),
+        "variance_corrected": corrected_variance(rates[use], n[use]),
+    }
+    several = between_groups(rates[use], hits.errors[:, 0, use], n[use])
+    rows = [
+        ("overall", *_overall(hits)),
+        *((metric, *found) for metric, found in several.items()),
+        *((metric, value, np.nan, np.nan, np.nan) for metric, value in plain.items()),
+    ]
+    table = pd.DataFrame(rows, columns=["metric", "value", "corrected", "low", "high"])
+    worst = worst_group(rates, hits)
+    return table.assign(
+        model=hits.models[0],
+        grouping=name_of(hits.cells.by),
+        groups=int(use.sum()),
+        n=int(n.sum()),
+        seeds=len(hits.seeds),
+        group=np.where(table["metric"] == "worst", worst, ""),
+    )
+
+
+def _overall(hits: Hits) -> tuple[float, float, float, float]:
+    """Value, corrected (the same: a mean has no bias), low and high of all faces together."""
+    noise = Noise.of(hits.array, np.zeros(hits.array.shape[-1], dtype=int), 1)
+    (low,), (high,) = (ends[0] for ends in noise.interval)
+    return float(noise.rates[0, 0]), float(noise.rates[0, 0]), float(low), float(high)

@@ -1,0 +1,168 @@
+"""One epoch: which faces it draws, its steps, and the row that it leaves in the history."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from facebias.audit.thresholds import threshold
+from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
+from facebias.data.dataset import FaceDataset
+from facebias.detectors.inference import as_input, latent_means, logits
+from facebias.detectors.networks import DBVAE, LossParts, cross_entropy
+from facebias.training.augmentation import augment
+from facebias.training.remedies import GroupDRO, balanced_probabilities, face_groups, twice_probabilities
+from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
+
+_FACES, _NEGATIVES, _STEP, _DEAL = 1, 2, 3, 4  # which stream of random numbers
+GROUPINGS = ("gender", "skin_tone", "race")
+
+
+@dataclass
+class State:
+    """All that changes while a run trains."""
+
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    epoch: int  # finished epochs
+    history: list[dict[str, float]]
+    sampling: list[pd.DataFrame]
+    probability: np.ndarray  # of the last epoch
+    wrong: np.ndarray | None = None  # jtt: training images that the first training got wrong
+    dro: GroupDRO | None = None
+
+
+def group_of_each(train: FaceDataset) -> np.ndarray:
+    """The cell of each training image (N,), -1 for a non-face."""
+    groups = np.full(len(train), -1)
+    groups[train.faces] = face_groups(train.table.iloc[train.faces])
+    return groups
+
+
+def train_epoch(config: Config, state: State, train: FaceDataset, validation: FaceDataset) -> None:
+    """Train one epoch in place: draw faces, step, and add a row to the state's history.
+
+    Raises:
+        FacebiasError: the loss is not finite.
+    """
+    pixels, device = train.tensor(), next(state.model.parameters()).device
+    state.probability = _probabilities(config, state, train)
+    of_negatives = None if state.wrong is None else twice_probabilities(state.wrong[train.negatives], config.jtt_weight)
+    plan = sampling_plan(config, state.epoch, train, state.probability, of_negatives)
+    groups = torch.from_numpy(group_of_each(train)).to(device) if state.dro else None
+    sums = torch.zeros(4, dtype=torch.float64)
+    state.model.train()
+    for step, rows in enumerate(plan):
+        _set_learning_rate(config, state, step, len(plan))
+        draw = torch.Generator().manual_seed(_seed(config.seed, state.epoch, _STEP, step))
+        images = augment(as_input(pixels[rows], device), config, draw)
+        labels = torch.from_numpy(train.labels[rows]).to(device, torch.float32)
+        noise = torch.Generator(device).manual_seed(draw.initial_seed())
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            parts = (
+                state.model.loss(images, labels, config, noise)
+                if groups is None
+                else _robust_loss(state, images, labels, groups[rows])
+            )
+        if not math.isfinite(parts.total.item()):
+            raise FacebiasError(
+                "DIVERGED",
+                f"{config.run_id} epoch {state.epoch + 1} step {step + 1}",
+                f"the loss is {parts.total.item()}",
+                "Lower learning_rate; the checkpoint of the last good epoch is kept",
+            )
+        state.optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()
+        state.optimizer.step()
+        sums += torch.stack([part.detach().cpu() for part in parts])
+    state.epoch += 1
+    _record(config, state, sums / len(plan), train, validation)
+
+
+def _robust_loss(state: State, images: Tensor, labels: Tensor, groups: Tensor) -> LossParts:
+    losses = cross_entropy(state.model(images), labels, reduction="none")
+    zero = torch.zeros((), device=images.device)
+    return LossParts(state.dro.loss(losses, groups), losses.mean().detach(), zero, zero)
+
+
+def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarray:
+    count, rule = len(train.faces), config.resampling
+    if state.wrong is not None:
+        return twice_probabilities(state.wrong[train.faces], config.jtt_weight)
+    if rule == "balanced":
+        return balanced_probabilities(face_groups(train.table.iloc[train.faces]))
+    if rule == "uniform" or not isinstance(state.model, DBVAE):
+        return np.full(count, 1 / count)
+    mu = latent_means(state.model, train.tensor()[train.faces]).numpy()
+    if rule != "shuffled":
+        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess)
+    # dealt once a training, not once an epoch: a face keeps its luck, as it does where the latents decide
+    deal = np.random.default_rng([config.seed, _DEAL]).permutation(count)
+    return sampling_probabilities(mu, config.alpha, config.bins, "max")[deal]
+
+
+def sampling_plan(
+    config: Config, epoch: int, train: FaceDataset, probability: np.ndarray, of_negatives: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """The rows of each batch of one epoch: half faces, drawn with replacement by `probability`, half negatives.
+
+    Every arm draws faces in this one way (uniform arms with equal probabilities), and arms of the same seed see the
+    same negatives in the same order, so that arms differ in the probabilities alone. Where `of_negatives` is given
+    (just train twice), negatives are drawn by it too.
+    """
+    half = config.batch_size // 2
+    steps = max(1, len(train.faces) // half)
+    rng = np.random.default_rng([config.seed, epoch, _FACES])
+    faces = train.faces[rng.choice(len(train.faces), size=steps * half, p=probability)]
+    rng = np.random.default_rng([config.seed, epoch, _NEGATIVES])
+    if of_negatives is None:
+        rounds = -(-steps * half // len(train.negatives))  # fewer negatives than faces: go through them again
+        negatives = np.concatenate([rng.permutation(train.negatives) for _ in range(rounds)])[: steps * half]
+    else:
+        negatives = rng.choice(train.negatives, size=steps * half, p=of_negatives)
+    rows = np.concatenate([faces.reshape(steps, half), negatives.reshape(steps, half)], axis=1)
+    return list(rows)
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _set_learning_rate(config: Config, state: State, step: int, steps: int) -> None:
+    # cosine to zero: the last epochs settle, so that seeds differ by what they learned and not by the last batch
+    done = (state.epoch + step / steps) / config.epochs
+    for group in state.optimizer.param_groups:
+        group["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _record(config: Config, state: State, means: Tensor, train: FaceDataset, validation: FaceDataset) -> None:
+    row = dict(zip(("loss", "classification", "reconstruction", "kl"), means.tolist(), strict=True))
+    score = logits(state.model, validation.tensor()).numpy()
+    fixed = threshold(score[validation.negatives], f"fpr={config.fpr:g}", warn=False)
+    recall = float((score[validation.faces] >= fixed.value).mean()) if len(validation.faces) else math.nan
+    ess = effective_sample_size(state.probability)
+    state.history.append(
+        {"epoch": state.epoch, **row, "validation_recall": recall, "ess_share": ess / len(state.probability)}
+    )
+    faces = train.table.iloc[train.faces]
+    groups = tuple(name for name in GROUPINGS if (faces[name] != "").any())
+    frame = share_by_group(state.probability, faces, groups)
+    frame.insert(0, "epoch", state.epoch)
+    frame.insert(1, "ess", ess)
+    state.sampling.append(frame)
+
+
+def describe(row: dict[str, Any], config: Config) -> str:
+    """One line of an epoch."""
+    return (
+        f"epoch {row['epoch']:.0f}/{config.epochs}  loss {row['loss']:.4f}  "
+        f"validation recall {100 * row['validation_recall']:.1f} % at FPR {100 * config.fpr:g} %  "
+        f"ESS {100 * row['ess_share']:.0f} %"
+    )

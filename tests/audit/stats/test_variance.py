@@ -1,0 +1,35 @@
+"""Variance between groups, and the published numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facebias.audit import group_variance, paper_bars
+from facebias.audit.paper import paper_table
+from facebias.audit.stats.variance import corrected_variance
+
+
+def test_published_bars_give_the_published_variance():
+    bars = paper_bars()
+    found = [group_variance(group["value"]) for _, group in bars.groupby("setting", sort=False)]
+    assert found == pytest.approx([28.86, 25.42, 18.05, 9.51, 11.15], abs=0.05)
+    # Table and figure of the paper disagree at alpha 0.001 alone
+    assert np.abs(paper_table()["variance_percent2"] - found).gt(0.1).tolist() == [False] * 4 + [True]
+    assert bars.drop_duplicates("setting").shape[0] == 5
+    assert bars[bars["alpha"].isna()]["n"].sum() == 1270
+
+
+def test_correction_takes_off_what_chance_alone_adds():
+    rng = np.random.default_rng(0)
+    n = np.full(4, 50)
+    raw, corrected = np.array(
+        [(group_variance(rates), corrected_variance(rates, n)) for rates in rng.binomial(50, 0.9, (4000, 4)) / 50]
+    ).T
+    assert raw.mean() == pytest.approx(1e4 * 0.9 * 0.1 / 50, rel=0.05)
+    assert corrected.mean() == pytest.approx(0, abs=1.2)  # p (1 - p) / n falls short by 1 / n of itself
+
+
+def test_one_group_has_no_variance():
+    assert np.isnan(group_variance(np.array([0.5])))
+    assert np.isnan(corrected_variance(np.array([0.5]), np.array([10])))
