@@ -40,7 +40,7 @@ class GroupReport:
     Attributes:
         table: columns REPORT_COLUMNS. `metric` is "TPR" (recall of the group's faces), "FPR" (on the test
             negatives, never per group) or "AUC" (the group's faces against the test negatives; `rule` "any"),
-            "d_prime" or "criterion" (facebias.audit.detection).
+            "d_prime" or "criterion" (facebias.audit.rates).
             A marginal has "all" in the columns that it is summed over. `value`, `low` and `high` are shares, NaN
             where undefined (n = 0, or a class is missing). `small` marks n < 30. `note` says what limits a row.
     """

@@ -44,7 +44,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help="celeba, fairface, fairface-1.25 or lab; others say what to do by hand.")],
     data_root: Annotated[str, typer.Option(help="Folder of raw data.")] = "data/raw",
 ) -> None:
-    """Download a data set that is openly to be had, with checksums and resume.
+    """Download a data set that is that may be downloaded freely, with checksums and resume.
 
     \b
     Example: facebias data fetch fairface

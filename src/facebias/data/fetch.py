@@ -1,4 +1,4 @@
-"""Downloads of what can be had openly, with checksums, resume and a progress bar.
+"""Downloads of what may be downloaded freely, with checksums, resume and a progress bar.
 
 pooch checks what came, but neither continues a download nor notices that the file has changed since; with files of
 gigabytes both matter, so the transfer is written here.

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from facebias.core.errors import FacebiasError
 from facebias.report.page import figures as pictures
-from facebias.report.page import render as page
+from facebias.report.page import html as page
 from facebias.report.page import write_report
 from report_pages import HOSTILE, Outline, words
 

@@ -153,7 +153,7 @@ def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], s
                 _gap_panel(axis, row[row["factor"] == factor.name], models)
             axes[line, 0].set_ylim(0, max(2.0, 102 * float(row["high"].max())))
             axes[line, 0].set_ylabel(f"gap by {row['grouping'].iloc[0]}, points", fontsize=8)
-        nothing = [Line2D([], [], color="#555555", linestyle=":", label="if groups were alike")]
+        nothing = [Line2D([], [], color="#555555", linestyle=":", label="if groups did not differ")]
         figure.legend(handles=_arms_key(models) + nothing + [_trained_key()], loc="outside lower center", ncols=4)
         _heading(
             figure, f"Gap between groups as the picture changes, {rule_text(gaps['rule'].iloc[0])}, corrected for noise"

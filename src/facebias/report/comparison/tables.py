@@ -19,7 +19,7 @@ _MEASURES = (
     ("worst", "corrected", True, "worst group, corrected"),
     ("gap", "value", False, "gap"),
     ("gap", "corrected", True, "gap, corrected"),
-    ("null_gap", "value", False, "gap if groups were alike"),
+    ("null_gap", "value", False, "gap if groups did not differ"),
     ("variance", "value", False, "variance, %\N{SUPERSCRIPT TWO}"),
     ("variance_corrected", "value", False, "variance, %\N{SUPERSCRIPT TWO}, corrected"),
 )
@@ -101,7 +101,7 @@ def published_table() -> pd.DataFrame:
         ("mean", "mean of Table 1"): list(table["mean_percent"] / 100),
         ("worst", "worst group"): [rate.min() for rate in rates],
         ("gap", "gap"): [np.ptp(rate) for rate in rates],
-        ("null_gap", "gap if groups were alike"): [
+        ("null_gap", "gap if groups did not differ"): [
             binomial_null_gap(float(rate @ sizes / total), sizes) for rate in rates
         ],
         ("variance", "variance of Table 1, %\N{SUPERSCRIPT TWO}"): list(table["variance_percent2"]),

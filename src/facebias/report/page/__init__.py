@@ -17,10 +17,10 @@ from facebias.core.words import dataset_name
 from facebias.report.page import figures as pictures
 from facebias.report.page import first_screen as first
 from facebias.report.page import outcomes, tables
-from facebias.report.page.dots import dots
+from facebias.report.page.dots import dots_of
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.headline import subject
-from facebias.report.page.render import model_card, render
+from facebias.report.page.html import model_card, render
 
 __all__ = ["AuditFolder", "write_report"]
 
@@ -50,7 +50,7 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
         tally=first.tally(audited),
         numbers=first.four_numbers(audited, about),
         names=[arm_name(arm) for arm in about.arms],
-        dots=dots(audited, about),
+        dots=dots_of(audited, about),
         provenance=first.provenance(audited, about, date),
         warnings=first.warnings_of(audited),
         not_shown=first.not_shown(audited),

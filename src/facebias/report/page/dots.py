@@ -32,7 +32,7 @@ class Dots:
     alt: str
 
 
-def dots(audited: AuditFolder, about: HeadlineSubject) -> Dots:
+def dots_of(audited: AuditFolder, about: HeadlineSubject) -> Dots:
     """Recall of every group and of all faces, both detectors on one axis.
 
     Groups that are small or unknown are hollow and said to be left out; one without images has no dot.
