@@ -86,7 +86,7 @@ def recall_by_ita(predictions: pd.DataFrame, dataset: str, rule: str = HEADLINE,
         hits = decisions.hits((model,), dataset)
         angle = decisions.faces(model, dataset)["ita"].to_numpy(dtype=float) if hits else np.empty(0)
         known = ~np.isnan(angle)
-        if not known.any():
+        if hits is None or not known.any():
             raise FacebiasError("DATASET", dataset, "no face has a measured ITA", "Name another data set")
         rate, angle = hits.array[0].mean(axis=0)[known], angle[known]
         edges = np.unique(np.quantile(angle, np.linspace(0, 1, bins + 1)))

@@ -83,11 +83,11 @@ class Decisions:
             FacebiasError: the runs did not score the same images.
         """
         found = self._wide(models, dataset, label)
-        cells = groups_of(found[1], by) if found else None
-        if cells is None:
+        if found is None:
             return None
-        array, _, seeds = found
-        return Hits(tuple(models), seeds, cells, array)
+        array, faces, seeds = found
+        cells = groups_of(faces, by)
+        return None if cells is None else Hits(tuple(models), seeds, cells, array)
 
     def faces(self, model: str, dataset: str) -> pd.DataFrame:
         """Table of the faces of a data set in the order of the images of `hits`."""

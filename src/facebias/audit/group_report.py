@@ -96,9 +96,10 @@ class GroupReport:
         if unknown := [column for column in values if column not in self.table]:
             raise FacebiasError("REPORT", unknown[0], "no such column", f"Use {', '.join(REPORT_COLUMNS)}")
         rows = matching(self.table, **values)
-        columns = self.table.columns
-        for column in columns[columns.get_loc("metric") + 1 : columns.get_loc("n")] if by is not None else ():
-            rows = rows[(rows[column] != ALL) == (column in by)]
+        if by is not None:
+            columns = self.table.columns
+            for column in columns[columns.get_loc("metric") + 1 : columns.get_loc("n")]:
+                rows = rows[(rows[column] != ALL) == (column in by)]
         return rows.reset_index(drop=True)
 
     def write(self, path: str | Path) -> None:

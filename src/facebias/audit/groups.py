@@ -36,7 +36,8 @@ class Groups:
     @property
     def comparable(self) -> np.ndarray:
         """Rows that may be called worst or enter a gap: known, and not small."""
-        return (self.table["known"] & ~self.table["small"]).to_numpy()
+        rows: np.ndarray = (self.table["known"] & ~self.table["small"]).to_numpy()
+        return rows
 
     @property
     def columns(self) -> list[str]:
@@ -48,7 +49,7 @@ class Groups:
         n = self.table["n"].to_numpy()
         rows = hits.reshape(-1, hits.shape[-1])
         total = np.stack([np.bincount(self.codes, weights=row, minlength=len(n)) for row in rows])
-        found = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
+        found: np.ndarray = np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0)
         return found.reshape(*hits.shape[:-1], len(n))
 
 
@@ -79,8 +80,8 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
             raise FacebiasError("GROUPING", column, "no such column", f"Use one of {', '.join(map(str, faces))}")
         if pd.api.types.is_numeric_dtype(faces[column]) and faces[column].dtype != bool:
             raise FacebiasError("GROUPING", column, "holds numbers, not groups", "Bin it first, as with pandas.cut")
-    levels = [_levels(faces[column], column) for column in by]
-    if any(level is None for level in levels):
+    levels = [level for column in by if (level := _levels(faces[column], column)) is not None]
+    if len(levels) < len(by):
         return None
     codes = np.zeros(len(faces), dtype=int)
     for column, level in zip(by, levels, strict=True):
@@ -88,11 +89,9 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
         codes = codes * len(level) + pd.Categorical(values, categories=level).codes
     index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
     table = index.reindex(columns=_columns(by), fill_value=ALL)
-    label = index.agg(" · ".join, axis=1) if len(by) > 1 else index[by[0]] if by else "all faces"
     n = np.bincount(codes, minlength=len(table))
     known = (index != UNKNOWN).all(axis=1) if by else True
-    label = label.str.replace("_", " ") if by else label
-    return Groups(by, table.assign(n=n, label=label, small=n < SMALL, known=known), codes)
+    return Groups(by, table.assign(n=n, label=_label(index, by), small=n < SMALL, known=known), codes)
 
 
 def further_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> list[str]:
@@ -103,6 +102,14 @@ def further_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...])
 
 def _columns(by: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys((*GROUP_COLUMNS, *by)))
+
+
+def _label(cells: pd.DataFrame, by: tuple[str, ...]) -> pd.Series | str:
+    """Each cell's levels in words; one text for all where nothing is grouped by."""
+    if not by:
+        return "all faces"
+    joined = cells.agg(" · ".join, axis=1) if len(by) > 1 else cells[by[0]]
+    return joined.str.replace("_", " ")
 
 
 def _text(values: pd.Series) -> pd.Series:

@@ -57,7 +57,11 @@ def moved_threshold(
         _Scored(
             dataset,
             name_of(by),
-            {run: (groups_of(mine, by), mine["score"].to_numpy(dtype=float)) for run, mine in of_runs.items()},
+            {
+                run: (cells, mine["score"].to_numpy(dtype=float))
+                for run, mine in of_runs.items()
+                if (cells := groups_of(mine, by)) is not None
+            },
         )
         for dataset, of_runs in sets
         for by in groupings

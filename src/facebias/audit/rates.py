@@ -95,7 +95,8 @@ def _rows(runs: pd.Index, cells: Groups, n: np.ndarray) -> pd.DataFrame:
 
 
 def _divide(count: np.ndarray, n: np.ndarray) -> np.ndarray:
-    return np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0)
+    found: np.ndarray = np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0)
+    return found
 
 
 def detection_rows(recall: pd.DataFrame, false_positives: pd.DataFrame) -> pd.DataFrame:

@@ -128,7 +128,7 @@ def before_groups(table: pd.DataFrame, baseline: str, rule: str, source: str) ->
 
 def too_coarse(tests: int, seeds: int) -> bool:
     """Whether no sign flip over so few seeds, whose smallest p is 2 / 2^seeds, can stay under ALPHA after Holm."""
-    return tests * 2 / 2**seeds >= ALPHA
+    return tests * 2 / 2.0**seeds >= ALPHA
 
 
 def multiplicity(findings: list[Finding], change: pd.DataFrame) -> tuple[str, ...]:
@@ -190,7 +190,9 @@ def _left_out(faces: pd.DataFrame, place: str, groupings: tuple[tuple[str, ...],
     lines = []
     for by in groupings:
         cells = groups_of(faces, by)
-        left = cells.table[~cells.comparable] if cells is not None else ()
+        if cells is None:
+            continue
+        left = cells.table[~cells.comparable]
         if len(left):
             names = ", ".join(f"{row.label} (n = {row.n})" for row in left.itertuples())
             lines.append(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,8 +13,7 @@ from facebias.audit.group_report import GroupReport, group_report
 from facebias.audit.moved_threshold import moved_threshold
 from facebias.audit.thresholds import RULES
 from facebias.audit.worst_and_gap import measures, summarise
-from facebias.core.csv import write_csv
-from facebias.core.files import write_json
+from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
 from facebias.core.words import HELD_OUT
 
@@ -89,23 +87,21 @@ class Audit:
         found = self.verdict
         return "\n".join([found.headline, found.before_groups, *found.cautions])
 
-    def write(self, folder: Path) -> None:
-        """Write all tables as CSV, and verdict.json last: where it is, the audit is whole."""
-        self.report.write(folder / "group_report.csv")
+    def write(self, outputs: OutputFolder) -> None:
+        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
+        outputs.csv(self.report.table, "group_report.csv")
         for name in ("summary", "measures", "changes", "moved"):
-            write_csv(getattr(self, name), folder / f"{name}.csv")
+            outputs.csv(getattr(self, name), f"{name}.csv")
         found = self.verdict
-        write_csv(found.table(), folder / "findings.csv")
-        write_json(
-            folder / "verdict.json",
-            {
-                "text": self.text,
-                "headline": found.headline,
-                "shift": found.before_groups,
-                "cautions": list(found.cautions),
-                "rule": self.rule,
-                "source": self.source,
-                "arms": self.arms,
-                "code_version": code_version(),
-            },
-        )
+        outputs.csv(found.table(), "findings.csv")
+        verdict = {
+            "text": self.text,
+            "headline": found.headline,
+            "shift": found.before_groups,
+            "cautions": list(found.cautions),
+            "rule": self.rule,
+            "source": self.source,
+            "arms": self.arms,
+            "code_version": code_version(),
+        }
+        outputs.json(verdict, "verdict.json")

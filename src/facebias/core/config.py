@@ -30,6 +30,9 @@ PRECISIONS = ("float32", "bfloat16")
 # are left out of a fingerprint, so that runs trained before are still found
 _ADDED = {"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"}
 
+# Settings by the name that runs of an earlier version have for them
+_RENAMED = {"figures_dir": "studies_dir"}
+
 
 def _at(
     stage: str, default: Any, text: str, *, among: tuple[str, ...] = (), low: float = -math.inf, high: float = math.inf
@@ -101,17 +104,17 @@ class Config:
     # Where and on what; without influence on what is learned but for rounding
     runs_dir: str = _at("runtime", "runs", "folder of the runs")
     data_dir: str = _at("runtime", "data", "folder of the packed files")
-    figures_dir: str = _at("runtime", "figures", "folder of the figures and the CSV behind each")
+    studies_dir: str = _at("runtime", "studies", "folder of the studies: tables, figures, notebook and report")
     device: str = _at("runtime", "auto", "auto takes CUDA, then MPS, then the CPU", among=DEVICES)
     threads: int = _at("runtime", 1, "threads of one training", low=1, high=1024)
     workers: int = _at("runtime", 2, "trainings, or decoding processes, at a time", low=1, high=1024)
 
     def __post_init__(self) -> None:
         for spec in fields(self):
-            value = getattr(self, spec.name)
+            value, kind = getattr(self, spec.name), _kind(spec)
             _check(spec, value)
             # 1 and 1.0 are the same setting and must give the same fingerprint
-            object.__setattr__(self, spec.name, type(spec.default)(value))
+            object.__setattr__(self, spec.name, kind(value))
         self._check_list("audit_sets", AUDIT_SOURCES)
         if self.validation_share + self.test_share >= 1:
             raise FacebiasError(
@@ -141,6 +144,7 @@ class Config:
         Raises:
             FacebiasError: an unknown name (the nearest known one is named) or a wrong value.
         """
+        values = {_RENAMED.get(name, name): value for name, value in values.items()}
         known = [spec.name for spec in fields(cls)]
         for name in values:
             if name not in known:
@@ -202,7 +206,7 @@ class Config:
     def study_id(self) -> str:
         """Training source, audit sets and fingerprint of the whole study, seeds and arms included."""
         values = self._identifying("data", "audit_data", "train", "study")
-        return f"{self.figures_name}-{fingerprint(values)}"
+        return f"{self.train_faces}-on-{'-'.join(self.audit_names)}-{fingerprint(values)}"
 
     def _identifying(self, *stages: str) -> dict[str, Any]:
         values = self.as_dict(*stages)
@@ -210,9 +214,9 @@ class Config:
         return {name: value for name, value in values.items() if name not in _ADDED or value != _ADDED[name]}
 
     @property
-    def figures_name(self) -> str:
-        """Folder of the study's figures within `figures/`: what was trained on, and audited on."""
-        return f"{self.train_faces}-on-{'-'.join(self.audit_names)}"
+    def study_folder(self) -> Path:
+        """The absolute folder of the study's results, a folder a study."""
+        return self.path("studies") / self.study_id
 
     @property
     def synthetic(self) -> bool:
@@ -220,12 +224,16 @@ class Config:
         return "synthetic" in (self.train_faces, self.negatives, *self.audit_names)
 
     def path(self, kind: str) -> Path:
-        """The absolute folder for `kind`: "runs", "data", "figures" or "data_root"."""
+        """The absolute folder for `kind`: "runs", "data", "studies" or "data_root"."""
         return anchored(getattr(self, kind if kind == "data_root" else f"{kind}_dir"))
 
 
+def _kind(spec: dataclasses.Field[Any]) -> type[Any]:
+    return type(spec.default)
+
+
 def _check(spec: dataclasses.Field[Any], value: Any) -> None:
-    expected = type(spec.default)
+    expected = _kind(spec)
     # bool is an int to Python and 1 is a float to the reader: say exactly which are taken
     right = type(value) is expected or (expected is float and type(value) is int)
     if not right:

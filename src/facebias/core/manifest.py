@@ -61,7 +61,7 @@ def verify(path: str | Path, schema: str) -> dict[str, Any]:
     path = Path(path)
     if not path.exists():
         raise FacebiasError("MISSING", path, "no such file", "Run the stage that writes it first")
-    manifest = read_json(manifest_path(path))
+    manifest: dict[str, Any] = read_json(manifest_path(path))
     if manifest.get("schema") != schema:
         raise FacebiasError("SCHEMA", path, f"expected {schema}, found {manifest.get('schema')}", "Write it again")
     if sha256(path) != manifest["sha256"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 _LINE_EVERY = 10.0  # seconds between lines of a headless bar
@@ -39,7 +39,7 @@ def tidy() -> None:
     if in_jupyter() and headless():
         from IPython.display import clear_output
 
-        clear_output()
+        clear_output()  # type: ignore[no-untyped-call]  # IPython says nothing of types here
 
 
 class Lines:
@@ -54,7 +54,7 @@ class Lines:
         every: float = _LINE_EVERY,
     ) -> None:
         self.iterable, self.desc, self.unit, self.every = iterable, desc, unit, every
-        self.total = total if total is not None else len(iterable) if hasattr(iterable, "__len__") else None
+        self.total = total if total is not None else len(iterable) if isinstance(iterable, Sized) else None
         self.n, self.start, self.said = 0, time.monotonic(), time.monotonic()
         self.postfix = ""
 

@@ -90,7 +90,8 @@ def gap_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
         return np.zeros(len(errors))
     # past this factor some pair of groups shows a gap as wide as the observed, or wider
     factor = ((gap - errors[:, high] + errors[:, low]) / apart).min(axis=1)
-    return np.maximum(factor, 0) * gap
+    found: np.ndarray = np.maximum(factor, 0) * gap
+    return found
 
 
 def worst_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -114,12 +115,13 @@ def worst_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
 def spread_worst(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """`worst_draws` of groups whose deviations from the mean are all shrunk by one factor."""
     shift = errors.mean(axis=1)
+    centre: np.ndarray = rates.mean() - shift
     away, own = rates - rates.mean(), errors - shift[:, None]
     below = away < 0
-    if not below.any():
-        return rates.mean() - shift
-    factor = ((own[:, below] - away.min()) / -away[below]).min(axis=1)
-    return rates.mean() - shift + np.maximum(factor, 0) * away.min()
+    if below.any():
+        factor = ((own[:, below] - away.min()) / -away[below]).min(axis=1)
+        centre = centre + np.maximum(factor, 0) * away.min()
+    return centre
 
 
 def lone_worst(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -133,4 +135,5 @@ def lone_worst(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
     centre = others.mean() + kept * (others - others.mean())
     lowest = (centre + noise).min(axis=1) - shift
     alone = np.where(lowest >= rates[worst], rates[worst] - errors[:, worst], np.inf)
-    return np.minimum(alone, centre.min() - shift)
+    found: np.ndarray = np.minimum(alone, centre.min() - shift)
+    return found

@@ -9,7 +9,7 @@ unbiased estimate, a multiplier bootstrap over both levels (Owen and Eckles 2012
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -40,29 +40,29 @@ class Noise:
     drawn: str = SHARED
 
     @classmethod
-    def of(cls, values: Sequence[np.ndarray], codes: np.ndarray, count: int, drawn: str = SHARED) -> Self:
+    def of(cls, values: Iterable[np.ndarray], codes: np.ndarray, count: int, drawn: str = SHARED) -> Self:
         """Take the two sources apart, by the mean squares of a two-way layout within each group.
 
         Args:
-            values: an array (seeds, images) in [0, 1] for each arm, bool for decisions.
+            values: an array (seeds, images) in [0, 1] for each arm, bool for decisions; or one (arms, seeds, images).
             codes: (images,) group of each image, 0 to count - 1.
             count: number of groups.
             drawn: SHARED, APART or ALONE.
         """
-        values = [np.asarray(side, dtype=float) for side in values]
+        sides = [np.asarray(side, dtype=float) for side in values]
         n = np.bincount(codes, minlength=count)
-        by_image = [side.mean(axis=0) for side in values]
-        by_seed = tuple(np.array([_means(row, codes, n) for row in side]) for side in values)
-        images = np.zeros((count, len(values), len(values)))
-        for a in range(len(values)):
+        by_image = [side.mean(axis=0) for side in sides]
+        by_seed = tuple(np.array([_means(row, codes, n) for row in side]) for side in sides)
+        images = np.zeros((count, len(sides), len(sides)))
+        for a in range(len(sides)):
             for b in range(a + 1):
                 crossed = _means(by_image[a] * by_image[b], codes, n)
                 mean = by_seed[a].mean(axis=0) * by_seed[b].mean(axis=0)
                 residual = 0.0
-                if len(values[a]) > 1 and (drawn == SHARED or (drawn == APART and a == b)):
-                    both = _means((values[a] * values[b]).mean(axis=0), codes, n)
+                if len(sides[a]) > 1 and (drawn == SHARED or (drawn == APART and a == b)):
+                    both = _means((sides[a] * sides[b]).mean(axis=0), codes, n)
                     within = both - (by_seed[a] * by_seed[b]).mean(axis=0) - crossed + mean
-                    residual = within / ((len(values[a]) - 1) * np.maximum(n - 1, 1))
+                    residual = within / ((len(sides[a]) - 1) * np.maximum(n - 1, 1))
                 images[:, a, b] = images[:, b, a] = (crossed - mean) / np.maximum(n - 1, 1) - residual
         return cls(by_seed, np.nan_to_num(images), n, drawn)
 
@@ -74,7 +74,8 @@ class Noise:
     @property
     def variance(self) -> np.ndarray:
         """(arms, groups) of the mean rates; NaN for an empty group."""
-        return self._seeds + np.maximum(np.diagonal(self.images, axis1=1, axis2=2).T, 0)
+        total: np.ndarray = self._seeds + np.maximum(np.diagonal(self.images, axis1=1, axis2=2).T, 0)
+        return total
 
     @property
     def freedom(self) -> np.ndarray:
@@ -83,7 +84,8 @@ class Noise:
         few = np.array([[max(len(side) - 1, 1)] for side in self.by_seed])
         many = np.broadcast_to(np.maximum(self.n - 1, 1), total.shape).astype(float)
         parts = seeds**2 / few + (total - seeds) ** 2 / many
-        return np.divide(total**2, parts, out=many.copy(), where=parts > 0)
+        freedom: np.ndarray = np.divide(total**2, parts, out=many.copy(), where=parts > 0)
+        return freedom
 
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +115,8 @@ class Noise:
         errors += np.einsum("gab,kgb->kag", parts, rng.standard_normal((replicates, count, arms)))
         least = 2 * (self.n + 2) / (self.n + 4.0) ** 3  # p (1 - p) / (n + 4) of p = (n + 2) / (n + 4)
         lacking = np.sqrt(np.maximum(least - self.variance, 0))
-        return errors + lacking * rng.standard_normal((replicates, 1, count))
+        errors += lacking * rng.standard_normal((replicates, 1, count))
+        return errors
 
     def _seed_errors(self, rng: np.random.Generator, replicates: int) -> list[np.ndarray]:
         """(replicates, groups) for each arm: combinations of the seeds' own deviations, with t tails."""
@@ -133,4 +136,5 @@ class Noise:
 
 def _means(values: np.ndarray, codes: np.ndarray, n: np.ndarray) -> np.ndarray:
     total = np.bincount(codes, weights=values, minlength=len(n))
-    return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    means: np.ndarray = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    return means
