@@ -69,4 +69,5 @@ def _compressed(image: Tensor, quality: int) -> Tensor:
     with io.BytesIO() as buffer:
         pixels.save(buffer, "JPEG", quality=quality)
         pixels = transforms.pil_to_tensor(Image.open(buffer))
-    return transforms.to_dtype(pixels, image.dtype, scale=True).to(image.device)
+    found: Tensor = transforms.to_dtype(pixels, image.dtype, scale=True)
+    return found.to(image.device)

@@ -36,7 +36,8 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
         try:
             if verify(path, SCHEMA)["fingerprint"] != key:
                 raise FacebiasError("CHECKPOINT", path, "belongs to another configuration", "Use another folder")
-            return torch.load(path, weights_only=True, map_location="cpu")
+            state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+            return state
         except (FacebiasError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             warnings.warn(f"{path.name} is not used: {error}", stacklevel=2)
             _remove(path)

@@ -16,7 +16,7 @@ from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import as_input, latent_means, logits
-from facebias.detectors.networks import DBVAE, LossParts, cross_entropy
+from facebias.detectors.networks import DBVAE, LossParts, StandardCNN, cross_entropy
 from facebias.training.augmentation import augment
 from facebias.training.remedies import GroupDRO, balanced_probabilities, face_groups, twice_probabilities
 from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
@@ -29,7 +29,7 @@ GROUPINGS = ("gender", "skin_tone", "race")
 class State:
     """All that changes while a run trains."""
 
-    model: torch.nn.Module
+    model: StandardCNN | DBVAE
     optimizer: torch.optim.Optimizer
     epoch: int  # finished epochs
     history: list[dict[str, float]]
@@ -68,8 +68,8 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             parts = (
                 state.model.loss(images, labels, config, noise)
-                if groups is None
-                else _robust_loss(state, images, labels, groups[rows])
+                if state.dro is None or groups is None
+                else _robust_loss(state.model, state.dro, images, labels, groups[rows])
             )
         if not math.isfinite(parts.total.item()):
             raise FacebiasError(
@@ -79,17 +79,19 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
                 "Lower learning_rate; the checkpoint of the last good epoch is kept",
             )
         state.optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()
+        parts.total.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         state.optimizer.step()
         sums += torch.stack([part.detach().cpu() for part in parts])
     state.epoch += 1
     _record(config, state, sums / len(plan), train, validation)
 
 
-def _robust_loss(state: State, images: Tensor, labels: Tensor, groups: Tensor) -> LossParts:
-    losses = cross_entropy(state.model(images), labels, reduction="none")
+def _robust_loss(
+    model: StandardCNN | DBVAE, dro: GroupDRO, images: Tensor, labels: Tensor, groups: Tensor
+) -> LossParts:
+    losses = cross_entropy(model(images), labels, reduction="none")
     zero = torch.zeros((), device=images.device)
-    return LossParts(state.dro.loss(losses, groups), losses.mean().detach(), zero, zero)
+    return LossParts(dro.loss(losses, groups), losses.mean().detach(), zero, zero)
 
 
 def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarray:

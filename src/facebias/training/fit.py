@@ -119,7 +119,8 @@ def _first_training(config: Config, train: FaceDataset, validation: FaceDataset)
     state = _initial(first, train)
     while state.epoch < first.epochs:
         train_epoch(first, state, train, validation)
-    return (logits(state.model, train.tensor()).numpy() >= 0) != (train.labels == 1)
+    wrong: np.ndarray = (logits(state.model, train.tensor()).numpy() >= 0) != (train.labels == 1)
+    return wrong
 
 
 def _pack_state(state: State) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facebias.core.errors import FacebiasError
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import as_input, inference, latent_means
+from facebias.detectors.networks import DBVAE
 from facebias.training.run import Run
 
 
@@ -20,8 +22,11 @@ def reconstruct(run: Run, images: np.ndarray) -> np.ndarray:
 
     Returns:
         uint8 (n, 64, 64, 3).
+
+    Raises:
+        FacebiasError: the run is of a network without latents, or its weights cannot be read.
     """
-    model = run.model()
+    model = _with_latents(run)
     with inference(model):
         return _pixels(model.reconstruct(as_input(torch.from_numpy(images).permute(0, 3, 1, 2))))
 
@@ -41,8 +46,11 @@ def traverse(
 
     Returns:
         uint8 (count, len(steps), 64, 64, 3), and a label for each row.
+
+    Raises:
+        FacebiasError: the run is of a network without latents, or its weights cannot be read.
     """
-    model = run.model()
+    model = _with_latents(run)
     mu = latent_means(model, data.tensor()[data.faces])
     centre, spread = mu.mean(0), mu.std(0)
     chosen = spread.argsort(descending=True)[:count].tolist()
@@ -55,5 +63,13 @@ def traverse(
     return np.stack(rows), [f"z {latent}" for latent in chosen]
 
 
+def _with_latents(run: Run) -> DBVAE:
+    model = run.model()
+    if not isinstance(model, DBVAE):
+        raise FacebiasError("MODEL", run.id, "a network without latents", "Name a run of vae or of a dbvae arm")
+    return model
+
+
 def _pixels(images: Tensor) -> np.ndarray:
-    return images.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    pixels: np.ndarray = images.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return pixels

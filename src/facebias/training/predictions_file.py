@@ -148,13 +148,15 @@ def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:
             f"{column} is {str(given[column].iloc[row])!r} ({bad.sum()} such row(s)), expected a finite number",
             "Mend or remove the row",
         )
-    return numbers.to_numpy(dtype=float)
+    found: np.ndarray = numbers.to_numpy(dtype=float)
+    return found
 
 
 def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
     if "label" not in given:
         named = _text(given, "dataset") if "dataset" in given else pd.Series("", index=given.index)
-        return (named != NEGATIVES).to_numpy(dtype=int)
+        faces: np.ndarray = (named != NEGATIVES).to_numpy(dtype=int)
+        return faces
     labels = pd.to_numeric(given["label"], errors="coerce")
     if (bad := ~labels.isin((0, 1))).any():
         row = int(np.argmax(bad))
@@ -164,7 +166,8 @@ def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
             f"label is {str(given['label'].iloc[row])!r} ({bad.sum()} such row(s)), expected 1 (face) or 0 (non-face)",
             "Mend or remove the row",
         )
-    return labels.to_numpy(dtype=int)
+    found: np.ndarray = labels.to_numpy(dtype=int)
+    return found
 
 
 def _placed(places: pd.Series, label: np.ndarray, images: pd.Series) -> pd.Series:

@@ -18,7 +18,8 @@ MOST = 20.0  # a cell of three faces is not drawn until those three are known by
 
 def face_groups(table: pd.DataFrame) -> np.ndarray:
     """The cell of skin tone x gender of each row (N,), from 0; faces of unknown tone or gender have cells too."""
-    return table.groupby(list(CELLS), sort=True, dropna=False).ngroup().to_numpy()
+    cells: np.ndarray = table.groupby(list(CELLS), sort=True, dropna=False).ngroup().to_numpy()
+    return cells
 
 
 def balanced_probabilities(cells: np.ndarray, most: float = MOST) -> np.ndarray:
@@ -31,15 +32,17 @@ def balanced_probabilities(cells: np.ndarray, most: float = MOST) -> np.ndarray:
     Returns:
         float64 (N,), positive, summing to 1.
     """
-    weight = 1 / np.bincount(cells)[cells]
+    weight: np.ndarray = 1 / np.bincount(cells)[cells]
     weight = np.minimum(weight / weight.sum(), most / len(cells))
-    return weight / weight.sum()
+    weight /= weight.sum()
+    return weight
 
 
 def twice_probabilities(wrong: np.ndarray, weight: float) -> np.ndarray:
     """Just train twice: images that the first training got wrong (N,) bool are drawn `weight` times as often."""
     times = np.where(wrong, weight, 1.0)
-    return times / times.sum()
+    times /= times.sum()
+    return times
 
 
 class GroupDRO:

@@ -49,10 +49,11 @@ def sampling_probabilities(
         for density in _densities(mu, bins):
             inverse = 1 / (density + alpha)
             np.maximum(best, inverse / inverse.sum(), out=best)
-        return best / best.sum()
+        best /= best.sum()
+        return best
     if rule not in ("product", "tempered"):
         raise FacebiasError("RESAMPLING", "rule", f"{rule!r} is unknown", "Use uniform, max, product or tempered")
-    log_weight = -sum(np.log(density + alpha) for density in _densities(mu, bins))
+    log_weight = -sum((np.log(density + alpha) for density in _densities(mu, bins)), start=np.zeros(len(mu)))
     tau = 1.0 if rule == "product" else _temperature(log_weight, target_ess)
     probability = np.exp(tau * log_weight - logsumexp(tau * log_weight))
     if rule == "product" and (share := effective_sample_size(probability) / len(mu)) < COLLAPSED:

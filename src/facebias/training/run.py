@@ -26,7 +26,7 @@ from facebias.core.files import atomic_write, read_json, write_json
 from facebias.core.manifest import manifest_path, verify, write_manifest
 
 if TYPE_CHECKING:
-    from torch import nn
+    from facebias.detectors.networks import DBVAE, StandardCNN
 
 WEIGHTS_SCHEMA = "facebias.weights/1"
 PREDICTIONS_SCHEMA = "facebias.predictions/1"
@@ -113,7 +113,7 @@ class Run:
         verify(self.path / "predictions.parquet", PREDICTIONS_SCHEMA)
         return pd.read_parquet(self.path / "predictions.parquet")
 
-    def model(self, device: str = "cpu") -> nn.Module:
+    def model(self, device: str = "cpu") -> StandardCNN | DBVAE:
         """The trained network in evaluation mode.
 
         Raises:

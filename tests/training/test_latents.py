@@ -1,0 +1,46 @@
+"""Latents decoded: what a DB-VAE makes of faces, and which networks have nothing to decode."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facebias.core.errors import FacebiasError
+from facebias.core.profiles import profile
+from facebias.data.dataset import FaceDataset
+from facebias.data.pack import pack_training
+from facebias.training.fit import fit
+from facebias.training.latents import reconstruct, traverse
+from facebias.training.run import Run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> dict[str, Run]:
+    folder = tmp_path_factory.mktemp("latents")
+    config = profile("tiny", data_dir=str(folder / "data"), runs_dir=str(folder / "runs"), epochs=1)
+    return {arm: fit(config.for_arm(arm, 0), lambda row: None) for arm in ("cnn", "vae")}
+
+
+@pytest.fixture(scope="module")
+def train(runs) -> FaceDataset:
+    return FaceDataset.load(pack_training(runs["vae"].config)["train"])
+
+
+def test_faces_are_decoded_from_their_latents_as_pictures_of_the_same_size(runs, train):
+    faces = train.images[train.faces[:3]]
+    found = reconstruct(runs["vae"], faces)
+    assert found.shape == faces.shape and found.dtype == np.uint8
+    assert not np.array_equal(found[0], found[1])
+
+
+def test_each_row_of_a_traverse_moves_along_one_latent_and_meets_the_others_at_their_mean(runs, train):
+    grid, labels = traverse(runs["vae"], train, count=2, steps=(-2, 0, 2))
+    assert grid.shape == (2, 3, 64, 64, 3) and len(set(labels)) == 2
+    assert np.array_equal(grid[0, 1], grid[1, 1])
+    assert not np.array_equal(grid[0, 0], grid[0, 2])
+
+
+def test_a_network_without_latents_is_refused_by_name(runs, train):
+    for ask in (lambda run: reconstruct(run, train.images[:1]), lambda run: traverse(run, train)):
+        with pytest.raises(FacebiasError, match="without latents"):
+            ask(runs["cnn"])
