@@ -34,7 +34,7 @@ def test_data() -> Path:
 def tiny(tmp_path: Path) -> Config:
     """A configuration of seconds whose files all go to the test's own folder."""
     return profile(
-        "tiny", runs_dir=str(tmp_path / "runs"), data_dir=str(tmp_path / "data"), figures_dir=str(tmp_path / "figures")
+        "tiny", runs_dir=str(tmp_path / "runs"), data_dir=str(tmp_path / "data"), studies_dir=str(tmp_path / "figures")
     )
 
 

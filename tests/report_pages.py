@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from audit_tables import RACES, predictions
 from facebias.audit.whole import Audit
 from facebias.core.config import Config
 from facebias.core.files import write_json
+from facebias.core.outputs import RECORD, OutputFolder
 from facebias.plots import FigureFolder
 from facebias.report.audit_figures import AuditFigures
 from facebias.report.page import AuditFolder
@@ -32,7 +34,7 @@ def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, **more) -> Au
         arms=arms,
         seeds=seeds,
         runs_dir=str(root / "runs"),
-        figures_dir=str(root / "figures"),
+        studies_dir=str(root / "figures"),
     )
     table = predictions(models=config.arm_names, seeds=seeds, **more)
     table["race"] = table["race"].replace(dict(zip(RACES, names, strict=True)))
@@ -42,14 +44,25 @@ def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, **more) -> Au
         run.start(config.for_arm(arm, seed))
         run.write_parquet("predictions.parquet", rows.assign(run_id=run.id), PREDICTIONS_SCHEMA, "made")
         write_json(run.path / "DONE.json", DONE)
-    folder = config.path("figures") / config.figures_name
+    outputs = OutputFolder(config.study_folder, config.study_id)
     findings = Audit(table, 0.01, "celeba", config.arm_names[0])
-    AuditFigures(findings, FigureFolder(folder, synthetic=False)).source_recall()
-    findings.write(folder)
+    figures = AuditFigures(findings, FigureFolder(outputs, synthetic=False))
+    figures.source_recall()
+    figures.write()
     noise = np.random.default_rng(0).integers(0, 255, (300, 1600, 3), np.uint8)
     for name in ("saliency-means-fairface-race-x-gender-raw", "something-new"):
-        Image.fromarray(noise).save(folder / f"{name}.png")
-    return AuditFolder(folder, config.path("runs"))
+        path = outputs.folder / f"{name}.png"
+        Image.fromarray(noise).save(path)
+        outputs.add(path)
+    return AuditFolder(outputs.folder, config.path("runs"))
+
+
+def forget(folder: Path, name: str) -> None:
+    """Take a file out of a folder and out of its record."""
+    (folder / name).unlink()
+    record = json.loads((folder / RECORD).read_text())
+    del record["files"][name]
+    (folder / RECORD).write_text(json.dumps(record))
 
 
 class Outline(HTMLParser):

@@ -13,6 +13,7 @@ from facebias.audit.stats.tests import holm
 from facebias.audit.whole import Audit
 from facebias.core.arms import counterpart, debiased
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import OutputFolder
 from facebias.plots import FigureFolder
 from facebias.report.audit_figures import AuditFigures
 
@@ -53,7 +54,11 @@ def test_the_counterpart_is_the_db_vae_of_the_smallest_alpha_whatever_the_order(
 def test_sentences_and_figures_are_about_the_same_arm_and_all_arms_have_findings(scored, tmp_path):
     found = verdict(scored, groupings=RACE)
     arm = next(finding.arm for finding in found.findings if finding.sentence == found.headline)
-    assert arm == "dbvae-0.001" == AuditFigures(Audit(scored), FigureFolder(tmp_path, synthetic=False)).debiased
+    assert (
+        arm
+        == "dbvae-0.001"
+        == AuditFigures(Audit(scored), FigureFolder(OutputFolder(tmp_path, "test"), synthetic=False)).debiased
+    )
     assert {finding.arm for finding in found.findings} == {"dbvae-0.1", "vae", "dbvae-0.001"}
     assert "DB-VAE alpha 0.1 " in verdict(scored, arm="dbvae-0.1", groupings=RACE).headline
 

@@ -20,7 +20,7 @@ from facebias.training.score import score, score_detector
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Config:
     home = tmp_path_factory.mktemp("detectors")
-    return profile("tiny", **{f"{kind}_dir": str(home / kind) for kind in ("runs", "data", "figures")})
+    return profile("tiny", **{f"{kind}_dir": str(home / kind) for kind in ("runs", "data", "studies")})
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ class TestAudited:
         assert np.allclose(both["cnn"], both["net"], atol=1e-5)
         figures = figures_of_detectors(found, 0.05, tmp_path / "audit")
         figures.trade_off()
-        figures.audit.write(tmp_path / "audit")
+        figures.write()
         summary = pd.read_csv(tmp_path / "audit" / "summary.csv").set_index("model")
         assert np.array_equal(summary.loc["cnn", "value"], summary.loc["net", "value"], equal_nan=True)
         assert set(pd.read_csv(next((tmp_path / "audit").glob("trade-off-*.csv")))["model"]) == {"cnn", "net"}
@@ -76,7 +76,8 @@ class TestAudited:
         assert not any("ita" in name for name in names)
 
     def test_what_was_brought_is_written_and_can_be_audited_again(self, small, tmp_path):
-        gather(small, detectors=["brought_detectors:brightness"]).write(tmp_path)
+        found = gather(small, detectors=["brought_detectors:brightness"])
+        found.write(found.outputs(tmp_path))
         again = gather(small, table=tmp_path / "predictions-brightness.parquet", names=["brightness"])
         first = score_detector(find_detector("brought_detectors:brightness"), small)
         assert again.predictions["score"].equals(first["score"])

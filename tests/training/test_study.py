@@ -20,7 +20,7 @@ def config(tmp_path_factory):
         "tiny",
         runs_dir=str(folder / "runs"),
         data_dir=str(folder / "data"),
-        figures_dir=str(folder / "figures"),
+        studies_dir=str(folder / "figures"),
         seeds=2,
     )
 

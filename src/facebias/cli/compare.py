@@ -36,7 +36,7 @@ def compare(
     """
     from facebias.report.comparison import compare_runs, find_runs
 
-    folder = config.path("figures") / "compare" if out is None else out.resolve()
+    folder = config.path("studies") / "compare" if out is None else out.resolve()
     found = compare_runs(find_runs(runs, config), baseline, rule)
     found.figures(folder)
     found.write(folder)

@@ -84,8 +84,9 @@ def describe(
 
 
 def _plot(dataset: FaceDataset, figure: Path) -> None:
+    from facebias.core.outputs import OutputFolder
     from facebias.plots import FigureFolder, composition, composition_counts
 
     counts, synthetic = composition_counts(dataset.table), bool(dataset.attrs.get("synthetic"))
-    files, name = FigureFolder(figure.resolve().parent, synthetic), figure.stem
+    files, name = FigureFolder(OutputFolder(figure.resolve().parent, "data"), synthetic), figure.stem
     typer.echo(files.save(composition(dataset.table), counts, name, dataset.path.name, behind=counts[[]]).path)

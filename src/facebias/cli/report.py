@@ -24,7 +24,7 @@ def report(
     """
     from facebias.report.page import AuditFolder, write_report
 
-    audited = AuditFolder((folder or config.path("figures") / config.figures_name).resolve(), config.path("runs"))
+    audited = AuditFolder((folder or config.study_folder).resolve(), config.path("runs"))
     if folder is None:
         audited.refuse_other_study(config)
     path = write_report(audited, (out or audited.folder / "report.html").resolve())

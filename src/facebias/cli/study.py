@@ -20,4 +20,4 @@ def study(config: Config) -> None:
 
     found = run_study(config)
     typer.echo(write_study(found).text)
-    typer.echo(f"runs: {config.path('runs')}\nfigures: {config.path('figures') / config.figures_name}")
+    typer.echo(f"runs: {config.path('runs')}\nstudy: {config.study_folder}")

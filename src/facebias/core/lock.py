@@ -14,15 +14,19 @@ from facebias.core.errors import FacebiasError
 
 
 @contextlib.contextmanager
-def folder_lock(folder: str | Path) -> Iterator[None]:
+def folder_lock(folder: str | Path, wait: float = 0) -> Iterator[None]:
     """Hold `folder` for one process; whatever ends that process frees the folder.
+
+    Args:
+        folder: made where it is not there.
+        wait: seconds to wait for another process that holds it.
 
     Raises:
         FacebiasError: another process holds the folder; its pid and host are named.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / ".lock", timeout=wait)
     # Beside the lock, not in it: whoever tries the lock empties its file
     holder = folder / ".lock.holder"
     try:

@@ -16,7 +16,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     # The embedded default: rendered faces, minutes on two cores
     "embedded": {},
     # The published study on rendered faces: every arm, six seeds, which an exact paired test needs to reach p < .05
-    "evidence": {"arms": ALL_ARMS, "seeds": 6, "precision": "bfloat16", "figures_dir": "figures/evidence"},
+    "evidence": {"arms": ALL_ARMS, "seeds": 6, "precision": "bfloat16"},
     # The same on photographs: CelebA and ImageNet-style negatives, audited on FairFace and UTKFace
     "photographs": {
         "train_faces": "celeba",

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from facebias.core.words import IMAGE_SIZE
@@ -25,8 +25,8 @@ class _Step(NamedTuple):
 
     weight: Tensor
     added: Tensor
-    stride: tuple[int, int]
-    padding: tuple[int, int]
+    stride: tuple[int, ...]
+    padding: str | tuple[int, ...]
 
 
 class Folded:
@@ -63,11 +63,14 @@ class Folded:
 
 def _steps(encoder: Encoder) -> tuple[list[_Step], Tensor, Tensor]:
     """The convolutions, and scale and shift (C,) of the last normalisation, all in float64."""
-    layers, steps = list(encoder.convolutions), []
-    scale, shift, side = torch.full((3,), 1 / 255, dtype=torch.float64), None, IMAGE_SIZE
-    for convolution, norm in zip(layers[::3], layers[2::3], strict=True):
+    convolutions = [layer for layer in encoder.convolutions if isinstance(layer, nn.Conv2d)]
+    norms = [layer for layer in encoder.convolutions if isinstance(layer, nn.BatchNorm2d)]
+    steps: list[_Step] = []
+    scale = torch.full((3,), 1 / 255, dtype=torch.float64)
+    shift, side = torch.zeros_like(scale), IMAGE_SIZE
+    for convolution, norm in zip(convolutions, norms, strict=True):
         weight, added = _exact(convolution.weight), _exact(convolution.bias)[None, :, None, None]
-        if shift is not None:
+        if steps:  # pixels are not shifted
             seen = shift[None, :, None, None].expand(1, -1, side, side)
             added = added + functional.conv2d(seen, weight, None, convolution.stride, convolution.padding)
         steps.append(_Step(weight * scale[None, :, None, None], added, convolution.stride, convolution.padding))
@@ -77,5 +80,6 @@ def _steps(encoder: Encoder) -> tuple[list[_Step], Tensor, Tensor]:
     return steps, scale, shift
 
 
-def _exact(weight: Tensor) -> Tensor:
+def _exact(weight: Tensor | None) -> Tensor:
+    assert weight is not None  # to torch, layers may lack a bias and running statistics; ours have them
     return weight.detach().cpu().double()

@@ -59,6 +59,7 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FacebiasError(CODE, path, "no such file", "Name it from the working directory, or with its whole path")
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader  # of a file that ends in .py there are both
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

@@ -13,6 +13,7 @@ from PIL import Image
 from facebias.audit.thresholds import rule_text
 from facebias.core.csv import write_csv
 from facebias.core.files import atomic_write
+from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
 from facebias.core.words import dataset_name
 from facebias.plots.style import mark, styled
@@ -89,14 +90,19 @@ class FigureFolder:
     """Where the figures of one study go, and what each of their footers says.
 
     Attributes:
-        folder: of the PNG files and the CSV behind each.
+        outputs: the folder of the PNG files and the CSV behind each, which records them.
         synthetic: whether any image behind them is rendered; every figure then says so.
         dpi: dots an inch of the saved files.
     """
 
-    folder: Path
+    outputs: OutputFolder
     synthetic: bool
     dpi: int = 150
+
+    @property
+    def folder(self) -> Path:
+        """The folder itself."""
+        return self.outputs.folder
 
     def save(
         self, figure: Figure, table: pd.DataFrame | None, name: str, *parts: str, behind: pd.DataFrame | None = None
@@ -117,6 +123,7 @@ class FigureFolder:
         footer = provenance(pd.DataFrame() if behind is None else behind, *parts)
         path = self.folder / f"{name}.png"
         save(figure, table, path, synthetic=self.synthetic, provenance=footer, dpi=self.dpi)
+        self.outputs.add(path, *([] if table is None else [path.with_suffix(".csv")]))
         return Shown(figure, path)
 
 

@@ -147,6 +147,10 @@ class AuditFigures:
             for dataset, grouping, table in self._each_set(*_CELLS)
         ]
 
+    def write(self) -> None:
+        """Write the audit's tables and, last, its verdict."""
+        self.audit.write(self.files.outputs)
+
     def all(self) -> None:
         """Draw and save every figure."""
         for draw in (
@@ -169,10 +173,10 @@ def figures_of_study(study: Study) -> AuditFigures:
     """The audit of a study's runs and its figures."""
     config = study.config
     audit = Audit(study.predictions, config.fpr, config.train_faces, study.baseline)
-    return AuditFigures(audit, FigureFolder(study.folder, config.synthetic))
+    return AuditFigures(audit, FigureFolder(study.outputs, config.synthetic))
 
 
 def figures_of_detectors(audited: Audited, fpr: float, folder: Path) -> AuditFigures:
     """The audit of detectors that somebody brings and its figures, groups compared at the false positive rate `fpr`."""
     audit = Audit(audited.predictions, fpr, audited.source, audited.baseline)
-    return AuditFigures(audit, FigureFolder(folder, audited.synthetic), audited.brought)
+    return AuditFigures(audit, FigureFolder(audited.outputs(folder), audited.synthetic), audited.brought)

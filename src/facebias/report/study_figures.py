@@ -157,5 +157,5 @@ def write_study(study: Study) -> Audit:
     """Audit a finished study: every figure, every table, and the verdict last."""
     figures = StudyFigures.of(study)
     figures.all()
-    figures.audit.write(study.folder)
+    figures.groups.write()
     return figures.audit

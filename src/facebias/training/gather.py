@@ -13,6 +13,7 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write
+from facebias.core.outputs import OutputFolder
 from facebias.core.words import SPLITS
 from facebias.detectors.detector import Detector
 from facebias.detectors.find import find_detector
@@ -63,11 +64,17 @@ class Audited:
         ]
         return found
 
-    def write(self, folder: Path) -> None:
+    def outputs(self, folder: Path) -> OutputFolder:
+        """Where the results of this audit go."""
+        return OutputFolder(folder, " and ".join(self.predictions["run_id"].unique()))
+
+    def write(self, outputs: OutputFolder) -> None:
         """Write the scores of what was brought as predictions-NAME.parquet, to be audited again without images."""
         for name in self.brought:
-            with atomic_write(folder / f"predictions-{name}.parquet") as temporary:
+            path = outputs.folder / f"predictions-{name}.parquet"
+            with atomic_write(path) as temporary:
                 self.predictions[self.predictions["model"] == name].to_parquet(temporary, index=False)
+            outputs.add(path)
 
 
 def gather(

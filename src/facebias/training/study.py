@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 
 from facebias.core.arms import debiased
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import OutputFolder
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
@@ -42,9 +42,9 @@ class Study:
         return f"fpr={self.config.fpr:g}"
 
     @property
-    def folder(self) -> Path:
-        """Where the study's figures and tables go."""
-        return self.config.path("figures") / self.config.figures_name
+    def outputs(self) -> OutputFolder:
+        """Where the study's tables and figures go."""
+        return OutputFolder(self.config.study_folder, self.config.study_id)
 
     @cached_property
     def training(self) -> FaceDataset:

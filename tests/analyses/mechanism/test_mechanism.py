@@ -196,7 +196,7 @@ def test_a_study_writes_its_figures_and_tables(tmp_path):
         "tiny",
         seeds=2,
         arms="vae,shuffled-0.001,dbvae-0.001",
-        **{f"{kind}_dir": str(tmp_path / kind) for kind in ("runs", "data", "figures")},
+        **{f"{kind}_dir": str(tmp_path / kind) for kind in ("runs", "data", "studies")},
     )
     figures = MechanismFigures.of(run_study(config))
     figures.all()

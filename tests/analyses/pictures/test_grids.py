@@ -23,6 +23,7 @@ from facebias.analyses.pictures.scan import (
 from facebias.analyses.pictures.tables import ProtocolTables, halves
 from facebias.cli.protocols import parse_grid
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import recorded
 from facebias.data.sources.base import Box, Sample
 from facebias.detectors.windows import Scan, boxes_of
 from made import fairface, picture, ppb
@@ -241,11 +242,10 @@ def test_the_command_writes_tables_and_figures_of_sets_with_whole_pictures(study
         ("--image-fpr", 0.4),
         ("--profile", "tiny"),
     ]
-    folders = [(f"--{name}-dir", study.path(name)) for name in ("runs", "data", "figures")]
+    folders = [(f"--{name}-dir", study.path(name)) for name in ("runs", "data", "studies")]
     result = command("protocols", *(word for pair in [*flags, *folders] for word in pair))
     assert result.exit_code == 0, result.exception
-    folder = study.path("figures") / study.figures_name
-    names = {file.name for file in folder.iterdir()}
+    names = {file.name for file in recorded(study.study_folder)}
     assert {
         "protocols-fairface.png",
         "protocols-fairface.csv",

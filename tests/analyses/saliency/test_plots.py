@@ -19,7 +19,7 @@ from facebias.analyses.saliency.plots_regions import region_shares
 from facebias.analyses.saliency.shares import share_table
 from facebias.core.errors import FacebiasError
 from facebias.plots.style import FAINT
-from facebias.training.study import run_study
+from facebias.training.study import Study, run_study
 from map_stacks import BY, stack
 
 
@@ -171,12 +171,12 @@ def test_a_study_explains_its_arms_and_saves_figures_with_tables(tiny, monkeypat
     assert len(list(config.path("runs").glob("*/saliency-synthetic.h5"))) == 2
     terms = figures.terms("synthetic")
     assert set(terms["model"]) == {"cnn", "dbvae-0.01"} and set(terms["grouping"]) == {"gender", "all faces"}
-    assert (figures.folder / "saliency-terms-synthetic.csv").exists()
+    assert (figures.files.folder / "saliency-terms-synthetic.csv").exists()
 
 
 def test_regions_of_loosely_framed_faces_are_refused(tiny, monkeypatch):
-    figures = SaliencyFigures(None, tiny.path("figures"), True, None)
     loose = SimpleNamespace(attrs={"framing": "loose"})
-    monkeypatch.setattr(SaliencyFigures, "audit_set", lambda self, name: loose)
+    figures = SaliencyFigures.of(Study(tiny, ()))
+    monkeypatch.setattr(Study, "audit_set", lambda self, name: loose)
     with pytest.raises(FacebiasError, match="found 'loose'"):
         figures.regions("synthetic")

@@ -89,7 +89,7 @@ def test_an_unknown_factor_and_a_view_beyond_the_margin_are_refused(pictures):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shift")
-    return run_study(profile("tiny", **{f"{kind}_dir": str(folder / kind) for kind in ("runs", "data", "figures")}))
+    return run_study(profile("tiny", **{f"{kind}_dir": str(folder / kind) for kind in ("runs", "data", "studies")}))
 
 
 @pytest.fixture(scope="module")

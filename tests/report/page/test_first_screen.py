@@ -91,7 +91,7 @@ def test_the_command_finds_a_study_by_its_options_and_refuses_another_ones_figur
         "cnn,dbvae-0.01",
         "--runs-dir",
         str(audited.runs),
-        "--figures-dir",
+        "--studies-dir",
         str(audited.folder.parent),
     ]
     done = run_command(*options, "--seeds", "2")

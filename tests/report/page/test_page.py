@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import OutputFolder
 from facebias.report.page import AuditFolder, write_report
-from report_pages import study, table_of, words
+from report_pages import forget, study, table_of, words
 
 
 def test_the_first_sentence_is_the_verdicts_headline_word_for_word(audited, report_page):
@@ -41,7 +41,7 @@ def test_all_comparisons_are_counted_beside_the_one_in_the_headline(audited, rep
     shutil.copytree(audited.folder, tmp_path / "more")
     findings = audited.tables["findings"].assign(claim="none")
     other = findings.assign(arm="balanced", claim="reduced", sentence="made")
-    write_csv(pd.concat([findings, other]), tmp_path / "more" / "findings.csv")
+    OutputFolder(tmp_path / "more", audited.folder.name).csv(pd.concat([findings, other]), "findings.csv")
     told = write_report(AuditFolder(tmp_path / "more", audited.runs), tmp_path / "report.html").read_text()
     assert (
         f"{2 * judged} comparisons (every detector with CNN, every audit set and grouping), {judged} show a change "
@@ -69,7 +69,9 @@ def test_with_one_seed_nothing_is_judged_and_the_first_screen_says_why(tmp_path)
 
 def test_findings_of_an_older_version_are_refused_in_one_line(audited, tmp_path):
     shutil.copytree(audited.folder, tmp_path / "old")
-    write_csv(audited.tables["findings"].drop(columns="judged"), tmp_path / "old" / "findings.csv")
+    OutputFolder(tmp_path / "old", audited.folder.name).csv(
+        audited.tables["findings"].drop(columns="judged"), "findings.csv"
+    )
     with pytest.raises(FacebiasError, match="older version wrote it, without judged"):
         write_report(AuditFolder(tmp_path / "old", audited.runs), tmp_path / "report.html")
 
@@ -120,9 +122,9 @@ def test_p_values_and_the_moved_threshold_are_shown(report_page):
     assert len(table_of(report_page, "FairFace: CNN at p = 0.5 with its threshold moved")) == 1 + 6 + 1
 
 
-def test_a_folder_without_moved_thresholds_gives_a_page_without_them(audited, tmp_path):
+def test_an_audit_without_moved_thresholds_gives_a_page_without_them(audited, tmp_path):
     shutil.copytree(audited.folder, tmp_path / "old")
-    (tmp_path / "old" / "moved.csv").unlink()
+    forget(tmp_path / "old", "moved.csv")
     text = write_report(AuditFolder(tmp_path / "old", audited.runs), tmp_path / "report.html").read_text()
     assert "threshold moved" not in text
 

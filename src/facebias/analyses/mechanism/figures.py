@@ -13,8 +13,8 @@ from facebias.analyses.mechanism import tables as mechanism
 from facebias.analyses.mechanism.covariates import covariates
 from facebias.analyses.mechanism.plots import preferred_faces, step_changes
 from facebias.core.arms import debiased
-from facebias.core.csv import write_csv
 from facebias.plots import FigureFolder, Shown
+from facebias.training.draws import share_ratios
 from facebias.training.study import Study
 
 
@@ -28,7 +28,7 @@ class MechanismFigures:
     @classmethod
     def of(cls, study: Study) -> Self:
         """The figures of a study, in its folder."""
-        return cls(study, FigureFolder(study.folder, study.config.synthetic))
+        return cls(study, FigureFolder(study.outputs, study.config.synthetic))
 
     @cached_property
     def drawn(self) -> pd.DataFrame:
@@ -65,8 +65,8 @@ class MechanismFigures:
 
     def groups(self) -> pd.DataFrame:
         """Share of draws over share of faces, of every group and epoch, as `mechanism-groups.csv`."""
-        table = mechanism.share_ratios(self.study.sampling)
-        write_csv(table, self.files.folder / "mechanism-groups.csv")
+        table = share_ratios(self.study.sampling)
+        self.files.outputs.csv(table, "mechanism-groups.csv")
         return table
 
     def steps(self) -> list[Shown]:

@@ -51,7 +51,7 @@ def scorer(model: StandardCNN | DBVAE) -> Scorer:
 
     def score(crops: np.ndarray) -> np.ndarray:
         """Crops in batches through the folded network."""
-        images = torch.from_numpy(np.require(crops, requirements="CW")).permute(0, 3, 1, 2)
+        images = torch.from_numpy(np.require(crops, requirements=["C", "W"])).permute(0, 3, 1, 2)
         return torch.cat([network(part) for part in images.split(BATCH)]).numpy()
 
     return score

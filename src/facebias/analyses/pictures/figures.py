@@ -71,7 +71,7 @@ class ProtocolAudit:
         """Every figure and table."""
         self.answer()
         self.by_group()
-        self.tables.write(self.files.folder, self.name)
+        self.tables.write(self.files.outputs, self.name)
 
     @property
     def text(self) -> str:
@@ -149,6 +149,6 @@ def audit_protocols(
         scores = scan_runs(study.runs, pictures, scans, config.device)
         tables = ProtocolTables.of(scores, predictions, config.fpr, image_fpr, config.arm_names[0])
         found.append(
-            ProtocolAudit(name, tables, FigureFolder(study.folder, config.synthetic), scans, pictures.seed is not None)
+            ProtocolAudit(name, tables, FigureFolder(study.outputs, config.synthetic), scans, pictures.seed is not None)
         )
     return found

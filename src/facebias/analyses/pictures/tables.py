@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,8 +25,8 @@ from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS
 from facebias.audit.stats.noise import Noise
 from facebias.audit.thresholds import threshold
 from facebias.audit.worst_and_gap import measures, summarise
-from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import OutputFolder
 
 GIVEN = "given box"  # no search: the face in its own box, as the audit of crops sees it
 CROPS, PICTURES = "crops", "pictures"
@@ -91,10 +90,10 @@ class ProtocolTables:
             changes.append(compare(recall, baseline, _DECIDED, groupings).assign(**where))
         return cls(*(_joined(parts) for parts in (groups, levels, changes)))
 
-    def write(self, folder: Path, name: str) -> None:
+    def write(self, outputs: OutputFolder, name: str) -> None:
         """Write `protocols-<name>-groups.csv`, `-measures.csv` and `-changes.csv`."""
         for table in ("groups", "measures", "changes"):
-            write_csv(getattr(self, table), folder / f"protocols-{name}-{table}.csv")
+            outputs.csv(getattr(self, table), f"protocols-{name}-{table}.csv")
 
     def row(self, protocol: str, matched: str, model: str, metric: str) -> pd.Series:
         """Of `groups`, the row of all faces."""

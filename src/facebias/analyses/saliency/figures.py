@@ -22,7 +22,6 @@ from facebias.analyses.saliency.plots_regions import region_shares
 from facebias.analyses.saliency.shares import share_table
 from facebias.analyses.saliency.stack import MapStack
 from facebias.analyses.saliency.terms import TermStack, term_table
-from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.progress import tidy
 from facebias.core.words import TIGHT
@@ -47,7 +46,7 @@ class SaliencyFigures:
     @classmethod
     def of(cls, study: Study) -> Self:
         """The figures of a study, in its folder."""
-        return cls(study, FigureFolder(study.folder, study.config.synthetic, dpi=100))
+        return cls(study, FigureFolder(study.outputs, study.config.synthetic, dpi=100))
 
     def means(self, dataset: str, kind: str = "rescaled") -> list[Shown]:
         """Mean map of each group with its margins; the CSV holds every cell."""
@@ -136,7 +135,7 @@ class SaliencyFigures:
             tables += [term_table(stack, by) for by, _ in self._groupings(stack)]
         tidy()
         table = pd.concat(tables, ignore_index=True).drop_duplicates(["model", "grouping", "group", "term"]).round(4)
-        write_csv(table, self.files.folder / f"saliency-terms-{dataset}.csv")
+        self.files.outputs.csv(table, f"saliency-terms-{dataset}.csv")
         return table
 
     def all(self) -> None:

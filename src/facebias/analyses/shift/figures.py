@@ -29,7 +29,7 @@ class ShiftFigures:
     @classmethod
     def of(cls, study: Study) -> Self:
         """The figures of a study, in its folder."""
-        return cls(study, FigureFolder(study.folder, study.config.synthetic))
+        return cls(study, FigureFolder(study.outputs, study.config.synthetic))
 
     @property
     def arms(self) -> list[str]:

@@ -13,7 +13,7 @@ from facebias.analyses.tone.plots import tone_accuracy as accuracy_figure
 from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
 from facebias.analyses.tone.tables import tone_accuracy, tone_by_race, tone_summary
 from facebias.core.config import Config
-from facebias.core.csv import write_csv
+from facebias.core.outputs import OutputFolder
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
 from facebias.data.rendering.colour import skin_lab
@@ -34,7 +34,7 @@ class ToneFigures:
     @property
     def files(self) -> FigureFolder:
         """Where figures and tables go."""
-        return FigureFolder(self.config.path("figures") / self.config.figures_name, self.config.synthetic)
+        return FigureFolder(OutputFolder(self.config.study_folder, self.config.study_id), self.config.synthetic)
 
     @cached_property
     def sets(self) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
@@ -84,9 +84,8 @@ class ToneFigures:
         self.by_race()
         parts = [self.summary(name).assign(dataset=name) for name in self.sets]
         table = pd.concat(parts, ignore_index=True)
-        write_csv(
-            table[["dataset", *[name for name in table if name != "dataset"]]], self.files.folder / "tone-summary.csv"
-        )
+        columns = ["dataset", *[name for name in table if name != "dataset"]]
+        self.files.outputs.csv(table[columns], "tone-summary.csv")
 
     @property
     def text(self) -> str:

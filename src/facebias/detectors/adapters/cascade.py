@@ -60,7 +60,9 @@ def lbp_cascade(images: np.ndarray, search: Search = SEARCH) -> np.ndarray:
     from skimage.color import rgb2gray
 
     around = (0, 0), (search.margin, search.margin), (search.margin, search.margin)
-    grey = np.pad(rgb2gray(images), around, mode="edge") if len(images) else []
+    if not len(images):
+        return np.empty(0)
+    grey = np.pad(rgb2gray(images), around, mode="edge")
     return np.array([_grade(picture, search) for picture in grey], dtype=np.float64)
 
 

@@ -15,6 +15,7 @@ from facebias.audit.thresholds import HEADLINE, rule_text
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.files import write_text
+from facebias.core.outputs import OutputFolder
 from facebias.plots import FigureFolder, Shown
 from facebias.report.comparison import notes
 from facebias.report.comparison import terminal as text
@@ -167,7 +168,7 @@ class Comparison:
         plain = {model.name: model.label for model in self.compared}
         levels = self.summary[self.summary["metric"] == "TPR"].replace({"model": labels})
         changes = self.changes.replace({"model": labels, "baseline": plain})
-        shown, files = [], FigureFolder(folder, self.synthetic)
+        shown, files = [], FigureFolder(OutputFolder(folder, "comparison"), self.synthetic)
         there = levels[(levels["dataset"] != "test") & levels["grouping"].isin(text.SHOWN[:2])]
         for dataset, grouping in there[["dataset", "grouping"]].drop_duplicates().itertuples(index=False):
             rows, moved = (

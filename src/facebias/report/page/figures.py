@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +41,10 @@ class Picture:
     csv: str
 
 
-def gather(folder: Path, *, saliency: bool) -> list[tuple[str, list[Picture]]]:
-    """Figures of the folder by kind, titles first: those of FullGrad, or all others."""
-    files = [file for file in sorted(folder.glob("*.png")) if file.stem.startswith("saliency") == saliency]
-    found = [(kind.title, [_picture(file, kind) for file in files if _kind(file.stem) == kind]) for kind in _KINDS]
+def gather(files: Mapping[str, Path], *, saliency: bool) -> list[tuple[str, list[Picture]]]:
+    """Figures among an audit's files by kind, titles first: those of FullGrad, or all others."""
+    drawn = [file for file in files.values() if file.suffix == ".png" and file.stem.startswith("saliency") == saliency]
+    found = [(kind.title, [_picture(file, kind) for file in drawn if _kind(file.stem) == kind]) for kind in _KINDS]
     return [(title, pictures) for title, pictures in found if pictures]
 
 
@@ -64,17 +64,17 @@ def _picture(file: Path, kind: Kind) -> Picture:
     )
 
 
-def downloads(folder: Path) -> list[tuple[str, str, str]]:
+def downloads(files: Mapping[str, Path]) -> list[tuple[str, str, str]]:
     """The audit's own tables as name, size in words, and data URI ("" where too large to carry)."""
-    pictured = {file.stem for file in folder.glob("*.png")}
-    files = [file for file in sorted([*folder.glob("*.csv"), *folder.glob("*.json")]) if file.stem not in pictured]
+    pictured = {file.stem for file in files.values() if file.suffix == ".png"}
+    told = [file for file in files.values() if file.suffix in (".csv", ".json") and file.stem not in pictured]
     return [
         (
             file.name,
             f"{file.stat().st_size / 1000:,.0f} kB",
             data_uri(file.read_bytes(), f"text/{file.suffix[1:]}") if file.stat().st_size <= _CSV else "",
         )
-        for file in files
+        for file in told
     ]
 
 

@@ -16,6 +16,7 @@ from facebias.core.config import Config
 from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json
+from facebias.core.outputs import recorded
 from facebias.core.words import dataset_name
 from facebias.training.run import Run
 
@@ -49,7 +50,7 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class AuditFolder:
-    """An audit on disk: `Findings.write`'s tables, the figures beside them, and the runs that were audited.
+    """An audit on disk: `Audit.write`'s tables, the figures beside them, and the runs that were audited.
 
     Attributes:
         folder: tables and figures.
@@ -59,10 +60,19 @@ class AuditFolder:
     folder: Path
     runs: Path
 
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """What belongs to the audit, by name; whatever else lies in the folder is not looked at.
+
+        Raises:
+            FacebiasError: no record of it, a file that is missing, or one that was changed since.
+        """
+        return {path.name: path for path in recorded(self.folder)}
+
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the folder, numbers as numbers; empty where there is no such file."""
-        path = self.folder / f"{name}.csv"
-        return read_numbers(path) if path.exists() else pd.DataFrame()
+        """A table of the audit, numbers as numbers; empty where there is no such table."""
+        path = self.files.get(f"{name}.csv")
+        return read_numbers(path) if path else pd.DataFrame()
 
     @cached_property
     def verdict(self) -> Mapping[str, Any]:
@@ -71,7 +81,7 @@ class AuditFolder:
         Raises:
             FacebiasError: the folder holds no finished audit.
         """
-        missing = [f for f in ("verdict.json", *(f"{name}.csv" for name in TABLES)) if not (self.folder / f).exists()]
+        missing = [f for f in ("verdict.json", *(f"{name}.csv" for name in TABLES)) if f not in self.files]
         if missing:
             raise FacebiasError(
                 "REPORT",
@@ -79,7 +89,7 @@ class AuditFolder:
                 f"holds no finished audit: {missing[0]} is missing",
                 "Run facebias study with the same options, or facebias audit, first",
             )
-        return read_json(self.folder / "verdict.json")
+        return read_json(self.files["verdict.json"])
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -140,7 +150,7 @@ class AuditFolder:
         """
         for name in self.configs:
             return validate(Run(self.runs / name).predictions)
-        for file in sorted(self.folder.glob("predictions-*.parquet")):
+        for file in [path for name, path in self.files.items() if name.endswith(".parquet")]:
             return read_predictions(file)
         raise FacebiasError(
             "MISSING",

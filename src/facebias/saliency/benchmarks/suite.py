@@ -14,6 +14,7 @@ from facebias.core.config import Config
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint, sha256, write_manifest
+from facebias.core.outputs import OutputFolder
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
 from facebias.plots import FigureFolder
@@ -131,4 +132,6 @@ def _draw(table: pd.DataFrame, out: Path, chosen: FaceDataset, subjects: Sequenc
         n = int(mine.loc[mine["metric"] != "training accuracy", "n"].max())
         where = f"{source}, n\u00a0=\u00a0{n:,}; runs {', '.join(s.name for s in subjects if s.arm == arm)}"
         for name, figure, behind in figures.of_benchmark(str(kind), mine):
-            FigureFolder(out, synthetic).save(figure, behind, f"{name}-{arm}", where, behind=pd.DataFrame())
+            FigureFolder(OutputFolder(out, "saliency benchmark"), synthetic).save(
+                figure, behind, f"{name}-{arm}", where, behind=pd.DataFrame()
+            )
