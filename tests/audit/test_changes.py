@@ -109,10 +109,18 @@ def test_verdict_claims_a_reduction_where_the_intervals_allow_it(helped):
     assert "reduced the bias" in first.sentence
     assert "at FPR 1 %" in first.sentence
     assert first.worst.startswith("Black")
-    assert found.headline == first.sentence
+    assert found.headline.startswith("On FairFace, by race, at FPR 1 %")
     assert "held-out CelebA faces" in found.before_groups
     assert str(found).startswith(found.headline)
     assert len(found.table()) == len(found.findings)
+
+
+def test_the_headline_is_about_the_first_audit_set_named_and_skin_tone_where_it_is_known(helped):
+    other = helped.assign(dataset=helped["dataset"].replace("fairface", "another"))
+    both = pd.concat([helped, other[other["dataset"] == "another"]])
+    for first, words in (("fairface", "On FairFace"), ("another", "On another")):
+        found = verdict(both, datasets=(first, "utkface"), groupings=(("race",), ("skin_tone",)))
+        assert found.headline.startswith(f"{words}, by skin tone")
 
 
 def test_verdict_claims_nothing_without_a_distinguishable_change(unchanged):

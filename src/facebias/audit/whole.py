@@ -27,12 +27,14 @@ class Audit:
         fpr: false positive rate at which groups are compared.
         source: the training source ("celeba", "synthetic", ...), "" where unknown.
         baseline: the arm that the others are compared with.
+        sets: the audit sets in the order in which they are told; as the predictions have them unless told.
     """
 
     predictions: pd.DataFrame
     fpr: float = 0.01
     source: str = ""
     baseline: str = "cnn"
+    sets: tuple[str, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -48,7 +50,8 @@ class Audit:
     @property
     def audit_sets(self) -> list[str]:
         """Names of the audit sets, in order."""
-        return [str(name) for name in self.predictions["dataset"].unique() if name not in HELD_OUT]
+        found = [str(name) for name in self.predictions["dataset"].unique() if name not in HELD_OUT]
+        return [name for name in self.sets if name in found] or found
 
     @cached_property
     def report(self) -> GroupReport:
@@ -79,7 +82,9 @@ class Audit:
     def verdict(self) -> Verdict:
         """The conclusion in sentences."""
         known = self.summary, self.measures, self.changes
-        return verdict(self.predictions, self.baseline, rule=self.rule, source=self.source, known=known)
+        return verdict(
+            self.predictions, self.baseline, rule=self.rule, source=self.source, datasets=self.audit_sets, known=known
+        )
 
     @property
     def text(self) -> str:
