@@ -74,10 +74,15 @@ def _panel(axis: Axes, rows: pd.DataFrame, clear: set[str]) -> None:
 
 
 def _key() -> list[Line2D]:
-    dot = {"linestyle": "none", "marker": "o", "color": COLOURS[1], "markersize": 5.5}
     return [
-        Line2D([], [], **dot, markerfacecolor="white", label="change not distinguishable from 0"),
-        Line2D([], [], **dot, label="interval of the change excludes 0"),
+        _dot("white", "change not distinguishable from 0"),
+        _dot(COLOURS[1], "interval of the change excludes 0"),
         Line2D([], [], linestyle="none", marker="|", color=COLOURS[1], markersize=8, label="not corrected"),
         Line2D([], [], color=GRID, linewidth=6, label="gap of groups that do not differ"),
     ]
+
+
+def _dot(face: str, label: str) -> Line2D:
+    return Line2D(
+        [], [], linestyle="none", marker="o", color=COLOURS[1], markersize=5.5, markerfacecolor=face, label=label
+    )

@@ -32,11 +32,13 @@ def recall_against_threshold(table: pd.DataFrame) -> Figure:
             for number, group in enumerate(groups):
                 mine = rows[(rows["model"] == model) & (rows["group"] == group)]
                 few = bool(mine["small"].any())
-                seen = {**look(number + 1), **({"color": FAINT, "linewidth": 0.9} if few else {})}
+                seen = look(number + 1)
+                seen["color"] = FAINT if few else seen["color"]
                 axis.plot(
                     100 * mine["fpr"],
                     100 * mine["value"],
                     **seen,
+                    linewidth=0.9 if few else None,
                     markersize=4.5,
                     label=f"{group} (n = {mine['n'].iloc[0]})" if few else group,
                     linestyle=LINES[number % len(LINES)],

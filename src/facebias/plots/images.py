@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from facebias.core.errors import FacebiasError
 from facebias.core.numbers import minus
-from facebias.plots.style import new_figure, styled
+from facebias.plots.style import layout_of, new_figure, styled
 
 MEAN_OF = 8  # fewest real faces that a mean may be of: fewer and one of them might be recognised
 
@@ -141,7 +141,7 @@ def _pictures(
     above = above if titles is None or len(titles) > columns or len(rows) == 1 else above / len(rows)
     with styled():
         figure = new_figure(margin + 0.1 + columns * cell, 0.1 + len(rows) * (cell + above), "compressed")
-        figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
+        layout_of(figure).set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
         axes = figure.subplots(len(rows), columns, squeeze=False)
         for y, row in enumerate(rows):
             for x in range(columns):

@@ -61,10 +61,16 @@ def paired_slope(
 
 
 def _line(axis: Axes, ends: tuple[float, float], *, is_worst: bool, large: bool) -> None:
-    strong = {"color": look(1)["color"], "zorder": 3, "linewidth": 2.4}
-    plain = {"color": "#777777" if large else FAINT, "zorder": 2, "linewidth": 1}
-    style = strong if is_worst else plain
-    axis.plot([0, 1], ends, marker="o", markersize=4, linestyle="-" if large else ":", **style)
+    axis.plot(
+        [0, 1],
+        ends,
+        marker="o",
+        markersize=4,
+        linestyle="-" if large else ":",
+        color=look(1)["color"] if is_worst else "#777777" if large else FAINT,
+        zorder=3 if is_worst else 2,
+        linewidth=2.4 if is_worst else 1,
+    )
 
 
 def _ends(axis: Axes, values: np.ndarray, texts: list[str], side: int, colours: list[str]) -> None:

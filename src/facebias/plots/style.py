@@ -9,12 +9,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType  # since matplotlib 3.11
 
 INK, FAINT, GRID = "#222222", "#9a9a9a", "#e3e3e3"
 # The baseline is black; then blue, vermilion, green, purple and sky of Okabe and Ito (2008)
@@ -23,7 +27,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 1, 1, 1)))
 SYNTHETIC = "SYNTHETIC: rendered faces"
 _MARK = "facebias-mark"
-_STYLE = {
+_STYLE: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -60,14 +64,28 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+def new_figure(width: float, height: float, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
     """An empty figure of so many inches that lays itself out ("compressed" suits pictures side by side)."""
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
-def look(number: int) -> dict[str, str]:
+def layout_of(figure: Figure) -> ConstrainedLayoutEngine:
+    """What lays out a figure of `new_figure`; its `set` changes margins and the rectangle that is filled."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)  # to matplotlib a figure may have any engine, or none
+    return engine
+
+
+class Look(TypedDict):
+    """Colour and marker, as matplotlib calls them."""
+
+    color: str
+    marker: str
+
+
+def look(number: int) -> Look:
     """Colour and marker of the arm or group with this number; the pair is its own for the first 64."""
     again = number // len(COLOURS)  # the second time round, a colour comes with another marker
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[(number + 3 * again) % len(MARKERS)]}
@@ -87,7 +105,7 @@ def figure_title(figure: Figure, text: str) -> None:
     figure.suptitle(text, fontsize=10, fontweight="bold", x=0.02, ha="left")
 
 
-def percent_axis(axis: Axes, low: float, which: str = "x") -> None:
+def percent_axis(axis: Axes, low: float, which: Literal["x", "y"] = "x") -> None:
     """A recall axis in percent from a round number under `low` (a share) to 100, with a little air."""
     floor = max(0.0, 10 * ((100 * low - 2) // 10)) if low == low else 0.0
     air = 0.02 * (100 - floor)
@@ -115,7 +133,7 @@ def mark(figure: Figure, *, synthetic: bool, provenance: str = "") -> Figure:
         legend.set_loc("lower center")
         legend.set_bbox_to_anchor((0, strip / total, 1, 1), transform=figure.transFigure)
         bottom += (legend.get_window_extent().height / figure.dpi + 0.05) / total
-    figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
+    layout_of(figure).set(rect=(0, bottom, 1, 1 - bottom))
     place = {"y": 0.05 / total, "va": "bottom", "gid": f"{_MARK}:{strip:.6f}"}
     with styled():
         if synthetic:

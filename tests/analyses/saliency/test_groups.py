@@ -142,7 +142,7 @@ def test_shuffled_groups_are_significant_in_five_percent():
     codes, count, shuffles = np.repeat([0, 1], [80, 40]), 400, 99
     p = np.array(
         [
-            group_tests(values, rng.permutation(codes), [1], shuffles=shuffles, seed=number).p[0]
+            group_tests(values, rng.permutation(codes), np.array([1]), shuffles=shuffles, seed=number).p[0]
             for number in range(count)
         ]
     )
@@ -156,7 +156,7 @@ def test_a_planted_difference_is_found_where_it_is():
     values = pool(fields(120))
     codes = np.repeat([0, 1, 2], 40)
     values[codes == 2, 37] += 2 * values[:, 37].std()
-    found = group_tests(values, codes, [0, 1, 2], shuffles=499)
+    found = group_tests(values, codes, np.array([0, 1, 2]), shuffles=499)
     assert found.p[2] == 1 / 500
     assert np.argmax(found.effect[2]) == 37
     assert np.abs(found.effect[2, 37]) == found.peak[2] > found.critical[2]
@@ -165,13 +165,13 @@ def test_a_planted_difference_is_found_where_it_is():
 def test_saliency_that_lies_elsewhere_moves_more_than_by_chance():
     values, codes = pool(fields(120)), np.repeat([0, 1], 60)
     values[codes == 1, :128] *= 3
-    found = group_tests(values, codes, [1], shuffles=99)
+    found = group_tests(values, codes, np.array([1]), shuffles=99)
     assert found.moved[0] > 1.4 * found.moved_by_chance[0] > 0
 
 
 def test_effects_and_moved_shares_are_what_they_are_defined_as():
     values, codes = pool(fields(60)), np.repeat([0, 1, 2], 20)
-    found = group_tests(values, codes, [1], shuffles=9)
+    found = group_tests(values, codes, np.array([1]), shuffles=9)
     inside, outside = values[codes == 1].mean(axis=0), values[codes != 1].mean(axis=0)
     np.testing.assert_allclose(found.effect[0], (inside - outside) / values.std(axis=0), rtol=1e-3, atol=1e-5)
     assert found.moved[0] == pytest.approx(np.abs(inside / inside.sum() - outside / outside.sum()).sum() / 2, rel=1e-3)
@@ -180,7 +180,10 @@ def test_effects_and_moved_shares_are_what_they_are_defined_as():
 def test_the_largest_difference_does_not_depend_on_the_scale_of_cells():
     values, codes = pool(fields(60)), np.repeat([0, 1], 30)
     scaled = values * np.linspace(1, 50, GRID * GRID, dtype=np.float32)
-    assert group_tests(values, codes, [1], shuffles=99).p == group_tests(scaled, codes, [1], shuffles=99).p
+    assert (
+        group_tests(values, codes, np.array([1]), shuffles=99).p
+        == group_tests(scaled, codes, np.array([1]), shuffles=99).p
+    )
 
 
 def test_constant_cells_and_maps_alike_have_no_difference():

@@ -61,7 +61,7 @@ def _single(wide: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
     for name in faces:
         known = faces[name].notna().to_numpy()
         for form, rank in _forms(faces.loc[known, name]).items():
-            each = [_spearman(wide.loc[known, seed], rank) for seed in wide]
+            each = np.array([_spearman(wide.loc[known, seed], rank) for seed in wide])
             rows.append((int(known.sum()), name, form, "spearman", *mean_interval(each)))
     return _table(rows)
 

@@ -34,7 +34,7 @@ from facebias.data.archive import Place, read_bytes
 from facebias.data.pack.selection import select, taken
 from facebias.data.pack.workers import decode
 from facebias.data.pixels import box_of, read_rgb
-from facebias.data.sources.base import Box, Sample, Source
+from facebias.data.sources.base import Box, Sample
 from facebias.data.sources.fairface import FairFace
 from facebias.data.sources.ppb import PPB
 from facebias.detectors.windows import Scan, boxes_of
@@ -76,7 +76,8 @@ def whole_pictures(config: Config, name: str) -> Pictures:
         FacebiasError: a set without whole pictures, faults of its source, or a picture that cannot be read.
     """
     source = _source(config, name)
-    samples = tuple(taken(select(source, config.audit_size, config.data_seed)))
+    part = select(source, config.audit_size, config.data_seed)
+    samples = tuple(sample for sample in taken(part) if isinstance(sample, Sample))
     found = decode(list(samples), IMAGE_SIZE)
     if found.rejects:
         first = found.rejects[0]
@@ -92,7 +93,7 @@ def whole_pictures(config: Config, name: str) -> Pictures:
     return Pictures(name, samples, found.block.table, found.block.images, digest, seed)
 
 
-def _source(config: Config, name: str) -> Source:
+def _source(config: Config, name: str) -> FairFace | PPB:
     folder = config.path("data_root") / name
     if name == "fairface":
         return FairFace(folder, padding=1.25)

@@ -7,6 +7,7 @@ stands beside that of two seeds of one arm, and the test flips the signs of the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations, product
 
 import numpy as np
@@ -36,7 +37,9 @@ def group_changes(stack: MapStack, by: tuple[str, ...], *, seed: int = 0) -> Gro
     Raises:
         FacebiasError: nothing is known of a grouping column.
     """
-    rows, maps, changes = [], [], {}
+    rows: list[dict[str, object]] = []
+    maps: list[np.ndarray] = []
+    changes: dict[int, np.ndarray] = {}
     for grouping, cell, mine in stack_groups(stack, by):
         if grouping not in (by, ()):
             continue
@@ -85,6 +88,6 @@ def sign_flips(changes: np.ndarray, *, seed: int = 0) -> tuple[float, np.ndarray
     return p, np.array(beyond, dtype=bool).reshape(changes.shape[1:])
 
 
-def _distance(pairs: object) -> float:
+def _distance(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     parts = [np.abs(one - other).mean() / 2 for one, other in pairs]
     return float(np.mean(parts)) if parts else np.nan

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.analyses.saliency.permutation import SHUFFLES, group_tests
-from facebias.analyses.saliency.stack import GRID, MapStack, pool
+from facebias.analyses.saliency.stack import GRID, MapStack, Stack, pool
 from facebias.audit.groups import Groups, groups_of, name_of
 from facebias.audit.stats.intervals import LEVEL
 from facebias.audit.stats.tests import ALPHA, holm
@@ -71,6 +71,28 @@ class GroupMaps:
     high: np.ndarray | None = None
     notable: np.ndarray | None = None
 
+    @property
+    def width(self) -> np.ndarray:
+        """(rows, GRID, GRID) of the 95 % interval.
+
+        Raises:
+            ValueError: differences, which have none.
+        """
+        if self.low is None or self.high is None:
+            raise ValueError("differences have a test and no interval")
+        return self.high - self.low
+
+    @property
+    def outlined(self) -> np.ndarray:
+        """`notable`, of maps that were tested.
+
+        Raises:
+            ValueError: means, which were not.
+        """
+        if self.notable is None:
+            raise ValueError("means have an interval and no test")
+        return self.notable
+
     def cells(self) -> pd.DataFrame:
         """The numbers behind the maps: the table's rows that have a map, with the mean of each cell, 3 digits.
 
@@ -79,8 +101,8 @@ class GroupMaps:
         """
         drawn = ~np.isnan(self.maps).all(axis=(1, 2))
         about = self.table[drawn].drop(columns=["race", "skin_tone", "gender"]).reset_index(drop=True)
-        if self.low is not None and self.high is not None:
-            about["half_width"] = np.median((self.high - self.low)[drawn].reshape(drawn.sum(), -1), axis=1) / 2
+        if self.low is not None:
+            about["half_width"] = np.median(self.width[drawn].reshape(drawn.sum(), -1), axis=1) / 2
         names = [f"r{y:02d}c{x:02d}" for y in range(GRID) for x in range(GRID)]
         values = pd.DataFrame(pool(self.maps[drawn]).astype(float), columns=names)
         numbers = pd.concat([about.select_dtypes("floating"), values], axis=1).map(lambda value: float(f"{value:.3g}"))
@@ -137,11 +159,11 @@ def group_differences(stack: MapStack, by: tuple[str, ...], *, shuffles: int = S
         for number, _ in enumerate(stack.models):
             values = stack.cells[number].mean(axis=0)[known]
             found = group_tests(values, codes, tested, shuffles=shuffles, seed=seed) if len(tested) else None
-            adjusted = holm(found.p) if found else None
+            adjusted = holm(found.p) if found else np.empty(0)
             for code, cell in shown.iterrows():
                 row = row_of(stack, number, grouping, cell) | {"others": len(codes) - cell["n"]}
                 effect, cleared = np.full(GRID * GRID, np.nan), np.zeros(GRID * GRID, dtype=bool)
-                if code in tested:
+                if found and code in tested:
                     at = int(np.flatnonzero(tested == code)[0])
                     effect = found.effect[at]
                     cleared = (np.abs(effect) > found.critical[at]) & (adjusted[at] < ALPHA)
@@ -158,7 +180,7 @@ def group_differences(stack: MapStack, by: tuple[str, ...], *, shuffles: int = S
     return GroupMaps(pd.DataFrame(rows), np.stack(maps), notable=np.stack(notable))
 
 
-def stack_groups(stack: MapStack, by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], pd.Series, np.ndarray]]:
+def stack_groups(stack: Stack, by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], pd.Series, np.ndarray]]:
     """Grouping, row of its table of cells, and indices of the faces, of each known group that has faces."""
     for grouping in groupings(by):
         cells = _cells(stack, grouping)
@@ -166,7 +188,7 @@ def stack_groups(stack: MapStack, by: tuple[str, ...]) -> Iterator[tuple[tuple[s
             yield grouping, cell, np.flatnonzero(cells.codes == code)
 
 
-def _cells(stack: MapStack, grouping: tuple[str, ...]) -> Groups:
+def _cells(stack: Stack, grouping: tuple[str, ...]) -> Groups:
     if (cells := groups_of(stack.faces, grouping)) is None:
         raise FacebiasError(
             "GROUPING", stack.dataset, f"{name_of(grouping)}: unknown for every face", "Choose another grouping"
@@ -174,7 +196,7 @@ def _cells(stack: MapStack, grouping: tuple[str, ...]) -> Groups:
     return cells
 
 
-def row_of(stack: MapStack, number: int, grouping: tuple[str, ...], cell: pd.Series) -> dict[str, object]:
+def row_of(stack: Stack, number: int, grouping: tuple[str, ...], cell: pd.Series) -> dict[str, object]:
     """What a table says of an arm's group before its numbers."""
     return {
         "dataset": stack.dataset,

@@ -8,7 +8,6 @@ its distribution holds for all cells at once (Westfall and Young 1993; for image
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +39,7 @@ class GroupTests:
 
 
 def group_tests(
-    values: np.ndarray, codes: np.ndarray, tested: Sequence[int], *, shuffles: int = SHUFFLES, seed: int = 0
+    values: np.ndarray, codes: np.ndarray, tested: np.ndarray, *, shuffles: int = SHUFFLES, seed: int = 0
 ) -> GroupTests:
     """Test groups one by one against all other faces; every shuffle serves all groups.
 
@@ -48,7 +47,7 @@ def group_tests(
         values: (N, cells), one row a face, not negative; average over seeds first: faces are what is
             exchangeable.
         codes: (N,) group of each face. To compare two groups, give their faces alone.
-        tested: the groups to test; each needs faces in it and outside of it.
+        tested: (G,) the groups to test; each needs faces in it and outside of it.
         shuffles: B.
         seed: of the generator.
     """

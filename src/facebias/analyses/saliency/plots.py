@@ -20,7 +20,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
 from facebias.plots.images import MEAN_OF
 from facebias.plots.panels import heading, key, outline, p_value, panel
-from facebias.plots.style import FAINT, INK, new_figure, styled
+from facebias.plots.style import FAINT, INK, layout_of, new_figure, styled
 
 _LEVELS = mpl.ticker.MaxNLocator(21, symmetric=True, steps=(1, 2, 2.5, 5, 10))
 _PANEL, _MARGIN = 1.08, 0.95  # inches: a panel's side, the strip of row labels
@@ -81,7 +81,7 @@ def saliency_means(means: GroupMaps, face: np.ndarray | None = None) -> Figure:
                 linespacing=1.1,
             )
         _scale_bar(figure, axes, scale, "cividis", _UNITS[kind])
-        half = np.nanmedian((means.high - means.low)[~means.table["small"].to_numpy()]) / 2
+        half = np.nanmedian(means.width[~means.table["small"].to_numpy()]) / 2
         what = "sum of |contributions| in logits" if kind == "raw" else "mean of the map"
         heading(
             figure,
@@ -116,7 +116,7 @@ def saliency_differences(differences: GroupMaps, face: np.ndarray | None = None)
         for number, row in differences.table.iterrows():
             axis, tested = axes[grid.place(row)], not np.isnan(row["p"])
             panel(axis, differences.maps[number], "RdBu_r", scale, face, "#444444")
-            outline(axis, differences.notable[number])
+            outline(axis, differences.outlined[number])
             clear = tested and row["p_holm"] < 0.05
             axis.set_title(
                 f"n = {row['n']:,}" + (f"\n{p_value(row['p_holm'])}" if tested else "\nnot tested"),
@@ -169,7 +169,7 @@ class _Grid:
         """An empty figure with a panel for each place."""
         width, height = _MARGIN + _PANEL * len(self.across) + 0.75, 1.05 + (_PANEL + 0.3) * len(self.down)
         figure = new_figure(max(width, 6.5), height)
-        figure.get_layout_engine().set(w_pad=0.04, h_pad=0.02, wspace=0, hspace=0)
+        layout_of(figure).set(w_pad=0.04, h_pad=0.02, wspace=0, hspace=0)
         axes = figure.subplots(len(self.down), len(self.across), squeeze=False)
         for axis in axes.flat:
             axis.set_xticks([])
@@ -211,5 +211,5 @@ def _scale_bar(figure: Figure, axes: np.ndarray, scale: mpl.colors.BoundaryNorm,
     bar.set_label(label)
     bar.outline.set_visible(False)
     # every other border between colours, so that a border at 0 is one of them
-    bar.set_ticks(scale.boundaries[len(scale.boundaries) % 4 // 2 :: 2])
+    bar.set_ticks(scale.boundaries[len(scale.boundaries) % 4 // 2 :: 2].tolist())
     bar.minorticks_off()

@@ -15,7 +15,7 @@ from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
 from facebias.plots.panels import heading, key, outline, p_value, panel
-from facebias.plots.style import FAINT, INK, new_figure, styled
+from facebias.plots.style import FAINT, INK, layout_of, new_figure, styled
 
 _SIDE = 0.68  # inches of a panel
 _NOTE = (
@@ -51,7 +51,7 @@ def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figur
             colours, line = ("RdBu_r", "#444444") if is_change else ("cividis", "white")
             panel(axis, changes.maps[number], colours, scales[is_change], face, line)
             if is_change:
-                outline(axis, changes.notable[number])
+                outline(axis, changes.outlined[number])
                 _below(axis, row)
         for rows, scale, colours, label in (
             (axes[:-1], scales[0], "cividis", "saliency"),
@@ -70,7 +70,7 @@ def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figur
 def _axes(table: pd.DataFrame, models: list[str]) -> tuple[Figure, np.ndarray]:
     groups = table.drop_duplicates("group")
     figure = new_figure(max(6.5, 1.9 + (_SIDE + 0.04) * len(groups)), 1.5 + (_SIDE + 0.12) * len(models))
-    figure.get_layout_engine().set(w_pad=0.015, h_pad=0.02, wspace=0, hspace=0)
+    layout_of(figure).set(w_pad=0.015, h_pad=0.02, wspace=0, hspace=0)
     axes = figure.subplots(len(models), len(groups), squeeze=False)
     for axis in axes.flat:
         axis.set_xticks([])
@@ -117,6 +117,6 @@ def _bar(figure: Figure, axes: np.ndarray, scale: mpl.colors.BoundaryNorm, colou
     )
     bar.set_label(label, fontsize=7.5)
     bar.outline.set_visible(False)
-    bar.set_ticks(scale.boundaries[len(scale.boundaries) % 8 // 2 :: 4])
+    bar.set_ticks(scale.boundaries[len(scale.boundaries) % 8 // 2 :: 4].tolist())
     bar.ax.tick_params(labelsize=7, length=2)
     bar.minorticks_off()

@@ -96,9 +96,9 @@ def _panel(axis: Axes, rows: pd.DataFrame, place: dict[tuple[str, str], float]) 
         axis.plot(
             [], [], linestyle="none", marker=seen["marker"], color=seen["color"], markersize=5, label=arm_name(model)
         )
-    for number, y in enumerate(place.values()):
+    for number, height in enumerate(place.values()):
         if number % 2 == 0:
-            axis.axhspan(y - 0.5, y + 0.5, color="#f6f6f6", zorder=0, linewidth=0)
+            axis.axhspan(height - 0.5, height + 0.5, color="#f6f6f6", zorder=0, linewidth=0)
     axis.grid(True, axis="x")
     axis.tick_params(axis="y", length=0)
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,30 @@ from facebias.analyses.saliency.regions import region_shares
 from facebias.core.errors import FacebiasError
 
 GRID = 16  # cells a side
+
+
+class Stack(Protocol):
+    """What tables of groups ask of any stack: whose trainings it holds, over which faces."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the audit set."""
+
+    @property
+    def kind(self) -> str:
+        """What was taken of each face."""
+
+    @property
+    def faces(self) -> pd.DataFrame:
+        """N rows with the columns race, skin_tone and gender."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Arms."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds, the same for each arm."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +77,9 @@ class MapStack:
             FacebiasError: unequal numbers of faces, a training missing or given twice, or a side that GRID does not
                 divide.
         """
-        average, cells, shares = {}, {}, {}
+        average: dict[str, np.ndarray] = {}
+        cells: dict[tuple[str, int], np.ndarray] = {}
+        shares: dict[tuple[str, int], np.ndarray] = {}
         for arm, seed, array in maps:
             if len(array) != len(faces) or array.shape[-1] % GRID or (arm, seed) in cells:
                 raise FacebiasError(
@@ -63,7 +89,7 @@ class MapStack:
                     f"Give each training once, sides multiples of {GRID}",
                 )
             array = array.astype(np.float32)
-            average[arm] = average.get(arm, 0) + array
+            average[arm] = average.get(arm, np.float32(0)) + array
             cells[arm, seed], shares[arm, seed] = pool(array), region_shares(array)
         models, seeds = tuple(dict.fromkeys(arm for arm, _ in cells)), tuple(sorted({seed for _, seed in cells}))
         if not cells or len(cells) != len(models) * len(seeds):
@@ -74,7 +100,7 @@ class MapStack:
                 "Give every arm with the same seeds: they are paired",
             )
 
-        def stacked(parts: dict) -> np.ndarray:
+        def stacked(parts: dict[tuple[str, int], np.ndarray]) -> np.ndarray:
             """(A, S, ...) of parts by arm and seed."""
             return np.stack([np.stack([parts[arm, seed] for seed in seeds]) for arm in models])
 

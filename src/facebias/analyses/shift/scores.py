@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def _read(run: Run) -> pd.DataFrame:
     return pd.read_parquet(run.path / _FILE)
 
 
-def _score(runs: Sequence[Run], config: Config, files: dict[str, object]) -> list[pd.DataFrame]:
+def _score(runs: Sequence[Run], config: Config, files: dict[str, Path]) -> list[pd.DataFrame]:
     models = [run.model(config.device) for run in runs]
     parts: list[list[pd.DataFrame]] = [[] for _ in runs]
     changes = [(factor, value) for factor in FACTORS for value in factor.values]
@@ -76,7 +77,8 @@ def _score(runs: Sequence[Run], config: Config, files: dict[str, object]) -> lis
         for name, path in files.items():
             data = FaceDataset.load(path)
             rows = data.negatives if name == "validation" else _some(data.faces)
-            images, columns = data.tensor()[rows], [{} for _ in runs]
+            images = data.tensor()[rows]
+            columns: list[dict[str, np.ndarray]] = [{} for _ in runs]
             for factor, value in [(None, 0.0), *changes]:
                 column = factor.column(value) if factor else UNCHANGED
                 altered = (

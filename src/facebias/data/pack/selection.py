@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from facebias.data.pack.workers import Item
-from facebias.data.sources.base import Block, Sample, Source
+from facebias.data.sources.base import Block, Sample, Source, Task, block_of
 from facebias.data.splits import quotas
 
 
@@ -33,15 +31,15 @@ def select(source: Source, cap: int, seed: int) -> Part:
     return Part(source, quota, sum(quota.values()))
 
 
-def _identities(source: Iterable[Any]) -> Iterator[str]:
+def _identities(source: Source) -> Iterator[str]:
     for item in source:
         if isinstance(item, Sample):
             yield item.identity
         else:
-            yield from item.table["identity"]
+            yield from block_of(item).table["identity"]
 
 
-def taken(part: Part) -> Iterator[Sample | Item]:
+def taken(part: Part) -> Iterator[Sample | Block | Task]:
     """What of a part's source is within its quota, in the source's order."""
     if part.quota is None:
         yield from part.source
@@ -52,8 +50,10 @@ def taken(part: Part) -> Iterator[Sample | Item]:
             if left.get(item.identity, 0) > 0:
                 left[item.identity] -= 1
                 yield item
-        elif len(rows := _rows_within(item.table["identity"], left)):
-            yield Block(item.images[rows], item.table.iloc[rows].reset_index(drop=True))
+            continue
+        block = block_of(item)
+        if len(rows := _rows_within(block.table["identity"], left)):
+            yield Block(block.images[rows], block.table.iloc[rows].reset_index(drop=True))
 
 
 def _rows_within(identities: Iterable[str], left: dict[str, int]) -> np.ndarray:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,19 +22,9 @@ from facebias.core.errors import FacebiasError
 from facebias.core.rejects import Reject
 from facebias.data.archive import Place, read_bytes
 from facebias.data.pixels import read_rgb, square
-from facebias.data.sources.base import TABLE_COLUMNS, Block, Sample
+from facebias.data.sources.base import TABLE_COLUMNS, Block, Sample, Task, block_of
 
 MEASURED = ("skin_tone", "ita", "l_star", "hue")
-
-
-class Task(Protocol):
-    """Work that makes a block in a worker, for example rendering; picklable."""
-
-    def block(self) -> Block:
-        """Make it."""
-        ...
-
-
 Item = list[Sample] | Block | Task
 
 
@@ -65,7 +54,7 @@ def decode(item: Item, size: int) -> Decoded:
     if isinstance(item, list):
         result = _decode_samples(item, size)
     else:
-        block = item if isinstance(item, Block) else item.block()
+        block = block_of(item)
         if block.images.shape[1:] != (size, size, 3) or block.images.dtype != np.uint8:
             raise FacebiasError(
                 "IMAGES",
@@ -166,7 +155,7 @@ def in_order(items: Iterable[Item], size: int, workers: int) -> Iterator[Decoded
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def batches(samples: Iterable[Any], length: int = 256) -> Iterator[Item]:
+def batches(samples: Iterable[Sample | Block | Task], length: int = 256) -> Iterator[Item]:
     """Samples in lists of `length`; blocks and tasks pass through as they are."""
     batch: list[Sample] = []
     for sample in samples:

@@ -11,7 +11,7 @@ from facebias.core.words import IMAGE_SIZE
 from facebias.data.rendering.canvas import Factors
 from facebias.data.rendering.colour import encode_srgb
 
-_LUMA = np.float32([0.2126, 0.7152, 0.0722])
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def develop(image: np.ndarray, f: Factors, rng: np.random.Generator) -> np.ndarray:

@@ -52,6 +52,11 @@ def ramp(depth: np.ndarray) -> np.ndarray:
     return np.clip(depth + np.float32(0.5), 0, 1)
 
 
+def paint(red: float, green: float, blue: float) -> np.ndarray:
+    """One colour in linear light for all pictures, float32 (1, 3, 1, 1)."""
+    return np.array([red, green, blue], np.float32).reshape(1, 3, 1, 1)
+
+
 def blob(x: np.ndarray, y: np.ndarray, cx: Any, cy: Any, sx: Any, sy: Any) -> np.ndarray:
     """A Gaussian hump of height 1 at (cx, cy) with scales (sx, sy)."""
     power = ((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2

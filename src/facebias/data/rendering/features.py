@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facebias.core.words import IMAGE_SIZE
-from facebias.data.rendering.canvas import Factors, blob, disc, field, mix, ramp, scale_by
+from facebias.data.rendering.canvas import Factors, blob, disc, field, mix, paint, ramp, scale_by
 from facebias.data.rendering.shape import Head
 
 _IRIS = np.array([[0.025, 0.012, 0.008], [0.07, 0.035, 0.015], [0.10, 0.09, 0.04], [0.10, 0.17, 0.26]], np.float32)
@@ -66,7 +66,7 @@ def eyes(f: Factors, head: Head, image: np.ndarray) -> None:
     lash = np.exp(-(((dy - upper) / 0.040) ** 2)) * np.sqrt(across) * head.front
     fold = np.exp(-(((dy - upper * 1.25 + 0.075) / 0.032) ** 2)) * np.sqrt(across)
     scale_by(image, 1 - 0.4 * f.lid_fold * fold)
-    mix(image, np.float32([0.56, 0.53, 0.50]).reshape(1, 3, 1, 1), inside)
+    mix(image, paint(0.56, 0.53, 0.50), inside)
     looks = np.sign(head.fx) * f.gaze * 0.09
     down = f.gaze_down * 0.03 - 0.012
     mix(image, iris, disc(dx, dy, looks, down, np.float32(0.098), np.float32(0.098), head.scale) * inside)
@@ -104,9 +104,9 @@ def mouth(f: Factors, head: Head, image: np.ndarray) -> None:
     mix(image, painted * (1 - 0.14 * (f.lipstick <= 0)[:, None]), lips * 0.9)
     scale_by(image, 1 - 0.22 * lips * (y < 0))
     inner = ramp((y + gap * 0.35) * head.scale) * ramp((gap - y) * head.scale) * here
-    mix(image, np.float32([0.035, 0.012, 0.012]).reshape(1, 3, 1, 1), inner)
+    mix(image, paint(0.035, 0.012, 0.012), inner)
     teeth = inner * ramp((gap * 0.62 + 0.012 - y) * head.scale) * np.clip(f.smile * 1.6 + 0.25, 0, 1)
-    mix(image, np.float32([0.68, 0.64, 0.57]).reshape(1, 3, 1, 1), teeth)
+    mix(image, paint(0.68, 0.64, 0.57), teeth)
     scale_by(image, 1 - 0.62 * np.exp(-((y / 0.026) ** 2)) * here * (gap < 0.03))
     corners = blob(np.abs(x), y, width, 0.0, 0.05, 0.04)
     scale_by(image, 1 - 0.35 * corners)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facebias.core.words import IMAGE_SIZE
-from facebias.data.rendering.canvas import Factors, field, mix, pixel_grid, power_noise, ramp
+from facebias.data.rendering.canvas import Factors, field, mix, paint, pixel_grid, power_noise, ramp
 from facebias.data.rendering.shape import Head
 
 
@@ -61,4 +61,4 @@ def ears(f: Factors, head: Head, image: np.ndarray) -> None:
 def earrings(f: Factors, head: Head, image: np.ndarray) -> None:
     """A bright stud or drop under each ear."""
     radius = np.sqrt(((np.abs(head.x + 0.1 * head.sin_yaw) - f.width) / 0.07) ** 2 + ((head.y - 0.72) / 0.11) ** 2)
-    mix(image, np.float32([0.7, 0.6, 0.4]).reshape(1, 3, 1, 1), ramp((1 - radius) * 0.07 * head.scale) * f.earring)
+    mix(image, paint(0.7, 0.6, 0.4), ramp((1 - radius) * 0.07 * head.scale) * f.earring)

@@ -172,7 +172,7 @@ def _table(kind: str, seed: int, start: int, f: Factors) -> pd.DataFrame:
 
 
 def _factor_columns(kind: str, f: Factors) -> pd.DataFrame:
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for name, value in f.values.items():
         if name == "woman":
             continue  # `gender` says it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facebias.data.rendering.canvas import Factors, blob, field, mix, ramp, scale_by
+from facebias.data.rendering.canvas import Factors, blob, field, mix, paint, ramp, scale_by
 from facebias.data.rendering.shape import SKULL, Head
 
 
@@ -21,11 +21,11 @@ def glasses(f: Factors, head: Head, image: np.ndarray) -> None:
     bridge = ramp((0.15 - side) * head.scale) * ramp((thick - np.abs(head.ny + 0.02)) * head.scale)
     temple = ramp((thick * 1.2 - np.abs(head.ny + 0.06)) * head.scale) * ramp((side - 0.86) * head.scale) * head.inside
     lens = ramp((1 - radius) * high * head.scale)
-    dark = np.float32([0.02, 0.018, 0.016]).reshape(1, 3, 1, 1) * (1 + 2 * f.frame_shade[:, None])
+    dark = paint(0.02, 0.018, 0.016) * (1 + 2 * f.frame_shade[:, None])
     mix(image, dark, lens * sun * worn * 0.93)
     shine = blob(head.nx, head.ny, -0.42, -0.02, 0.16, 0.06) + blob(head.nx, head.ny, 0.58, -0.02, 0.16, 0.06)
     image += (shine * lens * worn * f.glare * 0.35)[:, None]
-    frame = (0.01 + f.frame_shade)[:, None] * np.float32([1.0, 0.85, 0.7]).reshape(1, 3, 1, 1)
+    frame = (0.01 + f.frame_shade)[:, None] * paint(1.0, 0.85, 0.7)
     mix(image, frame, np.maximum(np.maximum(rim, bridge), temple) * worn)
 
 

@@ -79,8 +79,21 @@ class Block:
     table: pd.DataFrame
 
 
+class Task(Protocol):
+    """Work that makes a block in a worker, for example rendering; picklable."""
+
+    def block(self) -> Block:
+        """Make it."""
+        ...
+
+
+def block_of(item: Block | Task) -> Block:
+    """A block itself, or the one that a task makes."""
+    return item if isinstance(item, Block) else item.block()
+
+
 class Source(Protocol):
-    """Something that yields samples in a stable order, the same at each pass.
+    """Something that yields samples, blocks or tasks in a stable order, the same at each pass.
 
     Attributes:
         name: as in `Config`, for example "celeba".
@@ -94,4 +107,4 @@ class Source(Protocol):
     rule: str
     counts: Counter[str]
 
-    def __iter__(self) -> Iterator[Sample]: ...
+    def __iter__(self) -> Iterator[Sample | Block | Task]: ...

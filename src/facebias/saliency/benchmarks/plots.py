@@ -140,7 +140,8 @@ def _all(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _line(axis: Axes, rows: pd.DataFrame, label: str, number: int, colour: str = "") -> None:
     rows = rows.sort_values("k")
-    seen = {**look(number), **({"color": colour} if colour else {})}
+    seen = look(number)
+    seen["color"] = colour or seen["color"]
     axis.fill_between(rows["k"], rows["low"], rows["high"], color=seen["color"], alpha=0.18, linewidth=0)
     axis.plot(rows["k"], rows["mean"], **seen, markersize=3, linestyle=LINES[number % len(LINES)], label=label)
 
@@ -159,10 +160,13 @@ def _grid(count: int, title: str) -> tuple[Figure, list[Axes]]:
 
 
 def _finish(figure: Figure, axes: Sequence[Axes], below: str, beside: str) -> None:
-    last = {axis.get_subplotspec().colspan.start: axis for axis in axes}
+    last = {}
     for axis in axes:
+        place = axis.get_subplotspec()
+        assert place is not None  # to matplotlib axes may lie anywhere; those of `_grid` lie in one
+        last[place.colspan.start] = axis
         axis.grid(True, axis="y")
-        if axis.get_subplotspec().is_first_col():
+        if place.is_first_col():
             axis.set_ylabel(beside)
     for axis in last.values():
         axis.set_xlabel(below, fontsize=8)
