@@ -51,15 +51,15 @@ def execute(config: Config, source: str) -> Executed:
     path = anchored(source)
     if not path.exists():
         raise FacebiasError("NOTEBOOK", path, "no such notebook", "Name it from the project root")
-    target = config.path("runs") / f"study-{config.study_id}" / path.name
-    verdict_file = config.path("figures") / config.figures_name / "verdict.json"
+    target = config.study_folder / path.name
+    verdict_file = config.study_folder / "verdict.json"
     before = _written(verdict_file)
     _execute(path, target, parameters(config))
     _forget_paths(target)
     places = {"executed notebook": target, "HTML": export_html(target)}
     if _written(verdict_file) == before:
         return Executed("", places)
-    places |= {"figures": verdict_file.parent, "runs": config.path("runs")}
+    places |= {"tables and figures": config.study_folder, "runs": config.path("runs")}
     return Executed(read_json(verdict_file)["text"], places)
 
 
@@ -78,12 +78,13 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _relayed_output(), _private_sockets() as sockets:
+        with _relayed_output(), private_sockets() as sockets:
             papermill.execute_notebook(
                 str(path),
                 str(target),
                 values,
                 kernel_name="python3",
+                language="python",
                 log_output=True,
                 progress_bar=sys.stderr.isatty(),
                 start_timeout=_PATIENCE,
@@ -98,7 +99,7 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
         mend = "Open it to see the cell; runs that were finished are kept"
         raise FacebiasError("NOTEBOOK", target, f"cell {error.exec_count} failed: {what}", mend) from error
     except OSError as error:
-        mend = "Name folders that can be written to: --runs-dir, --data-dir, --figures-dir"
+        mend = "Name folders that can be written to: --runs-dir, --data-dir, --studies-dir"
         raise FacebiasError("WRITE", error.filename or target, str(error.strerror or error), mend) from error
     except (RuntimeError, ZMQError) as error:  # nbclient's, when a kernel does not start or dies
         what = str(error).strip().split("\n")[0]
@@ -106,7 +107,7 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
 
 
 @contextlib.contextmanager
-def _private_sockets() -> Iterator[Any]:
+def private_sockets() -> Iterator[Any]:
     """Where the kernel's sockets and keys lie: in a folder of this user alone, removed afterwards.
 
     Sockets in the file system, where there are any: a TCP port would be open to other users of the machine. Jupyter
