@@ -22,7 +22,7 @@ NO_CUDA := import runpy, sys, sysconfig as s; c = runpy.run_path(s.get_path('pla
 VOLATILE := metadata.papermill metadata.language_info.version metadata.widgets metadata.toc cell.metadata.papermill \
     cell.metadata.execution cell.metadata.ExecuteTime cell.metadata.jupyter
 
-.PHONY: audit test lab check coverage style strip build lock clean
+.PHONY: audit test lab notebooks check coverage style strip build lock clean
 
 audit: $(READY)
 	$(BIN)/facebias notebook
@@ -32,6 +32,10 @@ test: $(READY)
 
 lab: $(READY)
 	$(BIN)/jupyter lab Bias_in_face_detection.ipynb
+
+# The study and its chapters, executed with the default settings, in place
+notebooks: $(READY)
+	$(BIN)/python .ci/refresh_notebooks.py
 
 # Lint, format, types, and who imports whom
 check: $(READY)

@@ -12,7 +12,7 @@ from facebias.plots.heatmap import group_heatmap
 from facebias.plots.images import contact_sheet, likely_faces, mean_faces, reconstructions, traversal
 from facebias.plots.people import composition, composition_counts
 from facebias.plots.recall import group_recall, source_recall
-from facebias.plots.saving import FigureFolder, Shown, provenance, save
+from facebias.plots.saving import FigureFolder, Shown, provenance, save, show
 from facebias.plots.slope import paired_slope
 from facebias.plots.style import mark
 from facebias.plots.tone import ita_histogram, recall_against_ita
@@ -38,6 +38,7 @@ __all__ = [
     "reconstructions",
     "sampling_by_group",
     "save",
+    "show",
     "source_recall",
     "training_curves",
     "traversal",

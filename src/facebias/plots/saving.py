@@ -85,6 +85,17 @@ class Shown:
         return _png(self.figure, 78)
 
 
+def show(figure: Figure, *, synthetic: bool, provenance: str = "") -> Shown:
+    """Mark a figure with its footer, for Jupyter to show small; nothing is written.
+
+    Args:
+        figure: from any function of this package.
+        synthetic: whether any image behind it is rendered; the figure then says so.
+        provenance: as `save` takes it.
+    """
+    return Shown(mark(figure, synthetic=synthetic, provenance=provenance), Path("figure"))
+
+
 @dataclass(frozen=True)
 class FigureFolder:
     """Where the figures of one study go, and what each of their footers says.
