@@ -57,6 +57,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "detectors.networks": ["DBVAE", "StandardCNN"],
         "report": ["AuditFigures", "StudyFigures", "compare_runs"],
         "saliency": ["FullGrad"],
-        "training": ["Run", "Study", "fit", "gather", "run_study", "sampling_probabilities", "score"],
+        "training": ["Run", "Study", "gather", "run_study", "sampling_probabilities"],
+        "training.fit": ["fit"],
+        "training.score": ["score"],
     },
 )

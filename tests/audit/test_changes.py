@@ -186,3 +186,9 @@ def test_arms_without_a_common_seed_are_not_compared(unchanged):
 def test_the_audit_and_the_figures_import_no_torch():
     code = "import sys, facebias.audit, facebias.plots, facebias.data.skin_tone; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_jupyter_shows_of_a_verdict_is_text_whatever_groups_are_called(unchanged):
+    hostile = unchanged.assign(race=unchanged["race"].replace("Black", "<script>alert(1)</script>"))
+    shown = verdict(hostile, groupings=RACE)._repr_html_()
+    assert "<script>" not in shown and "&lt;script&gt;" in shown

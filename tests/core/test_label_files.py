@@ -84,3 +84,9 @@ def test_unknown_label_names_row_value_and_closest():
     with pytest.raises(FacebiasError, match=r"t\.csv:5: unknown label 'Whyte'\. The closest known label is 'White'"):
         label("Whyte", ("Black", "White"), "t.csv:5")
     assert label("1", {"1": "Male"}, "x") == "Male"
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    path = write(tmp_path / "t.csv", "image,score,Score\na,1,2\n")
+    with pytest.raises(FacebiasError, match="column score is there twice"):
+        list(read_csv(path, ("image",)))

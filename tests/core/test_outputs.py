@@ -58,3 +58,9 @@ def test_a_folder_without_a_record_and_a_name_that_leads_out_are_refused(tmp_pat
     (tmp_path / "in" / RECORD).write_text(json.dumps(record))
     with pytest.raises(FacebiasError, match=r"is in the record and not there"):
         recorded(tmp_path / "in")
+
+
+def test_no_name_writes_outside_of_the_folder(tmp_path):
+    path = OutputFolder(tmp_path / "in", "one").csv(TABLE, "recall-a/../../../escaped.csv")
+    assert path.parent == tmp_path / "in" and names(tmp_path / "in") == [path.name]
+    assert [each.name for each in tmp_path.iterdir()] == ["in"]

@@ -189,3 +189,13 @@ def test_a_full_disk_is_found_before_the_transfer(server, tmp_path, monkeypatch)
 
 def test_every_set_has_a_way_by_hand():
     assert {folder for folder, _ in SETS.values()} <= set(BY_HAND)
+
+
+@pytest.mark.parametrize("path", ["../escaped.parquet", "/tmp/escaped.parquet"])
+def test_what_the_hub_calls_a_file_never_leads_out_of_the_folder(server, tmp_path, monkeypatch, path):
+    monkeypatch.setenv("HF_ENDPOINT", server.url(""))
+    entry = {"path": path, "lfs": {"oid": hashlib.sha256(DATA).hexdigest()}}
+    server.files[HUB] = json.dumps([entry]).encode()
+    with pytest.raises(FacebiasError, match="leads out of"):
+        fetch("fairface", tmp_path / "raw")
+    assert not list(tmp_path.rglob("*.parquet*"))

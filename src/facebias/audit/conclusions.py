@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -41,6 +42,11 @@ class Verdict:
 
     def __str__(self) -> str:
         return "\n".join([self.headline, self.before_groups, *(f.sentence for f in self.findings), *self.cautions])
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: paragraphs of plain text, whatever a data set calls its groups."""
+        lines = [self.headline, self.before_groups, *self.cautions]
+        return "\n".join(f"<p>{html.escape(line)}</p>" for line in lines)
 
     def table(self) -> pd.DataFrame:
         """The findings as a table, one row each."""

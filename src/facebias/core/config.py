@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from facebias.core.arms import REMEDIES, RULES, arm_of, parse_arm
 from facebias.core.errors import FacebiasError
+from facebias.core.folder_sets import PREFIX, FolderSet, hashed
 from facebias.core.manifest import fingerprint
 from facebias.core.paths import anchored
 
@@ -115,7 +116,7 @@ class Config:
             _check(spec, value)
             # 1 and 1.0 are the same setting and must give the same fingerprint
             object.__setattr__(self, spec.name, kind(value))
-        self._check_list("audit_sets", AUDIT_SOURCES)
+        object.__setattr__(self, "audit_sets", self._checked_sets())
         if self.validation_share + self.test_share >= 1:
             raise FacebiasError(
                 "CONFIG",
@@ -126,15 +127,15 @@ class Config:
         for arm in self.arm_names:
             parse_arm(arm)
 
-    def _check_list(self, name: str, among: tuple[str, ...]) -> None:
-        for item in _split(getattr(self, name)):
-            if item not in among:
-                raise FacebiasError(
-                    "CONFIG",
-                    name,
-                    f"{item!r} is not one of {', '.join(among)}",
-                    f"Name one or more of them, separated by commas{_nearest(item, among)}",
-                )
+    def _checked_sets(self) -> str:
+        """The audit sets as they are kept: folders of somebody's own with the hash of what they hold."""
+        items = self._sets
+        for item in items:
+            if item not in AUDIT_SOURCES and not item.startswith(PREFIX):
+                what = f"{item!r} is not one of {', '.join(AUDIT_SOURCES)}"
+                mend = f"Name some, or {PREFIX}NAME=PATH, separated by commas{_nearest(item, AUDIT_SOURCES)}"
+                raise FacebiasError("CONFIG", "audit_sets", what, mend)
+        return hashed(self.audit_sets, items, AUDIT_SOURCES)
 
     # --- making one ---------------------------------------------------------------------------------------
     @classmethod
@@ -176,7 +177,17 @@ class Config:
 
     @property
     def audit_names(self) -> tuple[str, ...]:
-        """The audit sets of the study, in order."""
+        """Names of the audit sets of the study, in order."""
+        return tuple(FolderSet.parse(item).name if item.startswith(PREFIX) else item for item in self._sets)
+
+    @property
+    def folder_sets(self) -> dict[str, FolderSet]:
+        """Those of them that are folders of somebody's own, by name."""
+        own = [FolderSet.parse(item) for item in self._sets if item.startswith(PREFIX)]
+        return {one.name: one for one in own}
+
+    @property
+    def _sets(self) -> tuple[str, ...]:
         return _split(self.audit_sets)
 
     @property
@@ -194,7 +205,8 @@ class Config:
 
     def audit_key(self, name: str) -> str:
         """Name of the packed audit set `name`."""
-        values = {"set": name, "audit_size": self.audit_size, "data_seed": self.data_seed}
+        own = self.folder_sets.get(name)
+        values = {"set": own.identity if own else name, "audit_size": self.audit_size, "data_seed": self.data_seed}
         return f"{name}-{fingerprint(values)}"
 
     @property
@@ -211,6 +223,8 @@ class Config:
     def _identifying(self, *stages: str) -> dict[str, Any]:
         values = self.as_dict(*stages)
         values.pop("data_root", None)
+        for own in self.folder_sets.values() if "audit_sets" in values else ():
+            values["audit_sets"] = values["audit_sets"].replace(own.spelled, own.identity)
         return {name: value for name, value in values.items() if name not in _ADDED or value != _ADDED[name]}
 
     @property

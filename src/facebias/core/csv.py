@@ -65,6 +65,8 @@ def read_csv(path: str | Path, numbers: Sequence[str] = ()) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     header = [_original(name) for name in rows[0]] if rows else []
+    if len(set(header)) < len(header):
+        raise FacebiasError("CSV", f"{path}:1", "two columns of one name", "The file is edited: write it again")
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             raise FacebiasError(

@@ -111,6 +111,9 @@ def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
 
 
 def _check_header(header: list[str], columns: Collection[str], path: str | Path) -> None:
+    twice = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+    if twice:
+        raise FacebiasError("CSV_COLUMN", f"{path}:1", f"column {', '.join(twice)} is there twice", "Keep one of each")
     missing = [name for name in columns if name.lower() not in header]
     if not missing:
         return

@@ -10,4 +10,4 @@ def load_lbp_cascade() -> Any:
     from skimage.data import lbp_frontal_face_cascade_filename  # here: few need it, and it is slow to import
     from skimage.feature import Cascade
 
-    return Cascade(lbp_frontal_face_cascade_filename())
+    return Cascade(lbp_frontal_face_cascade_filename())  # type: ignore[no-untyped-call]  # it is given no types

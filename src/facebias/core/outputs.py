@@ -18,7 +18,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, write_json
 from facebias.core.lock import folder_lock
 from facebias.core.manifest import sha256
-from facebias.core.paths import code_version
+from facebias.core.paths import code_version, file_name
 
 RECORD = "manifest.json"
 SCHEMA = "facebias.outputs/1"
@@ -38,18 +38,22 @@ class OutputFolder:
     folder: Path
     owner: str
 
+    def path(self, name: str) -> Path:
+        """Where a file of this name lies; names may hold what somebody's table calls its groups and data sets."""
+        return self.folder / file_name(name)
+
     def csv(self, table: pd.DataFrame, name: str) -> Path:
         """Write a table as `name`, and record it."""
-        write_csv(table, self.folder / name)
-        return self.add(self.folder / name)
+        write_csv(table, self.path(name))
+        return self.add(self.path(name))
 
     def json(self, value: Any, name: str) -> Path:
         """Write a value as `name`, and record it."""
-        write_json(self.folder / name, value)
-        return self.add(self.folder / name)
+        write_json(self.path(name), value)
+        return self.add(self.path(name))
 
     def add(self, path: Path, *more: Path) -> Path:
-        """Record files of the folder that have been written; the first is returned."""
+        """Record files that have been written into the folder; the first is returned."""
         with folder_lock(self.folder, wait=_WAIT):
             found = _read(self.folder) if (self.folder / RECORD).exists() else {}
             files = dict(found["files"]) if found.get("owner") == self.owner else {}
@@ -85,4 +89,4 @@ def _read(folder: Path) -> Mapping[str, Any]:
     files = record.get("files") if isinstance(record, dict) else None
     if not (isinstance(files, dict) and record.get("schema") == SCHEMA):
         raise FacebiasError("SCHEMA", folder / RECORD, f"not a record of {SCHEMA}", "Run the study or the audit again")
-    return record
+    return dict(record)

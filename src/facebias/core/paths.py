@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import subprocess
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
+from facebias.core.errors import FacebiasError
+
+_LONGEST = 120  # characters of a file's name, with room for a suffix
 _PACKAGE = Path(str(files("facebias")))
 
 
@@ -27,6 +32,27 @@ def anchored(path: str | Path) -> Path:
     """An absolute path; a relative one is taken from the project root, never from the working directory."""
     path = Path(path).expanduser()
     return path if path.is_absolute() else project_root() / path
+
+
+def file_name(text: str) -> str:
+    """A name for a file from any text, such as what somebody's table calls its data set: never a path.
+
+    Letters, digits, blanks and ``_ . + -`` stay. Anything else becomes "-", and a short hash keeps such texts apart.
+    """
+    name = re.sub(r"[^\w .+-]", "-", text).strip(" .")[:_LONGEST] or "unnamed"
+    return name if name == text else f"{name}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """`folder / relative`, where that lies in the folder.
+
+    Raises:
+        FacebiasError: it leads out of it, as an absolute path or ".." does.
+    """
+    path = folder / relative
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise FacebiasError("PATH", relative, f"leads out of {folder}", "Whoever sent this name is not to be trusted")
+    return path
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, write_json
 from facebias.core.formats import found_format
 from facebias.core.manifest import sha256
+from facebias.core.paths import inside
 from facebias.core.progress import bar, say
 
 PINS = "checksums.json"
@@ -122,7 +123,7 @@ def download(remote: Remote, folder: Path, by_hand: str = "Try again later") -> 
     Raises:
         FacebiasError: see `fetch`.
     """
-    target = folder / remote.name
+    target = inside(folder, remote.name)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")

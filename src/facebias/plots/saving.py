@@ -132,7 +132,7 @@ class FigureFolder:
         """
         behind = table if behind is None else behind
         footer = provenance(pd.DataFrame() if behind is None else behind, *parts)
-        path = self.folder / f"{name}.png"
+        path = self.outputs.path(f"{name}.png")
         save(figure, table, path, synthetic=self.synthetic, provenance=footer, dpi=self.dpi)
         self.outputs.add(path, *([] if table is None else [path.with_suffix(".csv")]))
         return Shown(figure, path)

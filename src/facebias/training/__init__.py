@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import lazy_loader
 
+# `fit` and `score` are modules here; the functions of these names are `facebias.fit` and `facebias.score`
+
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "draws": ["share_ratios"],
-        "fit": ["fit"],
         "gather": ["Audited", "gather"],
         "latents": ["latent_means", "reconstruct", "traverse"],
         "predictions_file": ["read_table"],
         "resampling": ["effective_sample_size", "sampling_probabilities", "share_by_group"],
         "run": ["Run"],
-        "score": ["score"],
         "study": ["Study", "run_study"],
     },
 )

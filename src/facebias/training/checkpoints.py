@@ -4,44 +4,95 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write
 from facebias.core.manifest import manifest_path, verify, write_manifest
+from facebias.training.tensors import write_tensors
 
 SCHEMA = "facebias.checkpoint/1"
 
 
-def save(folder: Path, epoch: int, state: dict[str, Any], key: str) -> None:
+@dataclass(frozen=True)
+class Circumstances:
+    """What a training must go on with to end with the weights that it would have had.
+
+    Attributes:
+        key: of its settings.
+        data: SHA-256 of the packed training split.
+        threads: of PyTorch within an operation: in another order sums round otherwise.
+    """
+
+    key: str
+    data: str
+    threads: int
+
+
+def save(folder: Path, epoch: int, state: dict[str, Any], under: Circumstances) -> None:
     """Write the state after `epoch` finished epochs, then drop all but the two newest."""
     path = folder / f"checkpoint-{epoch:06d}.pt"
-    with atomic_write(path) as temporary:
-        torch.save(state, temporary)
-    write_manifest(path, SCHEMA, 1, key)
+    write_tensors(path, state)
+    write_manifest(path, SCHEMA, 1, under.key, data=under.data, threads=under.threads)
     for old in _newest_first(folder)[2:]:
         _remove(old)
 
 
-def load(folder: Path, key: str) -> dict[str, Any] | None:
-    """The newest state that is whole and belongs to the same configuration, or None where there is none.
+def load(folder: Path, under: Circumstances) -> dict[str, Any] | None:
+    """The newest state that is whole, or None where there is none.
 
-    A damaged checkpoint is reported as a warning and the one before it is taken: the training repeats an epoch.
-    Only tensors and plain values are read (`weights_only`), so a file cannot run code.
+    A checkpoint whose bytes are not those that were written is set aside as `<name>.damaged`, with a warning, and the
+    one before it is taken: the training repeats an epoch. Nothing is ever deleted here. Only tensors and plain values
+    are read (`weights_only`), so a file cannot run code.
+
+    Raises:
+        FacebiasError: it is of other settings or data, or it is whole and cannot be read now, for want of memory.
     """
     for path in _newest_first(folder):
         try:
-            if verify(path, SCHEMA)["fingerprint"] != key:
-                raise FacebiasError("CHECKPOINT", path, "belongs to another configuration", "Use another folder")
+            about = verify(path, SCHEMA)
+        except FacebiasError as error:
+            _set_aside(path, str(error))
+            continue
+        _refuse_others(path, about, under)
+        try:
             state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
             return state
-        except (FacebiasError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            warnings.warn(f"{path.name} is not used: {error}", stacklevel=2)
-            _remove(path)
+        except pickle.UnpicklingError as error:  # more than tensors and plain values: not a file of ours
+            _set_aside(path, str(error).split("\n")[0])
+        except (RuntimeError, MemoryError, OSError) as error:
+            what = f"is whole and cannot be read ({str(error).splitlines()[0]})"
+            raise FacebiasError("CHECKPOINT", path, what, "Free memory and run again; it is kept") from error
     return None
+
+
+def _refuse_others(path: Path, about: dict[str, Any], under: Circumstances) -> None:
+    if about["fingerprint"] != under.key:
+        raise FacebiasError("CHECKPOINT", path, "belongs to another configuration", "Use another folder")
+    # what an earlier version wrote says neither: its data are taken for the same
+    if about.get("data", under.data) != under.data:
+        raise FacebiasError(
+            "CHECKPOINT",
+            path,
+            "was trained on other data than the packed file holds now",
+            "Put those data back, or delete the run's folder to train anew",
+        )
+    if (before := about.get("threads", under.threads)) != under.threads:
+        warnings.warn(
+            f"{path.name} was trained with threads={before} and goes on with threads={under.threads}: the weights will "
+            "be those of neither",
+            stacklevel=4,
+        )
+
+
+def _set_aside(path: Path, why: str) -> None:
+    aside = path.with_name(path.name + ".damaged")
+    warnings.warn(f"{path.name} is not used and set aside as {aside.name}: {why}", stacklevel=3)
+    path.replace(aside)
+    manifest_path(path).unlink(missing_ok=True)
 
 
 def clear(folder: Path) -> None:

@@ -20,7 +20,7 @@ import torch
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, read_json, sweep_stale, write_json
+from facebias.core.files import read_json, sweep_stale, write_json
 from facebias.core.lock import folder_lock
 from facebias.core.manifest import manifest_path, write_manifest
 from facebias.core.paths import code_version
@@ -33,6 +33,7 @@ from facebias.training import checkpoints
 from facebias.training.epoch import State, describe, group_of_each, train_epoch
 from facebias.training.remedies import GroupDRO
 from facebias.training.run import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
+from facebias.training.tensors import write_tensors
 from facebias.training.threads import threads
 
 
@@ -58,12 +59,13 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
         run.start(config)
         train, validation = FaceDataset.load(files["train"]), FaceDataset.load(files["validation"])
         _require_both(train, files["train"])
-        state = _begin(config, run, train, validation)
+        under = checkpoints.Circumstances(config.run_id, read_json(manifest_path(train.path))["sha256"], config.threads)
+        state = _begin(config, run, train, validation, under)
         begun = time.monotonic()
         with _progress(config, state.epoch, on_epoch) as report:
             while state.epoch < config.epochs:
                 train_epoch(config, state, train, validation)
-                checkpoints.save(run.path, state.epoch, _pack_state(state), config.run_id)
+                checkpoints.save(run.path, state.epoch, _pack_state(state), under)
                 report(state.history[-1])
         _finish(config, run, state, train, time.monotonic() - begun)
     return run
@@ -87,9 +89,11 @@ def _require_both(train: FaceDataset, path: Path) -> None:
         )
 
 
-def _begin(config: Config, run: Run, train: FaceDataset, validation: FaceDataset) -> State:
+def _begin(
+    config: Config, run: Run, train: FaceDataset, validation: FaceDataset, under: checkpoints.Circumstances
+) -> State:
     state = _initial(config, train)
-    if saved := checkpoints.load(run.path, config.run_id):
+    if saved := checkpoints.load(run.path, under):
         state.model.load_state_dict(saved["model"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.epoch, state.history = saved["epoch"], saved["history"]
@@ -147,8 +151,9 @@ def _finish(config: Config, run: Run, state: State, train: FaceDataset, seconds:
         }
     )
     run.write_parquet("sampling_faces.parquet", faces, SAMPLING_SCHEMA, config.run_id)
-    with atomic_write(run.path / "weights.pt") as temporary:
-        torch.save({name: value.cpu().contiguous() for name, value in state.model.state_dict().items()}, temporary)
+    write_tensors(
+        run.path / "weights.pt", {name: value.cpu().contiguous() for name, value in state.model.state_dict().items()}
+    )
     write_manifest(run.path / "weights.pt", WEIGHTS_SCHEMA, 1, config.run_id, architecture=architecture_of(config))
     device = str(next(state.model.parameters()).device)
     write_json(

@@ -71,7 +71,7 @@ class Audited:
     def write(self, outputs: OutputFolder) -> None:
         """Write the scores of what was brought as predictions-NAME.parquet, to be audited again without images."""
         for name in self.brought:
-            path = outputs.folder / f"predictions-{name}.parquet"
+            path = outputs.path(f"predictions-{name}.parquet")
             with atomic_write(path) as temporary:
                 self.predictions[self.predictions["model"] == name].to_parquet(temporary, index=False)
             outputs.add(path)

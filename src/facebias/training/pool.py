@@ -6,11 +6,12 @@ import multiprocessing
 import queue
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Any
 
 from facebias.core.config import Config
+from facebias.core.processes import SHARED, process_pool
 from facebias.core.progress import bar, headless, say
 from facebias.training.epoch import describe
 from facebias.training.fit import fit
@@ -22,35 +23,37 @@ _POLL = 0.5  # seconds between looks at the children's messages
 
 def train_side_by_side(todo: list[Config], workers: int) -> None:
     """Train and score every configuration, `workers` at a time; the first fault of any stops all."""
-    # spawn: a forked child would share the parent's thread pools and CUDA context
-    context = multiprocessing.get_context("spawn")
     missing = [config for config in todo if not Run.of(config).complete]
     epochs = sum(config.epochs for config in missing)
-    with context.Manager() as manager, bar(total=epochs, desc="training", unit="epoch") as progress:
-        box = manager.Queue()
-        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
-            pending: set[Future[None]] = {pool.submit(_child, config, box) for config in todo}
-            begun, finished = time.monotonic(), 0
-            try:
-                while pending:
-                    done, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
-                    _relay(box, progress)
-                    for future in done:
-                        future.result()
-                        finished += 1
-                    if done and headless():
-                        _estimate(finished, len(todo), time.monotonic() - begun)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    box: Any = multiprocessing.get_context("spawn").Queue()
+    with (
+        bar(total=epochs, desc="training", unit="epoch") as progress,
+        process_pool(min(workers, len(todo)), box) as pool,
+    ):
+        pending: set[Future[None]] = {pool.submit(_child, config) for config in todo}
+        begun, finished = time.monotonic(), 0
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
+                _relay(box, progress)
+                for future in done:
+                    future.result()
+                    finished += 1
+                if done and headless():
+                    _estimate(finished, len(todo), time.monotonic() - begun)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()  # what it has finished is in its checkpoint
+            raise
 
 
-def _child(config: Config, box: Any) -> None:
-    train_and_score(config, partial(_post, box, config))
+def _child(config: Config) -> None:
+    train_and_score(config, partial(_post, config))
 
 
-def _post(box: Any, config: Config, row: dict[str, Any]) -> None:
-    box.put((config.arm, config.seed, describe(row, config)))
+def _post(config: Config, row: dict[str, Any]) -> None:
+    SHARED[0].put((config.arm, config.seed, describe(row, config)))
 
 
 def _relay(box: Any, progress: Any) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json
 from facebias.core.manifest import fingerprint, manifest_path
 from facebias.core.words import HELD_OUT
@@ -83,7 +84,14 @@ def _key(run: Run, files: dict[str, Path]) -> str:
 
 
 def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about: object) -> pd.DataFrame:
-    """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id, model and seed."""
+    """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id, model and seed.
+
+    Raises:
+        FacebiasError: a score is not finite.
+    """
+    if (bad := ~np.isfinite(scores)).any():
+        what = f"{int(bad.sum())} of {len(scores)} scores on {dataset} are not finite numbers"
+        raise FacebiasError("SCORE", str(about["run_id"]), what, "A network like this can't be judged: train it again")
     table = data.table.assign(**about, dataset=dataset, label=data.labels, score=scores)
     return table.loc[:, list(PREDICTION_COLUMNS)]
 

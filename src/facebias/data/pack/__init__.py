@@ -24,6 +24,7 @@ from facebias.core.rejects import Reject, write_rejects
 from facebias.core.words import IMAGE_SIZE, SPLITS
 from facebias.data.pack.file import SCHEMA, Writer
 from facebias.data.pack.ledger import Ledger
+from facebias.data.pack.pins import Pins
 from facebias.data.pack.selection import Part, select, taken
 from facebias.data.pack.workers import batches, in_order
 from facebias.data.sources import audit_faces, training_faces, training_negatives
@@ -114,7 +115,8 @@ def _pack(
     folder = config.path("data")
     sweep_stale(folder)
     record = folder / f"{key}-rejects.csv"
-    ledger = Ledger()
+    names = "-".join(dict.fromkeys(source.name for source, _ in sources))
+    ledger = Ledger(Pins(folder / f"raw-{names}.csv", config.path("data_root")))
     with contextlib.ExitStack() as stack:
         # The outputs are opened before any work, so that a folder that cannot be written to is found at once
         writers = {}
@@ -128,6 +130,7 @@ def _pack(
             manifest_path(path).unlink(missing_ok=True)  # of an earlier file that is about to be replaced
         _decode_into(writers, parts, route, ledger, record, reject_share, config)
         tables = _finish(writers, parts)
+    ledger.pins.write()
     left_out = [Reject("", *what) for part in parts for what in _left_out(part)]
     write_rejects(record, [*left_out, *ledger.rejects])
     for split, path in outputs.items():

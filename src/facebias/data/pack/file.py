@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
-from facebias.data.sources.base import FACTOR_PREFIX, TABLE_COLUMNS
+from facebias.data.sources.base import TABLE_COLUMNS
 
 SCHEMA = "facebias.images/1"
 _ROWS = 64  # images a chunk: 768 KiB at 64 x 64
@@ -93,9 +93,9 @@ class Writer:
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of the contract in their order, then factors; text where text is due, "" for what is missing."""
-    factors = [name for name in table.columns if name.startswith(FACTOR_PREFIX)]
-    table = table.reindex(columns=[*TABLE_COLUMNS, *factors])
+    """The columns of the contract in their order, then all others; text where text is due, "" for what is missing."""
+    further = [name for name in table.columns if name not in TABLE_COLUMNS]
+    table = table.reindex(columns=[*TABLE_COLUMNS, *further])
     for name in table.columns:
         if name in _NUMBERS:
             table[name] = table[name].astype(np.float64)

@@ -10,6 +10,7 @@ import numpy as np
 
 from facebias.core.errors import FacebiasError
 from facebias.core.rejects import Reject, write_rejects
+from facebias.data.pack.pins import Pins
 from facebias.data.pack.workers import Decoded
 
 
@@ -18,9 +19,11 @@ class Ledger:
     """What is known of all images so far: their hashes, duplicates, rejects and mends.
 
     Attributes:
+        pins: what raw pictures held when they were first read.
         duplicates: images left out because their pixels, or the file they were cut from, had been seen elsewhere.
     """
 
+    pins: Pins
     rejects: list[Reject] = field(default_factory=list)
     mended: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
@@ -37,6 +40,12 @@ class Ledger:
         self.mended.update(decoded.mended)
         table, keep = decoded.block.table, []
         for row, (digest, label, where) in enumerate(zip(decoded.pixels, table["label"], table["where"], strict=True)):
+            if decoded.files:
+                file, place = decoded.files[row]
+                if not self.pins.holds(place, file):
+                    image = str(table["image_id"].iloc[row])
+                    self.rejects.append(Reject(image, where, "HASH", f"{place}: bytes differ from when first read"))
+                    continue
             first = digest not in self._pixels
             known = self._pixels.setdefault(digest, (int(label), where))
             if known[0] != label:
@@ -47,7 +56,6 @@ class Ledger:
                     "Remove the picture from the wrong set",
                 )
             if decoded.files:
-                file, place = decoded.files[row]
                 first = self._files.setdefault(file, place) == place and first
             if first:
                 keep.append(row)

@@ -7,10 +7,9 @@ block, the content hashes that duplicates are found by, and the samples that cou
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.core.processes import process_pool
 from facebias.core.rejects import Reject
 from facebias.data.archive import Place, read_bytes
 from facebias.data.pixels import read_rgb, square
@@ -133,9 +133,7 @@ def in_order(items: Iterable[Item], size: int, workers: int) -> Iterator[Decoded
         for item in items:
             yield decode(item, size)
         return
-    # spawn: a forked child would inherit locks of threads that it does not have (torch, HDF5)
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context)
+    pool = process_pool(workers)
     waiting: deque[Future[Decoded]] = deque()
     try:
         for item in items:

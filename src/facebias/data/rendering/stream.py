@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Future
 
 import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
+from facebias.core.processes import process_pool
 from facebias.core.tone_scale import classify_ita
 from facebias.core.words import GENDERS, IMAGE_SIZE
 from facebias.data.rendering.camera import develop
@@ -106,7 +106,7 @@ def blocks(
     if workers == 1 or len(tasks) < 2:
         yield from (_range(*task) for task in tasks)
         return
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+    with process_pool(min(workers, len(tasks))) as pool:
         waiting: deque[Future[Block]] = deque()
         for task in tasks:
             waiting.append(pool.submit(_range, *task))

@@ -63,6 +63,10 @@ def audit_faces(config: Config, name: str) -> Source:
     Raises:
         FacebiasError: rendered faces without a number (`audit_size` 0).
     """
+    if name in config.folder_sets:
+        from facebias.data.sources.user_folder import UserFolder
+
+        return UserFolder(config.folder_sets[name])
     folder = config.path("data_root") / name
     match name:
         case "synthetic":

@@ -7,7 +7,7 @@ decoding is done later, once, in `facebias.data.pack`. Rendered and already pack
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,11 @@ import pandas as pd
 # `identity` is the unit of splitting: person, or picture for negatives. `where` is file:row of the source.
 TABLE_COLUMNS = ("image_id", "label", "identity", "where", "race", "gender", "age", "skin_tone", "ita", "l_star", "hue")
 FACTOR_PREFIX = "factor_"  # ground truth of rendered images, one column a factor
+
+
+def own_columns(columns: Iterable[str]) -> list[str]:
+    """The group columns among those of a packed table that one source alone has."""
+    return [name for name in columns if name not in TABLE_COLUMNS and not name.startswith(FACTOR_PREFIX)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Sample:
         member: name of the zip entry, or row of the parquet file; "" where `path` is the picture.
         crop: a `Box`, a float (the central square of that share of the shorter side), or a `Crop` rule.
         sha256: expected hash of the picture's bytes where the source publishes it, else "".
+        more: columns that this source alone has and their values; all samples of a source have the same.
     """
 
     image_id: str
@@ -68,6 +74,7 @@ class Sample:
     age: str = ""
     skin_tone: str = ""  # where the source has a scale of its own; "" means that the class is measured
     sha256: str = ""
+    more: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,11 +188,21 @@ def _attributes(path: Path) -> Iterator[tuple[Row, dict[str, str]]]:
 
 
 def _people(path: Path) -> dict[str, str]:
-    return {row.values["0"]: row.values["1"] for row in read_words(path, 2)}
+    return {row.values["0"]: row.values["1"] for row in _once(path)}
 
 
 def _column(path: Path, known: dict[str, str]) -> dict[str, str]:
-    return {row.values["0"]: label(row.values["1"], known, row.where) for row in read_words(path, 2)}
+    return {row.values["0"]: label(row.values["1"], known, row.where) for row in _once(path)}
+
+
+def _once(path: Path) -> Iterator[Row]:
+    """Rows of a picture and a word; a picture that is listed twice would silently take the last one."""
+    seen: set[str] = set()
+    for row in read_words(path, 2):
+        if row.values["0"] in seen:
+            raise FacebiasError("DUPLICATE", row.where, f"{row.values['0']} is listed twice", "Remove one of the lines")
+        seen.add(row.values["0"])
+        yield row
 
 
 def _numbers(path: Path, count: int) -> dict[str, tuple[float, ...]]:
