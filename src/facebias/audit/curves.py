@@ -13,6 +13,10 @@ from facebias.audit.thresholds import HEADLINE
 from facebias.core.errors import FacebiasError
 
 FPRS = tuple(np.round(np.geomspace(0.001, 0.5, 28), 6).tolist())
+# 0.1 to 10 %, 12 steps each tenfold: what a reader may want to allow, and few enough to ride in the report
+LOW_FPRS = tuple(np.round(np.geomspace(0.001, 0.1, 25), 6).tolist())
+
+CURVE_COLUMNS = ("model", "dataset", "grouping", "group", "n", "small", "fpr", "value")
 
 
 def recall_by_fpr(
@@ -24,7 +28,7 @@ def recall_by_fpr(
     they are too few to fix are left out.
 
     Returns:
-        model, dataset, grouping, group, n, small, fpr, value.
+        Columns CURVE_COLUMNS; rates and recall are shares.
 
     Raises:
         FacebiasError: the data set has no faces or says nothing of a column of `by`, or negatives are too few.
@@ -52,9 +56,7 @@ def recall_by_fpr(
     runs = faces["run_id"].nunique()
     size = cells.table.assign(n=cells.table["n"] // runs).assign(small=lambda t: t["n"] < 30)
     table = table.merge(size[["label", "n", "small"]].rename(columns={"label": "group"}), on="group")
-    return table.assign(dataset=dataset, grouping=name_of(by))[
-        ["model", "dataset", "grouping", "group", "n", "small", "fpr", "value"]
-    ]
+    return table.assign(dataset=dataset, grouping=name_of(by))[list(CURVE_COLUMNS)]
 
 
 def _run_curve(

@@ -9,10 +9,13 @@ import pandas as pd
 
 from facebias.audit.changes import compare
 from facebias.audit.conclusions import Verdict, verdict
+from facebias.audit.curves import CURVE_COLUMNS, LOW_FPRS, recall_by_fpr
 from facebias.audit.group_report import GroupReport, group_report
+from facebias.audit.groups import GROUPINGS, MOST, name_of, own_groupings
 from facebias.audit.moved_threshold import moved_threshold
 from facebias.audit.thresholds import RULES
 from facebias.audit.worst_and_gap import measures, summarise
+from facebias.core.errors import FacebiasError
 from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
 from facebias.core.words import HELD_OUT
@@ -54,48 +57,81 @@ class Audit:
         return [name for name in self.sets if name in found] or found
 
     @cached_property
+    def groupings(self) -> tuple[tuple[str, ...], ...]:
+        """What is grouped by: GROUPINGS, and each group column that a data set of somebody's own brings."""
+        return (*GROUPINGS, *((name,) for name in own_groupings(self.predictions)[0]))
+
+    @cached_property
     def report(self) -> GroupReport:
         """Every run, rule, metric and group."""
-        return group_report(self.predictions, tuple(dict.fromkeys((*RULES, self.rule))))
+        return group_report(self.predictions, tuple(dict.fromkeys((*RULES, self.rule))), self.groupings)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """Recall of every group at the comparison's rule, mean over seeds, with intervals."""
-        return summarise(self.predictions, self.rule)
+        return summarise(self.predictions, self.rule, self.groupings)
 
     @cached_property
     def measures(self) -> pd.DataFrame:
         """Worst group, gap, null gap and variance of every arm."""
-        return measures(self.predictions, self.rule)
+        return measures(self.predictions, self.rule, self.groupings)
 
     @cached_property
     def changes(self) -> pd.DataFrame:
         """Paired changes from the baseline to every other arm."""
-        return compare(self.predictions, self.baseline, self.rule)
+        return compare(self.predictions, self.baseline, self.rule, self.groupings)
 
     @cached_property
     def moved(self) -> pd.DataFrame:
         """What moving the baseline's threshold to each arm's false positive rate alone would do."""
-        return moved_threshold(self.predictions, self.baseline)
+        return moved_threshold(self.predictions, self.baseline, self.groupings)
 
     @cached_property
     def verdict(self) -> Verdict:
         """The conclusion in sentences."""
         known = self.summary, self.measures, self.changes
         return verdict(
-            self.predictions, self.baseline, rule=self.rule, source=self.source, datasets=self.audit_sets, known=known
+            self.predictions,
+            self.baseline,
+            rule=self.rule,
+            source=self.source,
+            groupings=self.groupings,
+            datasets=self.audit_sets,
+            known=known,
         )
+
+    @cached_property
+    def recall_by_rate(self) -> pd.DataFrame:
+        """Recall of the headline's groups, and of all faces, where other false positive rates are allowed.
+
+        Of every arm, mean over seeds, at LOW_FPRS and at the comparison's own rate. Empty where the held-out
+        non-faces are too few to fix any of them.
+        """
+        told = [found for found in self.verdict.findings if found.sentence == self.verdict.headline]
+        dataset, grouping = (
+            (told[0].dataset, told[0].grouping) if told else (next(iter(self.audit_sets), "test"), name_of(()))
+        )
+        rates = tuple(sorted({*LOW_FPRS, self.fpr}))
+        by = [columns for columns in self.groupings if name_of(columns) == grouping]
+        try:
+            parts = [recall_by_fpr(self.predictions, dataset, columns, rates) for columns in dict.fromkeys([*by, ()])]
+        except FacebiasError as error:
+            if error.code != "NEGATIVES":
+                raise
+            return pd.DataFrame(columns=list(CURVE_COLUMNS))
+        return pd.concat(parts, ignore_index=True)
 
     @property
     def text(self) -> str:
         """The verdict for a terminal: headline, recall before groups, and what limits them."""
-        found = self.verdict
-        return "\n".join([found.headline, found.before_groups, *found.cautions])
+        found, many = self.verdict, own_groupings(self.predictions)[1]
+        left = [f"{name}: {count:,} values, over {MOST}, so it is not grouped by." for name, count in many.items()]
+        return "\n".join([found.headline, found.before_groups, *found.cautions, *left])
 
     def write(self, outputs: OutputFolder) -> None:
         """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
         outputs.csv(self.report.table, "group_report.csv")
-        for name in ("summary", "measures", "changes", "moved"):
+        for name in ("summary", "measures", "changes", "moved", "recall_by_rate"):
             outputs.csv(getattr(self, name), f"{name}.csv")
         found = self.verdict
         outputs.csv(found.table(), "findings.csv")
