@@ -38,12 +38,13 @@ def benchmark_saliency(
     from facebias.saliency.benchmarks import Settings, run_suite
     from facebias.saliency.benchmarks.rows import in_words
     from facebias.saliency.subjects import find_subject
+    from facebias.training.run import Run
     from facebias.training.threads import threads
 
     settings = Settings(parts, methods, images, sanity_images, train_images, retrain_epochs, labels, seed)
+    own = Run.find(runs[0], config).config.with_(**config.as_dict("runtime"))
     with threads(config.threads):
         subjects = [find_subject(name, config) for name in runs]
-        own = subjects[0].run.config.with_(**config.as_dict("runtime"))
         packed = FaceDataset.load(data or pack_audit(own, own.audit_names[0]))
         if len(packed.faces) < images:
             typer.echo(f"{packed.path.name} holds {len(packed.faces)} faces, fewer than {images}: all are taken")

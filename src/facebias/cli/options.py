@@ -48,7 +48,7 @@ def with_config(*stages: str, arm: bool = False) -> Callable[[Callable[..., Any]
         extra += [
             inspect.Parameter(name, keyword, default=None, annotation=_annotation(spec)) for name, spec in names.items()
         ]
-        called.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]
+        called.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]  # where Typer looks
         called.__annotations__ = {p.name: p.annotation for p in [*own, *extra]}
         return called
 

@@ -27,7 +27,7 @@ from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
 from facebias.saliency.fullgrad.smooth import SmoothFullGrad
 from facebias.saliency.methods import Logits, method
 from facebias.saliency.subjects import Subject
-from facebias.saliency.targets import Target, select
+from facebias.saliency.targets import Output, Target, select
 
 SCHEMA = "facebias.explanations/1"
 OURS = {"fullgrad": FullGrad, "simple_fullgrad": SimpleFullGrad, "smooth_fullgrad": SmoothFullGrad}
@@ -144,7 +144,7 @@ def maps_of(
     return found.map, found
 
 
-def scores(model: nn.Module, images: Tensor, target: Target = None) -> tuple[Tensor, Tensor]:
+def scores(model: nn.Module, images: Tensor, target: Output = None) -> tuple[Tensor, Tensor]:
     """Logit (N,) that is explained, and index (N,) of its output, on the CPU."""
     with inference(model):
         score, index = select(Logits(model)(images), target, None)

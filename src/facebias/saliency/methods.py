@@ -36,6 +36,7 @@ from facebias.saliency.fullgrad.untouched import quiet
 from facebias.saliency.targets import HeadTracer, Target, indices
 
 Method = Callable[..., Tensor]
+_IN_PLACE = "inplace"  # what modules call their flag
 
 
 class Logits(nn.Module):
@@ -69,20 +70,20 @@ class Logits(nn.Module):
 def _prepared(model: nn.Module, target: Target, images: Tensor) -> Iterator[tuple[Logits, Tensor]]:
     """The model with logits, and the target of each image; the model is as before afterwards."""
     # captum hooks ReLU modules and reads their outputs, which an operation in place would overwrite.
-    in_place = [module for module in model.modules() if getattr(module, "inplace", False) is True]
+    in_place = [module for module in model.modules() if getattr(module, _IN_PLACE, False) is True]
     logits = Logits(model, target if callable(target) else None)
     with quiet(model), warnings.catch_warnings():
         # captum announces its hooks on every call; `quiet` and captum itself remove what they set.
         warnings.filterwarnings("ignore", message="(?s).*(hooks|required_grads|multi-dimensional attribution)")
         try:
             for module in in_place:
-                module.inplace = False
+                setattr(module, _IN_PLACE, False)
             with torch.no_grad():
                 outputs = logits(images)
             yield logits, indices(outputs, None if callable(target) else target)
         finally:
             for module in in_place:
-                module.inplace = True
+                setattr(module, _IN_PLACE, True)
 
 
 def _absolute(attributions: Tensor) -> Tensor:

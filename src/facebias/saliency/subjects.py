@@ -53,6 +53,9 @@ class Subject:
 class Normalised(nn.Module):
     """A network behind its normalisation: (pixels - mean) / std, channel by channel."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.model = model

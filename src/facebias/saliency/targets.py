@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -12,7 +12,8 @@ from torch.overrides import TorchFunctionMode
 from facebias.core.errors import FacebiasError
 from facebias.saliency.fullgrad.layout import RESHAPES, VIEWS
 
-Target = int | Sequence[int] | Tensor | Callable[[Any], Tensor] | None
+Output = int | Sequence[int] | Tensor | None  # of which output: the highest where None, one for all, or one an image
+Target = Output | Callable[[Any], Tensor]
 _HEADS = frozenset(["sigmoid", "expit", "logsigmoid", "softmax", "log_softmax"])
 _MOVES = RESHAPES | VIEWS | {"contiguous", "clone", "float", "double", "to", "gather", "index_select"}
 
@@ -46,6 +47,14 @@ class HeadTracer(TorchFunctionMode):
     def logit(self, out: Any) -> Any:
         """The logit of an output, or the output itself where it comes from no head."""
         return self.heads[id(out)][1] if id(out) in self.heads else out
+
+
+@overload
+def select(out: Any, target: Output, tracer: HeadTracer | None) -> tuple[Tensor, Tensor]: ...
+
+
+@overload
+def select(out: Any, target: Callable[[Any], Tensor], tracer: HeadTracer | None) -> tuple[Tensor, None]: ...
 
 
 def select(out: Any, target: Target, tracer: HeadTracer | None) -> tuple[Tensor, Tensor | None]:
@@ -86,7 +95,7 @@ def select(out: Any, target: Target, tracer: HeadTracer | None) -> tuple[Tensor,
     return out.gather(1, index[:, None])[:, 0], index
 
 
-def indices(out: Tensor, target: int | Sequence[int] | Tensor | None) -> Tensor:
+def indices(out: Tensor, target: Output) -> Tensor:
     """Index (N,) of the explained output of each image, for outputs (N, K)."""
     if target is None:
         return out.detach().argmax(1)

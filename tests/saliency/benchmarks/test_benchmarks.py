@@ -268,6 +268,12 @@ def suite(tmp_path_factory):
     return home
 
 
+def test_a_network_that_is_no_run_is_refused_before_anything_is_downloaded(tmp_path):
+    words = ["benchmark-saliency", "torchvision:resnet18", "--runs-dir", str(tmp_path), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, FacebiasError) and "no run 'torchvision:resnet18'" in str(result.exception)
+
+
 def test_repeated_runs_give_identical_files(suite):
     names = sorted(path.name for path in (suite / "one").iterdir())
     assert names == sorted(path.name for path in (suite / "two").iterdir())

@@ -72,9 +72,12 @@ def pair_of(
     fewest = min(len(decisions.seeds[name]) for name in (baseline, model))
     if len(shared) > 1 or (shared and fewest == 1):
         both = decisions.hits((baseline, model), dataset, by, label)
-        return both and Pair(both, *both.array, SHARED if len(shared) > 1 else ALONE)
+        drawn = SHARED if len(shared) > 1 else ALONE
+        return None if both is None else Pair(both, both.array[0], both.array[1], drawn)
     one, two = (decisions.hits((name,), dataset, by, label) for name in (baseline, model))
-    return one and two and Pair(one, one.array[0], two.array[0], APART if fewest > 1 else ALONE)
+    if one is None or two is None:
+        return None
+    return Pair(one, one.array[0], two.array[0], APART if fewest > 1 else ALONE)
 
 
 def group_intervals(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +117,7 @@ def changes_table(
         runs have the same). `flagged`: the interval excludes 0, there are two trainings or more on both sides, and the
         group is known and not small.
     """
-    wanted = [("test", (), 0)] if same_negatives else []
+    wanted: list[tuple[str, tuple[str, ...], int]] = [("test", (), 0)] if same_negatives else []
     wanted += [(dataset, by, 1) for dataset in decisions.datasets for by in groupings]
     parts = []
     for model in decisions.models:

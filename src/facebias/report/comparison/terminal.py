@@ -25,12 +25,13 @@ def aligned(rows: Sequence[Sequence[str]], lead: int) -> list[str]:
     The first column is set to the left, the others of `lead` to the right.
     """
     wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    blocks, room = [[]], WIDTH - sum(wide[:lead]) - 2 * lead
+    blocks: list[list[int]] = [[]]
+    room = WIDTH - sum(wide[:lead]) - 2 * lead
     for column in range(lead, len(wide)):
         if blocks[-1] and sum(wide[c] + 2 for c in [*blocks[-1], column]) > room:
             blocks.append([])
         blocks[-1].append(column)
-    lines = []
+    lines: list[str] = []
     for block in blocks:
         lines += [""] if lines else []
         lines += [

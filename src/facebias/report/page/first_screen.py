@@ -11,7 +11,7 @@ from facebias.audit.sentences import too_coarse
 from facebias.audit.stats.tests import ALPHA
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
-from facebias.core.numbers import interval, percent, points, side
+from facebias.core.numbers import NONE, interval, percent, points, side
 from facebias.core.words import dataset_name
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.headline import HeadlineSubject, one
@@ -79,9 +79,11 @@ def _beneath(audited: AuditFolder, about: HeadlineSubject, row: pd.Series, **whe
         return [f"on {dataset_name(name)}: {percent(found['value'])}" for name, found in elsewhere if found is not None]
     if where["metric"] == "FPR":
         return []
-    null = one(audited.tables["measures"], model=row["model"], **{**where, "metric": "null_gap"})
     corrected = f"for corrected {percent(row['corrected'])}"
-    return [corrected, str(row["group"]) if where["metric"] == "worst" else f"chance alone: {percent(null['value'])}"]
+    if where["metric"] == "worst":
+        return [corrected, str(row["group"])]
+    null = one(audited.tables["measures"], model=row["model"], **{**where, "metric": "null_gap"})
+    return [corrected, f"chance alone: {NONE if null is None else percent(null['value'])}"]
 
 
 def tally(audited: AuditFolder) -> str:

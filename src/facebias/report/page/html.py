@@ -24,15 +24,12 @@ def render(**content: Any) -> str:
     Raises:
         FacebiasError: it would be larger than LIMIT.
     """
+    loader = PackageLoader("facebias.report.page")
     environment = Environment(
-        loader=PackageLoader("facebias.report.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     # neither has anything of the data in it, so neither needs escaping
-    style, script = (Markup(environment.loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))
+    style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"

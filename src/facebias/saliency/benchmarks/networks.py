@@ -81,8 +81,10 @@ def harden(model: nn.Module, seed: int = 0) -> nn.Module:
             uniform(module.weight, 0.5, 1.0)
             normal(module.bias, 0.5)
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            normal(module.running_mean, 0.5)
-            uniform(module.running_var, 0.5, 1.5)
+            mean, variance = module.running_mean, module.running_var
+            if mean is not None and variance is not None:
+                normal(mean, 0.5)
+                uniform(variance, 0.5, 1.5)
     heads = [module for module in model.modules() if isinstance(module, nn.Linear)]
     if heads and heads[-1].bias is not None:
         heads[-1].bias.zero_()

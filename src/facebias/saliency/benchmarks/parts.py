@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +142,8 @@ def sanity_checks(job: Job, found: Rows) -> None:
     names = job.settings.method_names
     steps: dict[tuple[str, int, str], list[dict[str, np.ndarray]]] = {}
     for number, run in enumerate(job.runs):
-        compare = _comparison(job.images[:count], names, run.model, lambda name, n=number: job.maps(n, name)[:count])
+        original = {name: job.maps(number, name)[:count] for name in names}
+        compare = _comparison(job.images[:count], original, run.model)
         order = sanity.layers(run.model, job.images[:1].float())
         with bar(total=2 * len(order) + sanity.DRAWS, desc=f"sanity checks ({run.name})", unit="network") as progress:
             for kind, step, layer, changed in sanity.randomisations(run.model, job.images[:1].float(), run.seed):
@@ -170,15 +171,15 @@ def sanity_checks(job: Job, found: Rows) -> None:
 
 
 def _comparison(
-    images: Tensor, names: tuple[str, ...], model: torch.nn.Module, original: Callable[[str], Tensor]
+    images: Tensor, original: Mapping[str, Tensor], model: torch.nn.Module
 ) -> Callable[[torch.nn.Module], dict[str, np.ndarray]]:
-    before = {name: original(name)[:, 0].numpy() for name in names}
-    signs = {name: sanity.signed_maps(name, model, images) for name in names if name in sanity.SIGNED}
+    before = {name: maps[:, 0].numpy() for name, maps in original.items()}
+    signs = {name: sanity.signed_maps(name, model, images) for name in original if name in sanity.SIGNED}
 
     def compare(changed: torch.nn.Module) -> dict[str, np.ndarray]:
         """Likeness of each method's maps to those of the trained network."""
         out = {}
-        for name in names:
+        for name in original:
             after = perturbation.method_maps(name, changed, images)[:, 0].numpy()
             out[f"{name}/spearman"] = sanity.spearman(before[name], after)
             out[f"{name}/ssim"] = sanity.ssim(before[name], after)
@@ -216,6 +217,5 @@ def _labels(job: Job, run: Subject, names: tuple[str, ...], count: int, found: R
             share=True,
         )[:1]
     images = job.images[:count]
-    original = models["true"]
-    compare = _comparison(images, names, original, lambda name: perturbation.method_maps(name, original, images))
-    return compare(models["shuffled"])
+    original = {name: perturbation.method_maps(name, models["true"], images) for name in names}
+    return _comparison(images, original, models["true"])(models["shuffled"])

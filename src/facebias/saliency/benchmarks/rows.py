@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -65,7 +65,7 @@ def summarise(
     seeds: list[int],
     groups: Mapping[str, np.ndarray],
     fixed: Mapping[str, Any],
-    points: list[Mapping[str, Any]],
+    points: Sequence[Mapping[str, Any]],
     share: bool = False,
 ) -> list[dict[str, Any]]:
     """Rows for all images with each seed, and for each group with all seeds together ("all").

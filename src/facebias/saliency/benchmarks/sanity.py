@@ -57,13 +57,14 @@ def redraw(model: nn.Module, names: list[str], seed: int) -> nn.Module:
     changed = copy.deepcopy(model)
     for name in names:
         module = changed.get_submodule(name)
-        if not hasattr(module, "reset_parameters"):
+        reset = getattr(module, "reset_parameters", None)
+        if reset is None:
             raise FacebiasError(
                 "SALIENCY_MODEL", name, f"{type(module).__name__} has no reset_parameters", "Give its class one"
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0]))
-            module.reset_parameters()
+            reset()
     return changed
 
 

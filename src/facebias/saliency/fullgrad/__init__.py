@@ -164,7 +164,7 @@ class FullGrad(AuthorsNames):
             {name: collector.sums[name] for name in names},
             frozenset(collector.spatial),
             index,
-            {name: collector.maps[name] for name in names} if collector.keep_maps else None,
+            {name: collector.maps[name] for name in names} if collector.keep_maps else {},
         )
 
 

@@ -39,11 +39,12 @@ class AuthorsNames:
         # Early models define getFeatures, which returns (output, features), and sometimes no forward at all.
         if type(self.model).forward is not nn.Module.forward:
             return self.model(images)
-        if not hasattr(self.model, "getFeatures"):
+        with_features = getattr(self.model, "getFeatures", None)
+        if with_features is None:
             raise FacebiasError(
                 "SALIENCY_MODEL",
                 type(self.model).__name__,
                 "it has neither forward nor getFeatures",
                 "Give a model that can be called with images",
             )
-        return self.model.getFeatures(images)[0]
+        return with_features(images)[0]

@@ -48,26 +48,23 @@ class Collector:
             self.faults[term.name] = fault if residual is None else fault - self._sum(gradient, residual, layout)
         if residual is None:
             return
-        spatial = (
-            gradient.dim() == self.images.dim() > 2
-            and layout.batch == 0
-            and layout.channel is not None
-            and len(gradient) == len(self.images)
-        )
-        if spatial:
+        like_images = gradient.dim() == self.images.dim() > 2 and layout.batch == 0
+        channel = layout.channel if like_images and len(gradient) == len(self.images) else None
+        if channel is not None:
             self.spatial.add(term.name)
         if self.keep_maps:
             product = gradient * residual.full(gradient)
-            self.maps[term.name] = product.movedim(layout.channel, 1) if spatial else product
-        if spatial and self.scope:
-            self.sums[term.name] = self._sum_and_draw(gradient, residual, layout.channel)
+            self.maps[term.name] = product if channel is None else product.movedim(channel, 1)
+        if channel is not None and self.scope:
+            self.sums[term.name] = self._sum_and_draw(gradient, residual, channel, self.scope)
         else:
             self.sums[term.name] = self._sum(gradient, residual, layout)
 
     def draw(self, term: Tensor) -> None:
         """Adds psi of a term's full map (N, C, *spatial), if maps are wanted; overwrites the term."""
-        for rows in _blocks(term) if self.scope else ():
-            self._add(rows, _psi(term[rows].flatten(2).abs_(), self.scope), term.shape[2:])
+        if self.scope:
+            for rows in _blocks(term):
+                self._add(rows, _psi(term[rows].flatten(2).abs_(), self.scope), term.shape[2:])
 
     def map(self, align_corners: bool) -> Tensor:
         """The sum of all maps, (N, 1, *spatial), at the size of the images."""
@@ -81,16 +78,13 @@ class Collector:
         return total.unsqueeze(1)
 
     def _sum(self, gradient: Tensor, residual: Residual, layout: Layout) -> Tensor:
-        by_channel = isinstance(residual, Channel) and residual.axis == 1 and layout.batch == 0 and layout.inner == 1
-        if by_channel and len(gradient) == len(self.images):
-            return (
-                gradient.flatten(2).sum(2).double() @ residual.vector.double()
-                if gradient.dim() > 2
-                else gradient.double() @ residual.vector.double()
-            )
+        usual = layout.batch == 0 and layout.inner == 1
+        if isinstance(residual, Channel) and residual.axis == 1 and usual and len(gradient) == len(self.images):
+            by_channel = gradient.flatten(2).sum(2) if gradient.dim() > 2 else gradient
+            return by_channel.double() @ residual.vector.double()
         return per_image(gradient * residual.full(gradient), layout, len(self.images))
 
-    def _sum_and_draw(self, gradient: Tensor, residual: Residual, channel: int) -> Tensor:
+    def _sum_and_draw(self, gradient: Tensor, residual: Residual, channel: int, scope: str) -> Tensor:
         explicit, sums = isinstance(residual, Channel), []
         spatial = gradient.shape[2:] if channel == 1 else gradient.movedim(channel, 1).shape[2:]
         for rows in _blocks(gradient):
@@ -98,9 +92,9 @@ class Collector:
             values = _planes_of(part * residual.full(gradient, rows), channel)
             sums.append(values.sum((1, 2)))
             if explicit and not self.weighted:
-                self._add(rows, _psi(_planes_of(part, channel).abs(), self.scope), spatial)
+                self._add(rows, _psi(_planes_of(part, channel).abs(), scope), spatial)
             elif self.weighted:
-                self._add(rows, _psi(values.abs_(), self.scope), spatial)
+                self._add(rows, _psi(values.abs_(), scope), spatial)
         return (sums[0] if len(sums) == 1 else torch.cat(sums)).double()
 
     def _add(self, rows: slice, plane: Tensor, spatial: torch.Size) -> None:

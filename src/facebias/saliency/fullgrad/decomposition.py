@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -31,8 +31,8 @@ class Decomposition:
         bias_terms: operation name -> (N,) float64, in order of execution. Operations that add nothing are left out.
         spatial: names of the terms laid out like the images; these alone are in the map.
         target: (N,) index of the explained output; None where a callable chose it.
-        maps: operation name -> df/dv * r in full, where asked for: (N, C, h, w) if spatial, otherwise in the
-            operation's own layout.
+        maps: operation name -> df/dv * r in full, (N, C, h, w) if spatial, otherwise in the operation's own layout;
+            empty where it was not asked for.
     """
 
     output: Tensor
@@ -41,7 +41,7 @@ class Decomposition:
     bias_terms: Mapping[str, Tensor]
     spatial: frozenset[str] = frozenset()
     target: Tensor | None = None
-    maps: Mapping[str, Tensor] | None = None
+    maps: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def total(self) -> Tensor:

@@ -45,17 +45,18 @@ CHANNELS_SECOND = frozenset(
 """.split()
 )
 _BATCH_STRIDE, _CHANNEL_STRIDE = 1, 1_000_003
+_NOTE = "_facebias_layout"  # the attribute that a tensor carries its layout in
 
 
 def layout_of(tensor: Tensor) -> Layout:
     """The layout noted on a tensor; images first and channels second where nothing is noted."""
-    return getattr(tensor, "_facebias_layout", USUAL)
+    return getattr(tensor, _NOTE, USUAL)
 
 
 def note(tensor: Tensor, layout: Layout) -> None:
     """Notes a layout on an intermediate tensor."""
     if layout != layout_of(tensor):
-        tensor._facebias_layout = layout
+        setattr(tensor, _NOTE, layout)
 
 
 def follow(

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ def fixed(value: Tensor) -> Pointwise:
     return Pointwise(lambda held: held, lambda: (value,))
 
 
-def live(value: object) -> bool:
+def live(value: object) -> TypeGuard[Tensor]:
     """Whether a value depends on the images. Leaves do not: images enter as a copy of the leaf."""
     return isinstance(value, Tensor) and value.requires_grad and not value.is_leaf
 

@@ -210,7 +210,7 @@ def _norm(args: tuple, kwargs: dict[str, Any], eps: float) -> Later:
 
         def operands() -> tuple[Tensor, ...]:
             """Input, mean and deviation, as shapes that multiply, and the affine part."""
-            x, mean, rstd = (saved.detach() for saved in (node._saved_input, node._saved_result1, node._saved_result2))
+            x, mean, rstd = (getattr(node, f"_saved_{name}").detach() for name in ("input", "result1", "result2"))
             affine = (
                 ()
                 if weight is None and bias is None

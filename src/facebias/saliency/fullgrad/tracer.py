@@ -136,7 +136,7 @@ class Tracer(HeadTracer):
         if on_view:
             # The gradient comes by way of the base: autograd writes the view anew after an operation in place.
             residual, expected = _in_base(residual, leaf), _in_base(expected, leaf)
-            leaf = leaf._base
+            leaf = _base_of(leaf)
         label = self._place(name)
         count = 2
         while (unique := label if count == 2 and label not in self.terms else f"{label}#{count}") in self.terms:
@@ -165,10 +165,16 @@ def _attempt(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Residu
         return None
 
 
+def _base_of(view: Tensor) -> Tensor:
+    base = view._base
+    assert base is not None  # to torch any tensor may be a view, or none
+    return base
+
+
 def _in_base(residual: Residual | None, view: Tensor) -> Residual | None:
     if residual is None:
         return None
-    base = view._base
+    base = _base_of(view)
     whole = torch.empty_strided(base.shape, base.stride(), dtype=base.dtype, device=base.device).zero_()
     offset = view.storage_offset() - base.storage_offset()
     whole.as_strided(view.shape, view.stride(), offset).copy_(residual.full(view).detach())

@@ -21,7 +21,8 @@ def quiet(model: nn.Module, path: list[nn.Module] | None = None) -> Iterator[Non
         model: what to run.
         path: a list whose last element is kept to be the module that is running.
     """
-    training, asking = [], []
+    training: list[nn.Module] = []
+    asking: list[nn.Parameter] = []
     for module in model.modules():
         if module.training:
             training.append(module)
