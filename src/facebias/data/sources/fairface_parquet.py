@@ -53,7 +53,8 @@ def samples(path: Path, crop: Box | float | Crop) -> Iterator[Sample]:
         for labels in batch.to_pylist():
             where, image_id = f"{path}:row {row}", f"{path.name}:{row}"
             text = {key: _name(labels[key], names[key], where) for key in NAMES}
-            yield Sample(image_id, 1, image_id, where, path, str(row), crop, **text)
+            race, gender, age = text["race"], text["gender"], text["age"]
+            yield Sample(image_id, 1, image_id, where, path, str(row), crop, race, gender, age)
             row += 1
 
 
