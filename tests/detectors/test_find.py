@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from brought_detectors import IMAGES, brightness, one_line
-from facebias import detectors
 from facebias.core.errors import FacebiasError
 from facebias.detectors import find_detector
 from facebias.detectors.detector import BATCH, FIRST, Detector, as_logits
+from facebias.detectors.find import checked_name
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ class TestFindingAFunction:
     @pytest.mark.parametrize("name", ["a/b", "", " ", "x" * 61, "two\nlines", "dbvae-x"])
     def test_a_name_that_files_and_figures_cannot_bear_is_refused(self, name):
         with pytest.raises(FacebiasError, match="NAME"):
-            detectors.finding.checked_name(name)
+            checked_name(name)
 
 
 class TestCalling:

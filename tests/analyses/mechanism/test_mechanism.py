@@ -14,6 +14,7 @@ from facebias.analyses.mechanism.plots import preferred_faces as faces_figure
 from facebias.analyses.mechanism.plots import step_changes as steps_figure
 from facebias.analyses.mechanism.tables import ALL, OTHER_SEED, ladders, preferred_faces, resampling_arms, step_changes
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import recorded
 from facebias.core.profiles import profile
 from facebias.data.rendering import render_faces
 from facebias.training.draws import mean_interval, share_ratios
@@ -200,7 +201,7 @@ def test_a_study_writes_its_figures_and_tables(tmp_path):
     )
     figures = MechanismFigures.of(run_study(config))
     figures.all()
-    assert {path.name for path in figures.folder.iterdir()} == {
+    assert {path.name for path in recorded(figures.files.folder)} == {
         "mechanism-faces.png",
         "mechanism-faces.csv",
         "mechanism-groups.csv",

@@ -225,7 +225,7 @@ def test_tables_have_every_group_and_paired_changes(tables):
 def test_the_figures_show_every_protocol_and_arm(tables):
     figure = protocol_answer(tables.groups, tables.measures)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["CNN", "DB-VAE alpha 0.1", "gap of equal groups"]
+    assert labels == ["CNN", "DB-VAE alpha 0.1", "gap of groups that do not differ"]
     assert [text.get_text() for text in figure.axes[-1].get_xticklabels()] == ["given box", "few", "many"]
     figure = protocol_groups(tables.groups, "recall", "race", ("cnn",))
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"given box", "few", "many"}

@@ -10,6 +10,7 @@ from facebias.analyses.tone.figures import ToneFigures
 from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
 from facebias.analyses.tone.tables import NOT_MEASURED, tone_accuracy, tone_by_race, tone_summary
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import recorded
 from facebias.core.tone_scale import CLASSES, classify_ita
 
 N = 400
@@ -97,7 +98,7 @@ def test_the_figure_of_the_cross_table_names_every_race_with_its_number():
 def test_rendered_sets_are_checked_without_any_training(tiny):
     figures = ToneFigures(tiny)
     figures.all()
-    assert {path.name for path in figures.folder.iterdir()} == {
+    assert {path.name for path in recorded(figures.files.folder)} == {
         "tone-accuracy-synthetic.png",
         "tone-accuracy-synthetic.csv",
         "tone-accuracy-training.png",
