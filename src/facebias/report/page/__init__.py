@@ -14,17 +14,16 @@ from facebias.core.arms import arm_name
 from facebias.core.files import write_text
 from facebias.core.paths import code_version
 from facebias.core.words import dataset_name
-from facebias.report.page import figures as pictures
 from facebias.report.page import first_screen as first
 from facebias.report.page import outcomes, tables
-from facebias.report.page.dots import dots_of
+from facebias.report.page.dots import NARROW, WIDE, dots_of
+from facebias.report.page.figures import beside, gather
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.headline import subject
 from facebias.report.page.html import model_card, render
+from facebias.report.page.rates import rates_of
 
 __all__ = ["AuditFolder", "write_report"]
-
-_CELLS, _MARGINS = ("race x gender", "skin tone x gender"), ("race", "skin tone", "gender", "all faces")
 
 
 def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
@@ -44,34 +43,35 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
     out, date = Path(out), date or datetime.now(UTC).strftime("%Y-%m-%d")
     about = subject(audited)
     sets = [dataset_name(name) for name in audited.datasets if name != "test"]
+    sections = [
+        ("Recall of each group", "groups", "Groups", tables.recalls(audited, about)),
+        ("Gaps and worst groups", "gaps", "Gaps", outcomes.gaps(audited, about)),
+        ("Changes from the baseline", "changes", "Changes", outcomes.changes(audited, about)),
+        ("Overall cost", "cost", "Cost", outcomes.cost(audited)),
+        ("Variation over seeds", "seeds", "Seeds", outcomes.seeds(audited, about)),
+        ("The threshold moved at p = 0.5", "moved", "p = 0.5", outcomes.moved(audited, about)),
+        ("Who is in the data", "composition", "Data", tables.composition(audited, about)),
+    ]
     page = render(
         title=f"Bias audit: trained on {dataset_name(audited.source)}, audited on {' and '.join(sets)}",
         about=about,
         tally=first.tally(audited),
         numbers=first.four_numbers(audited, about),
         names=[arm_name(arm) for arm in about.arms],
-        dots=dots_of(audited, about),
+        dots=[dots_of(audited, about, layout) for layout in (WIDE, NARROW)],
+        rates=rates_of(audited, about),
         provenance=first.provenance(audited, about, date),
         warnings=first.warnings_of(audited),
         not_shown=first.not_shown(audited),
         verdict=audited.verdict,
         place=f"{dataset_name(about.dataset)} by {about.grouping}, {rule_text(audited.rule)}",
-        sections=[
-            ("Who is in the data", "composition", tables.composition(audited)),
-            ("Recall of each cell", "cells", tables.recalls(audited, _CELLS, about.dataset, about.grouping)),
-            ("Margins", "margins", tables.recalls(audited, _MARGINS, about.dataset)),
-            ("Gaps and worst groups", "gaps", outcomes.gaps(audited)),
-            ("Changes from the baseline", "changes", outcomes.changes(audited)),
-            ("Overall cost", "cost", outcomes.cost(audited)),
-            ("Variation over seeds", "seeds", outcomes.seeds(audited, about.grouping)),
-            ("Moved threshold", "moved", outcomes.moved(audited, about.grouping)),
-        ],
-        findings=tables.findings(audited),
-        figures=pictures.gather(audited.files, saliency=False),
-        saliency=pictures.gather(audited.files, saliency=True),
+        rule=rule_text(audited.rule),
+        findings=tables.findings(audited, about),
+        sections=[section for section in sections if section[-1]],
+        figures=gather(audited.files, about),
         card=model_card(),
         runs=tables.trainings(audited),
-        downloads=pictures.downloads(audited.files),
+        beside=beside(audited.files),
         versions=(str(audited.verdict["code_version"]), code_version()),
         date=date,
     )

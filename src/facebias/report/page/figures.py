@@ -1,22 +1,23 @@
-"""The figures of an audit's folder inside the page: small enough, with a caption, and an alt text from the numbers."""
+"""The figures of an audit inside the page: those that tell most, small enough, with a caption and an alt text."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
 
-from facebias.core.words import DATASET_NAMES, dataset_name
-from facebias.report.page import alt_texts as seen
 from facebias.report.page.folder import read_numbers
+from facebias.report.page.headline import HeadlineSubject
+from facebias.report.page.kinds import KINDS, Kind, is_of, subject_of
 
-_LARGE, _WIDTH = 200_000, 1200  # bytes of a PNG above which it is shown smaller; px
-_CSV = 100_000  # bytes of a CSV that rides in the page; larger ones lie beside it
+ROOM = 1_150_000  # bytes of the page for all its figures
+_LARGE, _WIDTH = 45_000, 1000  # bytes above which a figure loses detail; px across that it keeps then
+_INCH = 96  # px of the page: a figure is as large as it was drawn, and so is its text
+_TELLING = {"raw", "gaps"}  # beside the headline's own words: maps as they are, and what a shift does to gaps
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Picture:
         caption: what is drawn, and how to read it.
         alt: what is seen, in words.
         source: data URI.
-        width, height: pixels.
-        csv: data URI of the numbers behind it; "" where there are none or they are too many to carry.
+        width, height: px on the page.
+        files: what lies beside the page: the figure in full size, and the numbers behind it.
+        printed: whether it is on paper too.
     """
 
     name: str
@@ -38,144 +40,101 @@ class Picture:
     source: str
     width: int
     height: int
-    csv: str
-
-
-def gather(files: Mapping[str, Path], *, saliency: bool) -> list[tuple[str, list[Picture]]]:
-    """Figures among an audit's files by kind, titles first: those of FullGrad, or all others."""
-    drawn = [file for file in files.values() if file.suffix == ".png" and file.stem.startswith("saliency") == saliency]
-    found = [(kind.title, [_picture(file, kind) for file in drawn if _kind(file.stem) == kind]) for kind in _KINDS]
-    return [(title, pictures) for title, pictures in found if pictures]
-
-
-def _picture(file: Path, kind: Kind) -> Picture:
-    numbers, subject = file.with_suffix(".csv"), _subject(file.stem, kind)
-    told = kind.tell(read_numbers(numbers)) if kind.tell and numbers.exists() else ""
-    data, size = _encoded(file)
-    small = numbers.exists() and numbers.stat().st_size <= _CSV
-    caption = f"{subject}. {kind.caption}" if subject else kind.caption
-    return Picture(
-        file.stem,
-        caption,
-        " ".join(part for part in (f"{kind.title}.", f"{subject}." * bool(subject), told) if part),
-        data_uri(data, "image/webp"),
-        *size,
-        data_uri(numbers.read_bytes(), "text/csv") if small else "",
-    )
-
-
-def downloads(files: Mapping[str, Path]) -> list[tuple[str, str, str]]:
-    """The audit's own tables as name, size in words, and data URI ("" where too large to carry)."""
-    pictured = {file.stem for file in files.values() if file.suffix == ".png"}
-    told = [file for file in files.values() if file.suffix in (".csv", ".json") and file.stem not in pictured]
-    return [
-        (
-            file.name,
-            f"{file.stat().st_size / 1000:,.0f} kB",
-            data_uri(file.read_bytes(), f"text/{file.suffix[1:]}") if file.stat().st_size <= _CSV else "",
-        )
-        for file in told
-    ]
-
-
-def data_uri(data: bytes, kind: str) -> str:
-    """Bytes as an address that needs no request."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _encoded(file: Path) -> tuple[bytes, tuple[int, int]]:
-    """A PNG as WebP: without loss where it is small, else at most _WIDTH wide; the PNG stays beside the page."""
-    with Image.open(file) as opened:
-        image = opened.convert("RGB")
-    options: dict[str, object] = {"lossless": True, "method": 2}
-    if file.stat().st_size > _LARGE:
-        options = {"quality": 75, "method": 4}
-        if image.width > _WIDTH:
-            image = image.resize((_WIDTH, round(image.height * _WIDTH / image.width)), Image.Resampling.LANCZOS)
-    with io.BytesIO() as packed:
-        image.save(packed, "WEBP", **options)
-        return packed.getvalue(), image.size
+    files: str
+    printed: bool
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Figures of one kind: how their files' names begin, what they are called, how to read them, what is seen."""
+class Group:
+    """The figures of one kind: its title, those shown, and the file names of the others."""
 
-    prefix: str
     title: str
-    caption: str
-    tell: Callable[[pd.DataFrame], str] | None = None
+    saliency: bool
+    pictures: list[Picture]
+    others: list[str]
 
 
-_KINDS = (
-    Kind(
-        "recall-by-source",
-        "Recall before any group",
-        "Held-out faces of the training source, and each audit set: a difference between them is domain shift.",
-        seen.sources,
-    ),
-    Kind("arms", "All detectors", "Recall of all faces, worst group and gap of every detector, with intervals."),
-    Kind(
-        "group-recall",
-        "Recall of groups",
-        "A dot for each group and detector, a line for its 95 % interval over seeds and images. Grey: under 30 faces.",
-        seen.groups,
-    ),
-    Kind("heatmap", "Recall of groups as a table", "Recall as colour and number in every cell, with n.", seen.groups),
-    Kind("slope", "From the baseline to the DB-VAE", "A line for each group.", seen.groups),
-    Kind(
-        "recall-by-ita",
-        "Recall against measured skin tone",
-        "Without classes, which hide differences; light skin is on the right.",
-        seen.tones,
-    ),
-    Kind(
-        "trade-off",
-        "Recall against false positives",
-        "Recall of each group as more false positives are allowed.",
-        seen.trade_off,
-    ),
-    Kind("who", "Who is in the data", "Shares of each level.", seen.who),
-    Kind("mean-faces", "Mean faces of the training split", "Means over many faces; no single face is shown."),
-    Kind("faces", "Rendered training faces", ""),
-    Kind("negatives", "Rendered non-faces", ""),
-    Kind("shift", "Domain shift told apart from bias", "Recall as framing, light and blur of the same faces change."),
-    Kind("tone", "Measured skin tone", "How well skin tone is measured, and beside the labels of race."),
-    Kind(
-        "sampling",
-        "What resampling draws",
-        "How much more often than it occurs each group is drawn, over epochs; "
-        "1 is uniform sampling. Band: 95 % t interval over seeds, three or more.",
-        seen.sampling,
-    ),
-    Kind("mechanism", "Whom resampling prefers", "Which training faces are drawn more, and whether that matters."),
-    Kind("likely-faces", "Least and most drawn faces", "Means of training faces by probability in the last epoch."),
-    Kind("training", "Training", "Losses and validation recall of every training.", seen.training),
-    Kind("traversal", "Latents", "What changes along the latents that vary most."),
-    Kind("reconstructions", "Reconstructions", "Rendered faces, and what the decoder makes of their latents."),
-    Kind("", "Further figures", ""),  # kinds that this list does not know yet, under their own names
-    Kind("saliency-means", "Mean maps", "FullGrad of each group on one scale, with n; contours are of the mean face."),
-    Kind(
-        "saliency-differences",
-        "Differences between groups",
-        "FullGrad of each group less that of all others, with permutation p-values.",
-        seen.moved,
-    ),
-    Kind("saliency-regions", "Regions of the face", "Share of saliency in each region, by group."),
-    Kind("saliency", "Further maps", ""),
-)
+def gather(files: Mapping[str, Path], about: HeadlineSubject, room: int = ROOM) -> list[Group]:
+    """The figures among an audit's files, by kind: those that tell most shown, the others by name.
+
+    First comes the figure of each kind that is nearest to the headline, then the second of each, until the room is
+    full.
+
+    Args:
+        files: an audit's files by name.
+        about: the headline.
+        room: bytes of the page for all of them.
+    """
+    kinds = {kind: _nearest([file for file in files.values() if is_of(file, kind)], about) for kind in KINDS}
+    waiting = sorted((place, number) for number, found in enumerate(kinds.values()) for place in range(len(found)))
+    shown: dict[Path, Picture] = {}
+    for place, number in waiting:
+        kind = KINDS[number]
+        picture = _picture(kinds[kind][place], kind, files, printed=kind.printed and place == 0)
+        if len(picture.source) <= room:
+            room -= len(picture.source)
+            shown[kinds[kind][place]] = picture
+    return [
+        Group(
+            kind.title,
+            kind.prefix.startswith("saliency"),
+            [shown[file] for file in found if file in shown],
+            [file.name for file in found if file not in shown],
+        )
+        for kind, found in kinds.items()
+        if found
+    ]
 
 
-def _kind(stem: str) -> Kind:
-    """The kind whose prefix is the longest that the name begins with."""
-    return max(
-        (kind for kind in _KINDS if not kind.prefix or f"{stem}-".startswith(f"{kind.prefix}-")),
-        key=lambda kind: len(kind.prefix),
+def _nearest(found: list[Path], about: HeadlineSubject) -> list[Path]:
+    """Figures of a kind, those of the headline's data set and groups first, by the words of their names."""
+    wanted = {about.dataset, *about.grouping.split(), *about.arms} | _TELLING
+
+    def far(file: Path) -> tuple[int, int, str]:
+        """Words that are missing, words too many, and the name."""
+        words = set(file.stem.split("-"))
+        return -len(words & wanted), len(words - wanted), file.name
+
+    return sorted(found, key=far)
+
+
+def _picture(file: Path, kind: Kind, files: Mapping[str, Path], printed: bool) -> Picture:
+    numbers, subject = files.get(f"{file.stem}.csv"), subject_of(file.stem, kind)
+    told = kind.tell(read_numbers(numbers)) if kind.tell and numbers else ""
+    data, width, height = _encoded(file)
+    return Picture(
+        file.stem,
+        f"{subject}. {kind.caption}" if subject else kind.caption,
+        " ".join(part for part in (f"{kind.title}.", f"{subject}." * bool(subject), told) if part),
+        f"data:image/webp;base64,{base64.b64encode(data).decode()}",
+        width,
+        height,
+        f"{file.name}{', .csv' * bool(numbers)}",
+        printed,
     )
 
 
-def _subject(stem: str, kind: Kind) -> str:
-    """What a figure is of, from its name: "FairFace, race x gender"."""
-    first, _, rest = stem.removeprefix(kind.prefix).strip("-").partition("-")
-    parts = (dataset_name(first), " ".join(map(dataset_name, rest.split("-"))))
-    return (", " if first in DATASET_NAMES else " ").join(part for part in parts if part)
+def beside(files: Mapping[str, Path]) -> list[tuple[str, str]]:
+    """The audit's tables that are behind no figure: name, and size in words."""
+    pictured = {file.stem for file in files.values() if file.suffix == ".png"}
+    told = [file for file in files.values() if file.suffix in (".csv", ".json") and file.stem not in pictured]
+    return [(file.name, f"{file.stat().st_size / 1000:,.0f} kB") for file in told]
+
+
+def _encoded(file: Path) -> tuple[bytes, int, int]:
+    """A PNG as WebP, and its size on the page: without loss where that is small, else narrower and with some."""
+    with Image.open(file) as opened:
+        dots, image = opened.info.get("dpi", (_INCH, _INCH))[0], opened.convert("RGB")
+    width, height = (round(side * _INCH / dots) for side in image.size)
+    packed = _webp(image, lossless=True, method=4)
+    if len(packed) > _LARGE:
+        if image.width > _WIDTH:
+            image = image.resize((_WIDTH, round(image.height * _WIDTH / image.width)), Image.Resampling.LANCZOS)
+        packed = min(packed, _webp(image, quality=55, method=5), key=len)
+    return packed, width, height
+
+
+def _webp(image: Image.Image, **options: object) -> bytes:
+    with io.BytesIO() as written:
+        image.save(written, "WEBP", **options)
+        return written.getvalue()

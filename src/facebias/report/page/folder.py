@@ -130,6 +130,12 @@ class AuditFolder:
         return sorted(found, key=lambda name: name == "test")
 
     @property
+    def group_columns(self) -> list[str]:
+        """The columns that name groups, those of somebody's own data set among them."""
+        names = list(self.tables["group_report"])
+        return names[names.index("metric") + 1 : names.index("n")]
+
+    @property
     def run_ids(self) -> list[str]:
         """The runs that were audited."""
         return [str(name) for name in self.tables["group_report"]["run_id"].unique()]
@@ -162,19 +168,6 @@ class AuditFolder:
     def faces(self, dataset: str) -> pd.DataFrame:
         """Faces of a set."""
         return self.images[(self.images["dataset"] == dataset) & (self.images["label"] == 1)]
-
-    def refuse_other_study(self, config: Config) -> None:
-        """Raise where the folder holds the audit of other runs, or at another rate, than a study's settings name."""
-        wanted = {config.for_arm(arm, seed).run_id for arm in config.arm_names for seed in range(config.seeds)}
-        found = set(self.run_ids)
-        if found != wanted or self.rule != f"fpr={config.fpr:g}":
-            raise FacebiasError(
-                "REPORT",
-                self.folder,
-                f"holds the audit of {len(found)} runs at {self.rule}, of which "
-                f"{len(found & wanted)} are among the {len(wanted)} that these options name",
-                "Run facebias study with the same options first, or name the folder with --folder",
-            )
 
     @property
     def held_out_negatives(self) -> int:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from facebias.audit.groups import matching
-from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.core.arms import arm_name, counterpart
 from facebias.core.numbers import percent
 from facebias.core.words import UNKNOWN
@@ -77,4 +76,4 @@ def extremes(rows: pd.DataFrame, arm: str) -> str:
 
 def unknown(rows: pd.DataFrame) -> pd.Series:
     """Which groups are of faces whose source does not say; they are never called worst."""
-    return (rows[list(GROUP_COLUMNS)] == UNKNOWN).any(axis=1)
+    return (rows.drop(columns=["run_id", "model", "dataset"], errors="ignore") == UNKNOWN).any(axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from markupsafe import Markup
 from facebias.core.errors import FacebiasError
 from facebias.core.paths import project_root
 
-LIMIT = 12_000_000  # bytes of a page that is still opened, mailed and committed without thought
+LIMIT = 2_000_000  # bytes of a page that is opened and mailed without thought
 
 
 def render(**content: Any) -> str:
@@ -28,6 +29,7 @@ def render(**content: Any) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["island"] = island
     # neither has anything of the data in it, so neither needs escaping
     style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("page.css", "page.js"))
     policy = (
@@ -36,12 +38,20 @@ def render(**content: Any) -> str:
     )
     page = environment.get_template("page.html.j2").render(style=style, script=script, policy=policy, **content)
     if (size := len(page.encode())) > LIMIT:
-        raise FacebiasError("SIZE", "report", f"{size:,} bytes, more than {LIMIT:,}", "Remove figures from the folder")
+        raise FacebiasError(
+            "SIZE", "report", f"{size:,} bytes, more than {LIMIT:,}", "Audit fewer arms, seeds or groups at once"
+        )
     return page
 
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def island(value: Any) -> Markup:
+    """A value as JSON inside a script element that is not run: no character of it can end the element."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(re.sub("[<>&'\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def model_card() -> Markup:
