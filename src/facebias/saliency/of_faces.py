@@ -83,10 +83,7 @@ def _explain(method: FullGrad, data: FaceDataset, title: str, scope: str, batch_
 
 
 def _arrays(result: Decomposition, images: Tensor, scope: str) -> tuple[np.ndarray, ...]:
-    drawn = [
-        result.input_gradient * images,
-        *(result.maps[name] for name in result.bias_terms if name in result.spatial),
-    ]
+    drawn = [result.input_gradient * images, *result.spatial_maps.values()]
     collector = Collector(images, scope)
     for term in drawn:
         collector.draw(term)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
+import subprocess
+import sys
+import textwrap
 import weakref
 from dataclasses import replace
 
@@ -226,6 +230,32 @@ def test_kept_maps_add_up_to_their_terms():
     assert list(result.maps) == list(result.bias_terms)
     for name in result.spatial:
         torch.testing.assert_close(result.maps[name].flatten(1).sum(1), result.bias_terms[name], rtol=1e-7, atol=1e-9)
+
+
+def test_maps_that_are_summed_term_by_term_are_the_same_bytes_in_every_process():
+    """The order of a set of names is another in each process, and so is the rounding of a sum in that order."""
+    code = """
+        import hashlib, torch
+        from facebias.detectors.networks import StandardCNN
+        from facebias.saliency import SmoothFullGrad
+        from facebias.saliency.benchmarks.sanity import signed_maps
+        torch.manual_seed(0)
+        model, pixels = StandardCNN().eval(), torch.randint(256, (4, 3, 64, 64), dtype=torch.uint8)
+        smooth = SmoothFullGrad(model, num_samples=2).saliency(pixels / 255).numpy()
+        signed = signed_maps("fullgrad", model, pixels)
+        print(hashlib.sha256(signed.tobytes() + smooth.tobytes()).hexdigest())
+    """
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
 
 
 def test_memory_does_not_grow_with_calls():

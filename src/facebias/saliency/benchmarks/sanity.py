@@ -102,8 +102,8 @@ def signed_maps(name: str, model: nn.Module, images: Tensor) -> np.ndarray:
         terms = FullGrad(model).decompose(pixels, keep_maps=name == "fullgrad")
         plane = terms.input_gradient if name == "input_gradient" else terms.input_gradient * pixels
         plane = plane.sum(1, keepdim=True)
-        for key in terms.spatial if name == "fullgrad" else ():
-            layer = terms.maps[key].sum(1, keepdim=True)
+        for term in terms.spatial_maps.values() if name == "fullgrad" else ():
+            layer = term.sum(1, keepdim=True)
             plane = plane + functional.interpolate(layer, size=plane.shape[2:], mode="bilinear", align_corners=True)
         parts.append(plane[:, 0].cpu().numpy())
     return np.concatenate(parts)

@@ -44,6 +44,11 @@ class Decomposition:
     maps: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
+    def spatial_maps(self) -> dict[str, Tensor]:
+        """Those of `maps` that are in the map, in order of execution: a set's own order differs between processes."""
+        return {name: self.maps[name] for name in self.bias_terms if name in self.spatial}
+
+    @property
     def total(self) -> Tensor:
         """(N,) float64, the sum of all terms."""
         return self._terms().sum(0)

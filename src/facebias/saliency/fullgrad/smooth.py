@@ -64,8 +64,7 @@ class SmoothFullGrad(FullGrad):
             result = self.decompose(noisy, target, keep_maps=True)
             if check:
                 self._check(result, noisy, target)
-            maps = {name: result.maps[name] for name in result.spatial}
-            for name, term in {"input": result.input_gradient * noisy, **maps}.items():
+            for name, term in {"input": result.input_gradient * noisy, **result.spatial_maps}.items():
                 means[name] = (
                     means[name].add_(term, alpha=1 / self.num_samples) if name in means else term / self.num_samples
                 )
