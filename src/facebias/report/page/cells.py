@@ -60,6 +60,25 @@ class Table:
         return [[[cell.text] if cell.faint else cell.text for cell in row] for row in others]
 
 
+@dataclass(frozen=True)
+class Section:
+    """Tables under one heading.
+
+    Attributes:
+        title: the heading.
+        anchor: its place in the page, letters alone.
+        short: how the navigation calls it.
+        tables: its tables.
+        lines: paragraphs before them.
+    """
+
+    title: str
+    anchor: str
+    short: str
+    tables: Sequence[Table]
+    lines: Sequence[str] = ()
+
+
 def said(text: object, faint: bool = False) -> Cell:
     """A cell of words."""
     return Cell(str(text), faint)

@@ -19,8 +19,8 @@ from facebias.core.paths import project_root
 LIMIT = 2_000_000  # bytes of a page that is opened and mailed without thought
 
 
-def render(**content: Any) -> str:
-    """The page as text.
+def render(template: str, **content: Any) -> str:
+    """A page as text, from a template of this package.
 
     Raises:
         FacebiasError: it would be larger than LIMIT.
@@ -36,7 +36,7 @@ def render(**content: Any) -> str:
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    page = environment.get_template("page.html.j2").render(style=style, script=script, policy=policy, **content)
+    page = environment.get_template(template).render(style=style, script=script, policy=policy, **content)
     if (size := len(page.encode())) > LIMIT:
         raise FacebiasError(
             "SIZE", "report", f"{size:,} bytes, more than {LIMIT:,}", "Audit fewer arms, seeds or groups at once"

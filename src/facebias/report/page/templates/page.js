@@ -100,7 +100,8 @@ function search() {
   document.body.classList.toggle("searching", on);
   for (const section of document.querySelectorAll("main > section"))
     section.classList.toggle("miss", on && !section.querySelector("details.table:not([hidden])"));
-  found.textContent = on ? `${rows} rows in ${hits} tables${rows ? "; Enter goes there" : ""}` : "";
+  const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  found.textContent = on ? `${many(rows, "row")} in ${many(hits, "table")}${rows ? "; Enter goes there" : ""}` : "";
 }
 filter.addEventListener("input", search);
 filter.addEventListener("keydown", event => {
