@@ -156,6 +156,7 @@ def test_the_study_runs_headlessly_from_any_working_directory(tiny, tmp_path, mo
     done = execute(tiny, TOP.name)
     assert "rendered faces" in done.verdict
     assert all(path.exists() for path in done.places.values())
+    assert "rendered faces" in done.places["report"].read_text(encoding="utf-8")
     figures = {path.stem for path in tiny.study_folder.glob("*.png")}
     assert {"faces", "negatives", "who-training", "recall-by-source", "sampling-skin-tone", "traversal"} <= figures
     assert not list(tmp_path.iterdir())

@@ -21,8 +21,10 @@ from facebias.core.arms import ARM_FIELDS
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, write_json, write_text
+from facebias.core.outputs import RECORD
 from facebias.core.paths import anchored
 from facebias.core.progress import MARK
+from facebias.report.page import AuditFolder, write_report
 
 _PATIENCE = 600  # seconds for a kernel to start: a minute is short on a machine that trains
 
@@ -38,7 +40,8 @@ class Executed:
 def execute(config: Config, source: str) -> Executed:
     """Execute a notebook with the settings that differ from the defaults.
 
-    The verdict of an earlier execution stays until this one has written its own; a chapter writes none.
+    The verdict of an earlier execution stays until this one has written its own; a chapter writes none. A new one is
+    followed by the report.
 
     Args:
         config: the study.
@@ -60,6 +63,9 @@ def execute(config: Config, source: str) -> Executed:
     if _written(verdict_file) == before:
         return Executed("", places)
     places |= {"tables and figures": config.study_folder, "runs": config.path("runs")}
+    if (config.study_folder / RECORD).exists():  # a notebook of somebody's own may write a verdict and no audit
+        audited = AuditFolder(config.study_folder, config.path("runs"))
+        places |= {"report": write_report(audited, config.study_folder / "report.html")}
     return Executed(read_json(verdict_file)["text"], places)
 
 
