@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.cli import app
+from facebias.core.outputs import OutputFolder
+from facebias.core.studies import SETTINGS
 from facebias.training.run import PREDICTIONS_SCHEMA
 from made import untrained_run
 
@@ -24,3 +26,9 @@ def scored(config, seed=0, model="standard_cnn"):
 
 def command(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def audited(config):
+    """Leave the study of these settings as an audit would, so that a command finds it by its name."""
+    OutputFolder(config.study_folder, config.study_id).json(config.as_dict(), SETTINGS)
+    return config.study_id

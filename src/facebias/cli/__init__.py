@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from facebias.cli import data
+from facebias.cli import data, runs
 from facebias.cli.audit import audit
 from facebias.cli.benchmark_saliency import benchmark_saliency
 from facebias.cli.compare import compare
@@ -26,19 +27,60 @@ from facebias.cli.tone import tone
 from facebias.cli.train import train
 from facebias.core.errors import FacebiasError
 
+# Stage -> its verbs by name, each with what the list says of it in 60 characters
+STAGES: dict[str, dict[str, tuple[Any, str]]] = {
+    "A study, from pictures to verdict": {
+        "study": (study, "every arm and seed trained, scored, audited; resumable"),
+        "notebook": (notebook, "the same inside Bias_in_face_detection.ipynb, headlessly"),
+        "report": (report, "a finished study as one HTML file"),
+        "compare": (compare, "runs and studies side by side, by group"),
+    },
+    "Its steps": {
+        "data": (data.app, "fetch, pack, describe, render pictures"),
+        "train": (train, "one detector"),
+        "score": (score, "a run's score for every held-out image"),
+        "audit": (audit, "groups compared: runs, any detector, a table of scores"),
+        "runs": (runs.app, "list the runs, remove some"),
+    },
+    "Questions to a finished study": {
+        "shift": (shift, "domain shift told from bias"),
+        "mechanism": (mechanism, "which faces resampling prefers"),
+        "tone": (tone, "is skin tone measured right"),
+        "protocols": (protocols, "whole pictures: how far the window grid moves the answer"),
+        "explain-groups": (explain_groups, "what the detectors look at, group by group (FullGrad)"),
+    },
+    "Pictures, one by one": {
+        "detect": (detect, "find faces, boxes drawn"),
+        "explain": (explain, "what in a picture made a network answer"),
+        "benchmark-saliency": (benchmark_saliency, "saliency methods, measured"),
+    },
+}
+
+
+class Staged(TyperGroup):
+    """Lists the verbs under their stage. Typer does so in frames and colour alone, and help is plain here."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section a stage, names as wide as the longest."""
+        wide = max(map(len, self.commands))
+        for stage, verbs in STAGES.items():
+            with formatter.section(stage):
+                formatter.write_dl([(name.ljust(wide), text) for name, (_, text) in verbs.items()])
+
+
 app = typer.Typer(
+    cls=Staged,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"max_content_width": 110, "help_option_names": ["-h", "--help"]},
 )
-app.add_typer(data.app, name="data", help="Fetch, pack and describe the images.")
-for verb in (train, score, audit, study, report, notebook, compare):
-    app.command()(verb)
-for verb in (shift, mechanism, tone, detect, protocols, explain):
-    app.command()(verb)
-app.command("explain-groups")(explain_groups)
-app.command("benchmark-saliency")(benchmark_saliency)
+for verbs in STAGES.values():
+    for name, (verb, _) in verbs.items():
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=name)
+        else:
+            app.command(name)(verb)
 
 
 def _say_version(wanted: bool) -> None:
@@ -55,8 +97,7 @@ def facebias(
 ) -> None:
     """Audit face detectors for demographic bias.
 
-    Stages: data, train, score, audit. All of them: study, or notebook for the same inside
-    Bias_in_face_detection.ipynb.
+    Each verb has help with an example: facebias study -h
     """
 
 

@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
-from facebias.cli.options import with_config
+from facebias.cli.completion import complete_runs
+from facebias.cli.options import COMPUTING, Answer, with_config
 from facebias.core.config import Config
 
 
-@with_config("data", "audit_data", "study", "runtime")
+@with_config("data", "audit_data", "fpr", *COMPUTING, as_json=True)
 def audit(
     config: Config,
     runs: Annotated[
-        list[str] | None, typer.Argument(help="Scored runs: folder, id, or the beginning of an id.")
+        list[str] | None,
+        typer.Argument(help="Scored runs: folder, id, or the beginning of an id.", autocompletion=complete_runs),
     ] = None,
     detector: Annotated[
         list[str] | None,
@@ -34,16 +36,16 @@ def audit(
         typer.Option("--probability", help="Scores of --detector and --predictions are probabilities, not logits."),
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("audit"),
-) -> None:
+) -> Answer:
     """Compare groups at matched false positive rates: the group report, its figures and the verdict.
 
     \b
-    Example: facebias audit cnn-s0 dbvae-0.01-s0 --out audit
+    Example: facebias audit cnn-s0 dbvae-0.01-s0
 
     A detector that is not ours is scored on the same packed images (64 x 64 pixels), beside runs or alone:
 
     \b
-        facebias audit cnn-s0 --detector facebias.adapters:lbp_cascade
+    Example: facebias audit cnn-s0 --detector facebias.adapters:lbp_cascade --out cascade
     """
     from facebias.report.audit_figures import figures_of_detectors
     from facebias.training.gather import gather
@@ -54,4 +56,5 @@ def audit(
     found.write(figures.files.outputs)
     figures.all()
     figures.write()
-    typer.echo("\n".join([figures.audit.text, *cautions, f"tables and figures: {out.resolve()}"]))
+    text = "\n".join([figures.audit.text, *cautions, f"tables and figures: {out.resolve()}"])
+    return Answer(text, {"verdict": figures.audit.told, "cautions": cautions, "folder": str(out.resolve())})

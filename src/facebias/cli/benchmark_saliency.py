@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from facebias.cli.options import with_config
+from facebias.cli.completion import complete_runs
+from facebias.cli.options import COMPUTING, with_config
 from facebias.core.config import Config
 
 
-@with_config("runtime")
+@with_config(*COMPUTING, default="the first run's")
 def benchmark_saliency(
-    runs: Annotated[list[str], typer.Argument(help="Trained runs; those of one arm are its seeds.")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Trained runs; those of one arm are its seeds.", autocompletion=complete_runs)
+    ],
     config: Config,
-    data: Annotated[Path | None, typer.Option(help="Packed audit set; the first run's first one if left out.")] = None,
+    given: dict[str, Any],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Packed audit set.  [default: the first one of the first run]", show_default=False),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("benchmark-saliency"),
     parts: Annotated[str, typer.Option(help="Of pixels, retrain, sanity, separated by commas.")] = "pixels,sanity",
     methods: Annotated[str, typer.Option(help="Names separated by commas, or all.")] = "all",
@@ -27,11 +34,11 @@ def benchmark_saliency(
         bool, typer.Option("--labels/--no-labels", help="Also a sanity check on shuffled labels.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draws of images.")] = 0,
-) -> None:
+) -> str:
     """Measure saliency methods: pixel perturbation, remove and retrain, and sanity checks, with intervals.
 
     \b
-    Example: facebias benchmark-saliency cnn-s0 --methods fullgrad,random --images 100 --sanity-images 20
+    Example: facebias benchmark-saliency cnn-s0 --methods fullgrad,random --images 60 --sanity-images 10
     """
     from facebias.data.dataset import FaceDataset
     from facebias.data.pack import pack_audit
@@ -42,12 +49,10 @@ def benchmark_saliency(
     from facebias.training.threads import threads
 
     settings = Settings(parts, methods, images, sanity_images, train_images, retrain_epochs, labels, seed)
-    own = Run.find(runs[0], config).config.with_(**config.as_dict("runtime"))
+    own = Run.find(runs[0], config).config.with_(**given)
     with threads(config.threads):
         subjects = [find_subject(name, config) for name in runs]
         packed = FaceDataset.load(data or pack_audit(own, own.audit_names[0]))
-        if len(packed.faces) < images:
-            typer.echo(f"{packed.path.name} holds {len(packed.faces)} faces, fewer than {images}: all are taken")
+        few = f"{packed.path.name} holds {len(packed.faces)} faces, fewer than {images}: all are taken\n"
         table = run_suite(subjects, packed, out.resolve(), settings, own)
-    typer.echo(in_words(table))
-    typer.echo(f"tables and figures: {out.resolve()}")
+    return f"{few * (len(packed.faces) < images)}{in_words(table)}\ntables and figures: {out.resolve()}"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facebias.cli.completion import complete_runs
 from facebias.cli.options import with_config
 from facebias.core.config import Config
 from facebias.core.words import IMAGE_SIZE
@@ -15,22 +16,24 @@ from facebias.detectors.windows import GRIDS, Scan
 _SCAN = f"One of {', '.join(GRIDS)}, or SMALLEST:LARGEST:RATIO@STRIDE, sizes as shares or in pixels."
 
 
-@with_config("runtime")
+@with_config("runs_dir", "device", "threads")
 def detect(
     images: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, or zip archives.")],
     config: Config,
-    run: Annotated[str, typer.Option(help="A scored run: folder, id, or beginning of an id.")],
+    run: Annotated[
+        str, typer.Option(help="A scored run: folder, id, or beginning of an id.", autocompletion=complete_runs)
+    ],
     out: Annotated[Path, typer.Option(help="Folder for drawn pictures, table and manifest.")] = Path("detected"),
     windows: Annotated[str, typer.Option(help=_SCAN)] = "fine",
     rule: Annotated[str, typer.Option(help="fpr=RATE of held-out crops, per window, or p=PROBABILITY.")] = "fpr=0.001",
     overlap: Annotated[
         float, typer.Option(help="IoU above which the lower of two boxes is dropped.", min=0, max=1)
     ] = 0.3,
-) -> None:
+) -> str:
     """Find faces in whole pictures: boxes drawn, a table (CSV) and a manifest.
 
     \b
-    Example: facebias detect photographs --run cnn-s0 --out detected
+    Example: facebias detect pictures/000.png pictures/001.png --run cnn-s0
     """
     from facebias.analyses.pictures.detect import detect_pictures, scorer
     from facebias.audit.thresholds import threshold
@@ -56,4 +59,4 @@ def detect(
         typer.echo(f"[{reject.code}] {reject.where}: {reject.reason}", err=True)
     faces = sum(line["faces"] for line in made["pictures"])
     left = f", {made['rejected']} left out: see rejects.csv" if made["rejected"] else ""
-    typer.echo(f"{out.resolve()}: {faces} boxes in {len(made['pictures'])} pictures{left}")
+    return f"{out.resolve()}: {faces} boxes in {len(made['pictures'])} pictures{left}"

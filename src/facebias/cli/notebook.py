@@ -16,14 +16,15 @@ def notebook(
     source: Annotated[
         str, typer.Option("--notebook", help="Which notebook, from the project root.")
     ] = "Bias_in_face_detection.ipynb",
-) -> None:
+) -> str:
     """Execute a notebook of the study headlessly, with progress, and export it to HTML.
 
     \b
-    Example: facebias notebook --epochs 2 --seeds 1 --train-size 600 --negative-size 600
+    Example: facebias notebook --arms cnn,dbvae-0.01 --seeds 2 --epochs 3 \\
+        --train-size 1200 --negative-size 1600 --audit-size 600
     """
     from facebias.report.notebook import execute
 
     result = execute(config, source)
-    typer.echo(f"\n{result.verdict}\n" if result.verdict else "")
-    typer.echo("\n".join(f"{name:<18} {path}" for name, path in result.places.items()))
+    places = "\n".join(f"{name:<18} {path}" for name, path in result.places.items())
+    return f"\n{result.verdict}\n\n{places}" if result.verdict else f"\n{places}"

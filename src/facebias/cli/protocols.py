@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from facebias.cli.options import EVERYTHING, with_config
+from facebias.cli.options import COMPUTING, STUDIES, with_config
 from facebias.core.config import Config
 from facebias.detectors.windows import GRIDS, Scan
 
 
-@with_config(*EVERYTHING)
+@with_config(*COMPUTING, STUDIES, study=True)
 def protocols(
     config: Config,
     grid: Annotated[
@@ -28,11 +28,11 @@ def protocols(
             "whose thresholds the second comparison is made."
         ),
     ] = 0.1,
-) -> None:
+) -> str:
     """Audit a finished study in whole pictures by several window protocols: how far the protocol moves the answer.
 
     \b
-    Example: facebias protocols --profile photographs --arms cnn,dbvae-0.001 --seeds 3
+    Example: facebias protocols synthetic --grid coarse,narrow
     """
     from facebias.analyses.pictures.figures import audit_protocols
     from facebias.training.threads import threads
@@ -41,8 +41,7 @@ def protocols(
         found = audit_protocols(config, parse_grid(grid, top), image_fpr)
     for audit in found:
         audit.write()
-        typer.echo(audit.text)
-    typer.echo(f"tables and figures: {found[0].files.folder}")
+    return "\n".join([*(audit.text for audit in found), f"tables and figures: {found[0].files.folder}"])
 
 
 def parse_grid(text: str, top: int = 1) -> dict[str, Scan]:

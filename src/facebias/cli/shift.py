@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from facebias.cli.options import EVERYTHING, say_and_draw, with_config
+from facebias.cli.options import COMPUTING, STUDIES, say_and_draw, with_config
 from facebias.core.config import Config
 
 
-@with_config(*EVERYTHING)
-def shift(config: Config) -> None:
-    """Tell domain shift from bias: recall of finished runs as framing, exposure and blur change.
+@with_config(*COMPUTING, STUDIES, study=True)
+def shift(config: Config) -> str:
+    """Tell domain shift from bias: recall of a study's runs as framing, exposure and blur change.
 
     \b
-    Example: facebias shift --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
+    Example: facebias shift synthetic
     """
     from facebias.analyses.shift.figures import ShiftFigures
     from facebias.training.study import finished_study
 
-    say_and_draw(ShiftFigures.of(finished_study(config)))
+    return say_and_draw(ShiftFigures.of(finished_study(config)))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import typer
-
-from facebias.cli.options import EVERYTHING, with_config
+from facebias.cli.options import EVERYTHING, Answer, with_config
 from facebias.core.config import Config
 
 
-@with_config(*EVERYTHING)
-def study(config: Config) -> None:
+@with_config(*EVERYTHING, as_json=True)
+def study(config: Config) -> Answer:
     """Train, score and audit every arm with every seed; finished runs are kept, so it can be stopped and resumed.
 
     \b
-    Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
+    Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 3 \\
+        --train-size 1200 --negative-size 1600 --audit-size 600
+
+    Pictures of your own are an audit set too: --audit-sets synthetic,folder:mine=pictures, with pictures/labels.csv
+    (file, and any columns to group by). facebias data render makes such a folder to try.
     """
     from facebias.report.study_figures import write_study
     from facebias.training.study import run_study
 
-    found = run_study(config)
-    typer.echo(write_study(found).text)
-    typer.echo(f"runs: {config.path('runs')}\nstudy: {config.study_folder}")
+    done = run_study(config)
+    audit, folder = write_study(done), config.study_folder
+    text = f"{audit.text}\nruns: {config.path('runs')}\nstudy: {folder}"
+    runs = [run.id for run in done.runs]
+    return Answer(text, {"study": config.study_id, "folder": str(folder), "runs": runs, "verdict": audit.told})

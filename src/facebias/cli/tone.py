@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from facebias.cli.options import say_and_draw, with_config
+from facebias.cli.options import STUDIES, say_and_draw, with_config
 from facebias.core.config import Config
 
 
-@with_config("data", "audit_data", "runtime")
-def tone(config: Config) -> None:
+@with_config("data_root", "data_dir", STUDIES, "workers", study=True)
+def tone(config: Config) -> str:
     """Check measured skin tone: against the truth of rendered faces, and beside the labels of race.
 
     \b
-    Example: facebias tone --audit-sets synthetic --train-size 600 --negative-size 600
+    Example: facebias tone synthetic
     """
     from facebias.analyses.tone.figures import ToneFigures
 
-    say_and_draw(ToneFigures(config))
+    return say_and_draw(ToneFigures(config))

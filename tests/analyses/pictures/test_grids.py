@@ -27,7 +27,7 @@ from facebias.core.outputs import recorded
 from facebias.data.sources.base import Box, Sample
 from facebias.detectors.windows import Scan, boxes_of
 from made import fairface, picture, ppb
-from scored_runs import command, scored
+from scored_runs import audited, command, scored
 
 ONE = {"one": Scan.parse("0.5:1:2@0.5")}
 
@@ -232,18 +232,9 @@ def test_the_figures_show_every_protocol_and_arm(tables):
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["A (80)", "B (80)", "all faces (160)"]
 
 
-def test_the_command_writes_tables_and_figures_of_sets_with_whole_pictures(study, raw):
-    flags = [
-        ("--arms", study.arms),
-        ("--seeds", 1),
-        ("--audit-sets", study.audit_sets),
-        ("--data-root", raw),
-        ("--grid", "one=0.5:1:2@0.5"),
-        ("--image-fpr", 0.4),
-        ("--profile", "tiny"),
-    ]
-    folders = [(f"--{name}-dir", study.path(name)) for name in ("runs", "data", "studies")]
-    result = command("protocols", *(word for pair in [*flags, *folders] for word in pair))
+def test_the_command_writes_tables_and_figures_of_sets_with_whole_pictures(study):
+    words = ("--grid", "one=0.5:1:2@0.5", "--image-fpr", 0.4, "--studies-dir", study.path("studies"))
+    result = command("protocols", audited(study), *words)
     assert result.exit_code == 0, result.exception
     names = {file.name for file in recorded(study.study_folder)}
     assert {

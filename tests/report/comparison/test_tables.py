@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import recorded
 from facebias.report.comparison import compare_runs, published_table
 from facebias.report.comparison.plots import group_changes, recall_beside_published
 from facebias.report.comparison.terminal import WIDTH, aligned, heads
@@ -105,12 +106,14 @@ def test_more_models_than_colours_are_still_told_apart(compared):
 
 
 def test_every_table_is_written_and_the_text_last(compared, tmp_path):
-    compared.write(tmp_path)
-    names = {"models", "settings", "levels", "measures", "changes", "deltas", "published"}
+    page = compared.write(tmp_path)
+    drawn = {f"{kind}-fairface-race-x-gender" for kind in ("recall", "change")}
+    names = {"by_group", "models", "settings", "studies", "measures", "changes", "published", *drawn}
     assert {path.stem for path in tmp_path.glob("*.csv")} == names
     assert (tmp_path / "comparison.txt").read_text(encoding="utf-8") == compared.text + "\n"
-    deltas = read_csv(tmp_path / "deltas.csv", ["dbvae-0.01", "dbvae-0.01 low"])
-    assert deltas.query("grouping == 'race' and group == 'Black'")["dbvae-0.01 flagged"].tolist() == ["True"]
+    table = read_csv(tmp_path / "by_group.csv", ["dbvae-0.01", "dbvae-0.01 change low"])
+    assert table.query("grouping == 'race' and group == 'Black'")["dbvae-0.01 flagged"].tolist() == ["True"]
+    assert page in recorded(tmp_path)
 
 
 def test_the_command_writes_figures_and_tables_and_leaves_with_status_0(shelf, tmp_path):

@@ -8,17 +8,21 @@ at the same threshold rule, and a change is *flagged* only where its 95 % interv
 from __future__ import annotations
 
 from facebias.report.comparison.changes import CHANGE_COLUMNS
-from facebias.report.comparison.comparison import Comparison, compare_runs
-from facebias.report.comparison.models import Model, find_runs, models_of, settings_table
+from facebias.report.comparison.comparison import Comparison, compare_named, compare_runs
+from facebias.report.comparison.models import Model, models_of, settings_table
+from facebias.report.comparison.named import find_named, find_runs, studies_table
 from facebias.report.comparison.tables import published_table
 
 __all__ = [
     "CHANGE_COLUMNS",
     "Comparison",
     "Model",
+    "compare_named",
     "compare_runs",
+    "find_named",
     "find_runs",
     "models_of",
     "published_table",
     "settings_table",
+    "studies_table",
 ]

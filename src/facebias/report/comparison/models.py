@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from facebias.core.arms import ARM_FIELDS, arm_name
-from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json
 from facebias.training.run import Run
@@ -51,24 +50,6 @@ class Model:
     def seeds(self) -> tuple[int, ...]:
         """Seeds of its trainings."""
         return tuple(run.config.seed for run in self.runs)
-
-
-def find_runs(names: Sequence[str], config: Config) -> list[Run]:
-    """Scored runs by folder, id or beginning of an id; one that is named twice counts once.
-
-    Raises:
-        FacebiasError: no such run, a name that begins several (they are listed), a folder that is no run, or a run
-            that was not scored.
-    """
-    found = list(dict.fromkeys(Run.find(name, config) for name in names))
-    for run in found:
-        if not (run.path / "config.json").exists():
-            raise FacebiasError("RUN", run.path, "no run: it has no config.json", "Name the folder of a training")
-        if not (run.path / "predictions.parquet").exists():
-            raise FacebiasError(
-                "RUN", run.path, "not scored: it has no predictions.parquet", f"Score it: facebias score {run.id}"
-            )
-    return found
 
 
 def models_of(runs: Sequence[Run]) -> tuple[Model, ...]:

@@ -53,13 +53,24 @@ def level_table(summary: pd.DataFrame, measures: pd.DataFrame, models: Sequence[
 
 
 def change_table(changes: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
-    """Changes with four columns a model: "<name>", "<name> low", "<name> high" and "<name> flagged"."""
+    """Changes with four columns a model: "<name> change", the same with " low" and " high", and "<name> flagged"."""
     names = {"worst": "worst group", "gap": "gap"}
     table = changes.assign(
         value=changes["change"],
         group=[names.get(metric, group) for metric, group in zip(changes["metric"], changes["group"], strict=True)],
     )
-    return side_by_side(table, models, ("value", "low", "high", "flagged"))
+    found = side_by_side(table, models, ("value", "low", "high", "flagged"))
+    changed = {model: f"{model} change" for model in models}
+    changed |= {f"{model} {end}": f"{model} change {end}" for model in models for end in ("low", "high")}
+    return found.rename(columns=changed)
+
+
+def group_table(levels: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
+    """A `level_table` with the columns of a `change_table` beside it: what terminal, notebook and page all show.
+
+    Rows are those of the levels; where nothing is said of a change its cells are missing.
+    """
+    return levels.merge(deltas.drop(columns="n"), how="left", on=_ROW)
 
 
 def side_by_side(rows: pd.DataFrame, models: Sequence[str], values: Sequence[str]) -> pd.DataFrame:

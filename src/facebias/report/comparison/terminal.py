@@ -66,10 +66,10 @@ def levels(table: pd.DataFrame, models: Sequence[str], measures: pd.DataFrame, s
     rows = heads(["", "n"], models)
     for dataset, whole in table.groupby("dataset", sort=False):
         for _, row in whole[whole["metric"] == "FPR"].iterrows():
-            rows.append(["false positives, non-faces", _count(row), *(_level(row, name) for name in models)])
+            rows.append(["false positives, non-faces", count(row), *(level(row, name) for name in models)])
         place = dataset_name(str(dataset), source)
         rows += [
-            [f"{place}, all faces", _count(row), *(_level(row, name) for name in models)]
+            [f"{place}, all faces", count(row), *(level(row, name) for name in models)]
             for _, row in whole[(whole["metric"] == "TPR") & (whole["grouping"] == "all faces")].iterrows()
         ]
         for grouping, part in whole[whole["grouping"] != "all faces"].groupby("grouping", sort=False):
@@ -84,22 +84,24 @@ def _level_rows(
 ) -> list[list[str]]:
     recall = row["metric"] == "TPR"
     small = " (small)" if recall and row["n"] < SMALL else ""
-    lines = [[f"  {row['group']}{small}", _count(row) if recall else "", *(_level(row, name) for name in models)]]
+    lines = [[f"  {row['group']}{small}", count(row) if recall else "", *(level(row, name) for name in models)]]
     if row["metric"] == "worst":
         worst = measures[(measures["metric"] == "worst") & (measures["dataset"] == row["dataset"])]
         which = worst.set_index("model")["group"]
         lines.append(["    which", "", *(which[name] or "-" for name in models)])
     return lines + [
-        ["    corrected", "", *(_level(other, name) for name in models)]
+        ["    corrected", "", *(level(other, name) for name in models)]
         for other in part[part["metric"] == row["metric"] + _CORRECTED].to_dict("records")
     ]
 
 
-def _count(row: Any) -> str:
+def count(row: Any) -> str:
+    """The number of images behind a row; "" where each model has its own."""
     return "" if pd.isna(row["n"]) else f"{int(row['n']):,}"
 
 
-def _level(row: Any, model: str) -> str:
+def level(row: Any, model: str) -> str:
+    """A model's cell of a `level_table`: percent with its interval; "-" where there is none."""
     scale = 1 if row["metric"].startswith("variance") else 100
     low, high = row.get(f"{model} low"), row.get(f"{model} high")
     if pd.isna(row[model]):
@@ -108,30 +110,40 @@ def _level(row: Any, model: str) -> str:
     return minus(text if pd.isna(low) else f"{text} [{scale * low:.1f}, {scale * high:.1f}]")
 
 
-def changes(table: pd.DataFrame, models: Sequence[str], source: str = "") -> list[str]:
-    """Lines of a `change_table`: all faces, worst group and gap of the crossed groupings, and whatever is flagged."""
+def changes(table: pd.DataFrame, models: Sequence[str], source: str = "", shown: Sequence[str] = SHOWN) -> list[str]:
+    """Lines of a `group_table`: all faces, worst group and gap of the crossed groupings, and whatever is flagged.
+
+    Args:
+        table: with the changes of all groupings.
+        models: all but the baseline.
+        source: the training source, for the name of its held-out faces.
+        shown: groupings whose worst group and gap are told though they are not flagged.
+    """
     flagged = table[[f"{model} flagged" for model in models]].eq(True).any(axis=1)
     whole = table["grouping"] == "all faces"
-    extremes = table["metric"].isin(["worst", "gap"]) & table["grouping"].isin(SHOWN) & (table["dataset"] != "test")
-    table = table[(flagged | whole | extremes) & table[list(models)].notna().any(axis=1)]
+    extremes = table["metric"].isin(["worst", "gap"]) & table["grouping"].isin(shown) & (table["dataset"] != "test")
+    told = table[[f"{model} change" for model in models]].notna().any(axis=1)
+    table = table[(flagged | whole | extremes) & told]
     rows = heads([""], models)
     for dataset, part in table.groupby("dataset", sort=False):
         place = dataset_name(str(dataset), source)
         for row in part[part["grouping"] == "all faces"].to_dict("records"):
             name = "false positives, non-faces" if row["metric"] == "FPR" else f"{place}, all faces"
-            rows.append([name, *(_change(row, model) for model in models)])
+            rows.append([name, *(change(row, model) for model in models)])
         for grouping, mine in part[part["grouping"] != "all faces"].groupby("grouping", sort=False):
             rows.append([f"{place}, {grouping}", *[""] * len(models)])
             rows += [
-                [f"  {row['group']}", *(_change(row, model) for model in models)] for row in mine.to_dict("records")
+                [f"  {row['group']}", *(change(row, model) for model in models)] for row in mine.to_dict("records")
             ]
     return aligned(rows, 1)
 
 
-def _change(row: dict[str, Any], model: str) -> str:
-    if pd.isna(row[model]):
+def change(row: Any, model: str) -> str:
+    """A model's change in a `group_table`: points with their interval, and a flag; "-" where nothing is said."""
+    name = f"{model} change"
+    if pd.isna(row[name]):
         return "-"
-    value, low, high = (_signed(100 * row[name]) for name in (model, f"{model} low", f"{model} high"))
+    value, low, high = (_signed(100 * row[part]) for part in (name, f"{name} low", f"{name} high"))
     return f"{value} [{low}, {high}]" + (f" {FLAG}" if row[f"{model} flagged"] is True else "")
 
 
