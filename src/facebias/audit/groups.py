@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
 from facebias.core.words import GENDERS, UNKNOWN
 
 GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ("race",), ("skin_tone",), ("gender",), ())
+MOST = 24  # levels of a column that somebody's own data set brings; with more it names pictures, not groups
 SMALL = 30  # images under which a cell is greyed and left out of "worst" and of gaps
 ALL = "all"  # the level of a column that a marginal is summed over
 _LEVELS = {"skin_tone": CLASSES, "gender": GENDERS}
@@ -92,6 +93,17 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
     n = np.bincount(codes, minlength=len(table))
     known = (index != UNKNOWN).all(axis=1) if by else True
     return Groups(by, table.assign(n=n, label=_label(index, by), small=n < SMALL, known=known), codes)
+
+
+def own_groupings(predictions: pd.DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """Group columns that a data set of somebody's own brings, with their number of levels: to group by, and too many.
+
+    A column of one level tells no groups apart and is in neither.
+    """
+    own = [str(name) for name in predictions if name not in PREDICTION_COLUMNS]
+    levels = {name: len(set(_text(predictions[name])) - {""}) for name in own}
+    grouped = {name: count for name, count in levels.items() if 2 <= count <= MOST}
+    return grouped, {name: count for name, count in levels.items() if count > MOST}
 
 
 def further_columns(table: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]) -> list[str]:

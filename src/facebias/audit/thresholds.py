@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
+from facebias.core.words import HEADLINE as HEADLINE
 
 RULES = ("fpr=0.001", "fpr=0.01", "fpr=0.05", "p=0.5")
-HEADLINE = "fpr=0.01"
 
 
 class FewNegatives(UserWarning):

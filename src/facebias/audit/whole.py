@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -128,14 +129,11 @@ class Audit:
         left = [f"{name}: {count:,} values, over {MOST}, so it is not grouped by." for name, count in many.items()]
         return "\n".join([found.headline, found.before_groups, *found.cautions, *left])
 
-    def write(self, outputs: OutputFolder) -> None:
-        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
-        outputs.csv(self.report.table, "group_report.csv")
-        for name in ("summary", "measures", "changes", "moved", "recall_by_rate"):
-            outputs.csv(getattr(self, name), f"{name}.csv")
+    @property
+    def told(self) -> dict[str, Any]:
+        """The verdict for a program: its sentences, and what they are about."""
         found = self.verdict
-        outputs.csv(found.table(), "findings.csv")
-        verdict = {
+        return {
             "text": self.text,
             "headline": found.headline,
             "shift": found.before_groups,
@@ -145,4 +143,11 @@ class Audit:
             "arms": self.arms,
             "code_version": code_version(),
         }
-        outputs.json(verdict, "verdict.json")
+
+    def write(self, outputs: OutputFolder) -> None:
+        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
+        outputs.csv(self.report.table, "group_report.csv")
+        for name in ("summary", "measures", "changes", "moved", "recall_by_rate"):
+            outputs.csv(getattr(self, name), f"{name}.csv")
+        outputs.csv(self.verdict.table(), "findings.csv")
+        outputs.json(self.told, "verdict.json")

@@ -221,11 +221,16 @@ class Config:
         return f"{self.train_faces}-on-{'-'.join(self.audit_names)}-{fingerprint(values)}"
 
     def _identifying(self, *stages: str) -> dict[str, Any]:
+        values = self.identity(*stages)
+        return {name: value for name, value in values.items() if name not in _ADDED or value != _ADDED[name]}
+
+    def identity(self, *stages: str) -> dict[str, Any]:
+        """What results of these stages depend on, by name: all settings but the places where files lie."""
         values = self.as_dict(*stages)
         values.pop("data_root", None)
         for own in self.folder_sets.values() if "audit_sets" in values else ():
             values["audit_sets"] = values["audit_sets"].replace(own.spelled, own.identity)
-        return {name: value for name, value in values.items() if name not in _ADDED or value != _ADDED[name]}
+        return values
 
     @property
     def study_folder(self) -> Path:

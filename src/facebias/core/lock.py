@@ -41,6 +41,18 @@ def folder_lock(folder: str | Path, wait: float = 0) -> Iterator[None]:
         lock.release()
 
 
+def holder_of(folder: str | Path) -> str:
+    """The process that holds a folder, "" where none does; nothing is written."""
+    file = Path(folder) / ".lock"
+    if not file.exists():
+        return ""
+    try:
+        with FileLock(file, timeout=0):
+            return ""
+    except Timeout:
+        return _named(Path(folder) / ".lock.holder")
+
+
 def _named(holder: Path) -> str:
     try:
         return holder.read_text(encoding="utf-8") or "another process"

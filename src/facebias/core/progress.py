@@ -1,11 +1,14 @@
 """Progress that suits the reader: a bar in a terminal or in Jupyter, plain lines where nobody watches live.
 
 Headless means that standard error is no terminal and no Jupyter front end is there, or that ``FACEBIAS_HEADLESS``
-is set (``facebias notebook`` sets it for the kernel that papermill starts, whose lines it then relays).
+is set (``facebias notebook`` sets it for the kernel that papermill starts, whose lines it then relays). Whoever wants
+results alone is shown no progress (`silence`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import sys
 import time
@@ -29,9 +32,33 @@ def headless() -> bool:
 MARK = "\N{MIDDLE DOT} "  # begins a line of progress, so that it can be told from a notebook's results
 
 
+_QUIET = "FACEBIAS_QUIET"  # in the environment, so that kernels and worker processes know it too
+
+
+def quiet() -> bool:
+    """Whether progress is not to be shown at all."""
+    return bool(os.environ.get(_QUIET))
+
+
+@contextlib.contextmanager
+def silence(wanted: bool) -> Iterator[None]:
+    """No progress while this lasts, where it is wanted."""
+    before = os.environ.get(_QUIET)
+    if wanted:
+        os.environ[_QUIET] = "1"
+    try:
+        yield
+    finally:
+        if wanted:
+            os.environ.pop(_QUIET)
+            if before is not None:
+                os.environ[_QUIET] = before
+
+
 def say(line: str) -> None:
     """One line of progress, flushed, on standard output."""
-    print(MARK + line, flush=True)
+    if not quiet():
+        print(MARK + line, flush=True)
 
 
 def tidy() -> None:
@@ -89,8 +116,8 @@ class Lines:
 
 def bar(iterable: Iterable[Any] | None = None, total: int | None = None, desc: str = "", unit: str = "it") -> Any:
     """A progress bar: a context manager with `update(n)`, also usable as an iterator over `iterable`."""
-    if headless():
-        return Lines(iterable, total, desc, unit)
+    if quiet() or headless():
+        return Lines(iterable, total, desc, unit, math.inf if quiet() else _LINE_EVERY)
     from tqdm.auto import tqdm  # here, since it looks for a front end when imported
 
     return tqdm(iterable, total=total, desc=desc, unit=unit, leave=False, dynamic_ncols=True)

@@ -11,7 +11,10 @@ import pandas as pd
 from facebias import plots
 from facebias.audit import Audit
 from facebias.audit.curves import recall_by_fpr, recall_by_ita
+from facebias.audit.groups import GROUPINGS, name_of
 from facebias.core.arms import debiased
+from facebias.core.config import Config
+from facebias.core.studies import SETTINGS
 from facebias.plots import FigureFolder, Shown
 
 if TYPE_CHECKING:  # these rooms need torch, the figures do not
@@ -30,11 +33,13 @@ class AuditFigures:
         audit: the tables and the verdict.
         files: where figures and tables go.
         brought: models that are not ours, which are drawn among the curves.
+        settings: of the study that is audited, by which it is found again; None where there is no study.
     """
 
     audit: Audit
     files: FigureFolder
     brought: tuple[str, ...] = ()
+    settings: Config | None = None
 
     @property
     def debiased(self) -> str:
@@ -97,6 +102,7 @@ class AuditFigures:
         name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
         # a table that somebody brings may know one column alone
         sets = self._each_set(*_CELLS) or self._each_set("race", "skin tone", "gender")
+        sets += self._each_set(*map(name_of, self.audit.groupings[len(GROUPINGS) :]))
         return [
             self.files.save(
                 plots.group_recall(table, dataset, grouping, arms or self.shown),
@@ -148,7 +154,9 @@ class AuditFigures:
         ]
 
     def write(self) -> None:
-        """Write the audit's tables and, last, its verdict."""
+        """Write the study's settings, the audit's tables and, last, its verdict."""
+        if self.settings:
+            self.files.outputs.json(self.settings.as_dict(), SETTINGS)
         self.audit.write(self.files.outputs)
 
     def all(self) -> None:
@@ -173,7 +181,7 @@ def figures_of_study(study: Study) -> AuditFigures:
     """The audit of a study's runs and its figures."""
     config = study.config
     audit = Audit(study.predictions, config.fpr, config.train_faces, study.baseline, config.audit_names)
-    return AuditFigures(audit, FigureFolder(study.outputs, config.synthetic))
+    return AuditFigures(audit, FigureFolder(study.outputs, config.synthetic), settings=config)
 
 
 def figures_of_detectors(audited: Audited, fpr: float, folder: Path) -> AuditFigures:

@@ -18,6 +18,7 @@ from facebias.core.manifest import fingerprint, manifest_path
 from facebias.core.words import HELD_OUT
 from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
+from facebias.data.sources.base import own_columns
 from facebias.detectors.detector import Detector, as_logits
 from facebias.detectors.inference import logits
 from facebias.training.run import PREDICTIONS_SCHEMA, Run
@@ -61,7 +62,7 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
                     seed=run.config.seed,
                 )
             )
-    table = pd.concat(parts, ignore_index=True)
+    table = _below_each_other(parts)
     run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files))
     return table
 
@@ -86,6 +87,8 @@ def _key(run: Run, files: dict[str, Path]) -> str:
 def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about: object) -> pd.DataFrame:
     """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id, model and seed.
 
+    Groups that this set alone has follow, a column each.
+
     Raises:
         FacebiasError: a score is not finite.
     """
@@ -93,7 +96,14 @@ def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about
         what = f"{int(bad.sum())} of {len(scores)} scores on {dataset} are not finite numbers"
         raise FacebiasError("SCORE", str(about["run_id"]), what, "A network like this can't be judged: train it again")
     table = data.table.assign(**about, dataset=dataset, label=data.labels, score=scores)
-    return table.loc[:, list(PREDICTION_COLUMNS)]
+    return table.loc[:, [*PREDICTION_COLUMNS, *own_columns(data.table)]]
+
+
+def _below_each_other(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Predictions on several sets; a group that a set does not have is unknown there."""
+    table = pd.concat(parts, ignore_index=True)
+    own = [name for name in table if name not in PREDICTION_COLUMNS]
+    return table.assign(**{name: table[name].astype(object).fillna("") for name in own})
 
 
 def score_detector(detector: Detector, config: Config, seed: int = 0, *, probability: bool = False) -> pd.DataFrame:
@@ -117,4 +127,4 @@ def score_detector(detector: Detector, config: Config, seed: int = 0, *, probabi
         scores = detector.scores(data.images, name)
         scores = as_logits(scores, detector.where) if probability else scores
         parts.append(prediction_rows(data, name, scores, run_id=detector.name, model=detector.name, seed=seed))
-    return pd.concat(parts, ignore_index=True)
+    return _below_each_other(parts)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
-from facebias.analyses.pictures.scan import SETS, scan_runs, whole_pictures
+from facebias.analyses.pictures.scan import SETS, has_pictures, scan_runs, whole_pictures
 from facebias.analyses.pictures.tables import CROPS, GIVEN, PICTURES, ProtocolTables
 from facebias.core.arms import arm_name, counterpart
 from facebias.core.config import Config
@@ -133,13 +133,13 @@ def audit_protocols(
         FacebiasError: no audit set has whole pictures, or a run is missing.
     """
     scans = {name: Scan.parse(name) for name in GRIDS} if scans is None else scans
-    names = [name for name in config.audit_names if name in SETS]
+    names = [name for name in config.audit_names if has_pictures(config, name)]
     if not names:
         raise FacebiasError(
             "PICTURES",
             "audit_sets",
             f"none of {', '.join(config.audit_names)} has whole pictures",
-            f"Name one of {', '.join(SETS)}",
+            f"Name one of {', '.join(SETS)}, or a folder of your own",
         )
     study = finished_study(config)
     predictions = study.predictions

@@ -27,6 +27,7 @@ from torchvision.ops import box_iou
 from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.folder_sets import LABELS, PREFIX, FolderSet
 from facebias.core.manifest import fingerprint
 from facebias.core.progress import bar
 from facebias.core.words import IMAGE_SIZE
@@ -34,14 +35,17 @@ from facebias.data.archive import Place, read_bytes
 from facebias.data.pack.selection import select, taken
 from facebias.data.pack.workers import decode
 from facebias.data.pixels import box_of, read_rgb
-from facebias.data.sources.base import Box, Sample
+from facebias.data.rendering.pictures import render_pictures
+from facebias.data.sources.base import Box, Sample, Source
 from facebias.data.sources.fairface import FairFace
 from facebias.data.sources.ppb import PPB
+from facebias.data.sources.user_folder import UserFolder
 from facebias.detectors.windows import Scan, boxes_of
 from facebias.training.run import Run
 
 SCHEMA = "facebias.window_scores/2"
-SETS = ("fairface", "ppb")  # audit sets of which whole pictures are published
+SETS = ("fairface", "ppb", "synthetic")  # audit sets of which whole pictures are published, or can be rendered
+RENDERED = 240  # rendered pictures: forty a skin tone, and a search takes minutes
 FACE, BACKGROUND = 0.5, 0.1  # IoU with the face: from the first a window finds it, under the second it is background
 VIEW = 0.7  # of the shorter side at least, of a view of a picture whose face is centred
 NEVER = float(np.finfo(np.float32).min)  # the score where a picture has no such window: no threshold is that low
@@ -93,8 +97,17 @@ def whole_pictures(config: Config, name: str) -> Pictures:
     return Pictures(name, samples, found.block.table, found.block.images, digest, seed)
 
 
-def _source(config: Config, name: str) -> FairFace | PPB:
+def has_pictures(config: Config, name: str) -> bool:
+    """Whether whole pictures of an audit set can be searched; a folder of somebody's own tells where its faces are."""
+    return name in SETS or name in config.folder_sets
+
+
+def _source(config: Config, name: str) -> Source:
     folder = config.path("data_root") / name
+    if name in config.folder_sets:
+        return UserFolder(config.folder_sets[name])
+    if name == "synthetic":
+        return _rendered(config)
     if name == "fairface":
         return FairFace(folder, padding=1.25)
     if name == "ppb":
@@ -102,6 +115,14 @@ def _source(config: Config, name: str) -> FairFace | PPB:
     raise FacebiasError(
         "PICTURES", name, "its faces are published as crops alone", f"Name one of {', '.join(SETS)} in audit_sets"
     )
+
+
+def _rendered(config: Config) -> UserFolder:
+    """Whole pictures of rendered faces, written beside the packed files where they are not there yet."""
+    folder = config.path("data") / f"pictures-{config.data_seed}-{RENDERED}"
+    if not (folder / LABELS).exists():
+        render_pictures(folder, RENDERED, config.data_seed)
+    return UserFolder(FolderSet.parse(f"{PREFIX}rendered={folder}"))
 
 
 def scan_runs(runs: Sequence[Run], pictures: Pictures, scans: Mapping[str, Scan], device: str = "auto") -> pd.DataFrame:

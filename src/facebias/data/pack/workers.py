@@ -81,8 +81,9 @@ def _decode_samples(samples: list[Sample], size: int) -> Decoded:
             result.rejects.append(Reject(sample.image_id, sample.where, error.code, f"{error.where}: {error.what}"))
             continue
         result.files.append((opened[2], f"{place.path}!{place.member}"))
-        rows.append([getattr(sample, name) for name in TABLE_COLUMNS[:8]])
-    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS[:8]))
+        rows.append([*(getattr(sample, name) for name in TABLE_COLUMNS[:8]), *(value for _, value in sample.more)])
+    further = [name for name, _ in samples[0].more]
+    table = pd.DataFrame(rows, columns=[*TABLE_COLUMNS[:8], *further])
     pixels = np.stack(images) if images else np.empty((0, size, size, 3), np.uint8)
     result.block = Block(pixels, table)
     return result
