@@ -8,6 +8,7 @@ const make = (name, text, ...classes) => {
 };
 
 // --- tables: sorted by a click on a head, filtered by words, long ones opened on demand -------------------------
+const plain = text => text.toLowerCase().replace(/[-_]/g, "");  // dbvae finds DB-VAE
 const number = text => parseFloat((text.replaceAll(",", "").replace("\u2212", "-").match(/-?\d+(\.\d+)?/) || [""])[0]);
 
 class Rows {
@@ -15,12 +16,12 @@ class Rows {
     this.details = details;
     this.body = details.querySelector("tbody");
     this.heads = [...details.querySelectorAll("thead th")];
-    this.caption = details.querySelector("caption").textContent.toLowerCase();
+    this.caption = details.querySelector("caption").textContent;
     this.count = details.querySelector("summary small");
     this.all = [...this.body.rows].map(row => ({cells: [...row.cells].map(cell => cell.textContent), row}));
     const rest = details.querySelector("script");
     this.all.push(...(rest ? JSON.parse(rest.textContent) : []).map(cells => ({cells: cells.map(String), carried: cells})));
-    this.all.forEach(one => { one.text = `${this.caption} ${one.cells.join(" ").toLowerCase()}`; });
+    this.all.forEach(one => { one.text = plain(`${this.caption} ${one.cells.join(" ")}`); });
     this.order = this.found = this.all;
     this.whole = false;
     this.heads.forEach((head, column) => this.sortable(head, column));
@@ -86,7 +87,7 @@ const tables = [...document.querySelectorAll("details.table")].map(details => ne
 const filter = document.getElementById("filter"), found = document.getElementById("found");
 let before = null;  // which tables were unfolded before the search
 function search() {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean), on = words.length > 0;
+  const words = plain(filter.value).split(/\s+/).filter(Boolean), on = words.length > 0;
   if (on) before ??= new Map(tables.map(table => [table, table.details.open]));
   let rows = 0, hits = 0;
   for (const table of tables) {
@@ -101,7 +102,8 @@ function search() {
   for (const section of document.querySelectorAll("main > section"))
     section.classList.toggle("miss", on && !section.querySelector("details.table:not([hidden])"));
   const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
-  found.textContent = on ? `${many(rows, "row")} in ${many(hits, "table")}${rows ? "; Enter goes there" : ""}` : "";
+  const told = rows ? `${many(rows, "row")} in ${many(hits, "table")}; Enter goes there` : "No row has all of these words";
+  found.textContent = on ? told : "";
 }
 filter.addEventListener("input", search);
 filter.addEventListener("keydown", event => {
