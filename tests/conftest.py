@@ -43,7 +43,7 @@ def audited(tmp_path_factory):
     """The audit of a small study whose groups have hostile names."""
     from report_pages import HOSTILE, study
 
-    return study(tmp_path_factory.mktemp("study"), HOSTILE)
+    return study(tmp_path_factory.mktemp("study"), HOSTILE, "cnn,vae,dbvae-0.01", tones=False)
 
 
 @pytest.fixture(scope="session")

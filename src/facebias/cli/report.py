@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from facebias.cli.options import EVERYTHING, with_config
+from facebias.cli.completion import complete_studies
+from facebias.cli.options import STUDIES, with_config
 from facebias.core.config import Config
 
 
-@with_config(*EVERYTHING)
+@with_config("runs_dir", STUDIES)
 def report(
     config: Config,
-    folder: Annotated[Path | None, typer.Option(help="What facebias audit wrote, in place of a study.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The page; report.html in the folder unless told.")] = None,
-) -> None:
+    given: dict[str, Any],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="[STUDY]",
+            help="An audited study: its id, the beginning of it, or its folder; or a folder that facebias audit wrote.  "
+            "[default: the only study there is]",
+            autocompletion=complete_studies,
+            show_default=False,
+        ),
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="The page.  [default: report.html in the study's folder]")] = None,
+) -> str:
     """Put a finished study, or an audit's folder, into one HTML file that needs nothing else and asks for nothing.
 
     \b
-    Example: facebias report --arms cnn,dbvae-0.01 --seeds 2 --epochs 2 --train-size 600 --negative-size 600
+    Example: facebias report synthetic
     """
+    from facebias.core.outputs import RECORD
+    from facebias.core.studies import SETTINGS, find_study
     from facebias.report.page import AuditFolder, write_report
 
-    audited = AuditFolder((folder or config.study_folder).resolve(), config.path("runs"))
-    if folder is None:
-        audited.refuse_other_study(config)
-    path = write_report(audited, (out or audited.folder / "report.html").resolve())
-    typer.echo(f"{audited.verdict['headline']}\nreport: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    folder = Path(name).resolve()
+    if not (name and (folder / RECORD).is_file()) or (folder / SETTINGS).is_file():
+        found = find_study(name, config)
+        folder, config = found.study_folder, found.with_(**given)
+    audited = AuditFolder(folder, config.path("runs"))
+    path = write_report(audited, (out or folder / "report.html").resolve())
+    return f"{audited.verdict['headline']}\nreport: {path} ({path.stat().st_size / 1e6:.1f} MB)"

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 
 import pytest
 from typer.testing import CliRunner
 
 from facebias.core.errors import FacebiasError
-from facebias.report.page import figures as pictures
 from facebias.report.page import html as page
 from facebias.report.page import write_report
-from report_pages import HOSTILE, Outline, words
+from facebias.report.page.figures import gather
+from facebias.report.page.headline import subject
+from report_pages import HOSTILE, Outline, forget, words
+
+_ARMS = ("arms-fairface-race.png", "arms-utkface-skin-tone.png")
+_NEXT = ["arms-fairface-gender", "arms-utkface-race", "arms-utkface-skin-tone"]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,8 @@ def outline(report_page) -> Outline:
 
 
 def test_hostile_names_are_text(report_page, outline):
-    assert [tag for tag, _ in outline.tags].count("script") == 1
+    scripts = [values.get("type") for tag, values in outline.tags if tag == "script"]
+    assert scripts.count(None) == 1 and set(scripts) == {None, "application/json"}  # one is run, the others are read
     assert not any(name.startswith("on") for _, values in outline.tags for name in values)
     for name in HOSTILE:
         assert words(html.escape(name)) in words(report_page)
@@ -57,10 +63,29 @@ def test_alt_texts_tell_numbers_and_unknown_figures_are_shown_too(audited, outli
     assert "Further figures" in report_page and 'href="#saliency"' in report_page
 
 
-def test_a_large_figure_is_shown_smaller_and_the_page_refuses_to_grow_without_bound(audited, monkeypatch, tmp_path):
-    ((_, (picture,)),) = pictures.gather(audited.folder, saliency=True)
-    assert (audited.folder / f"{picture.name}.png").stat().st_size > 200_000
-    assert picture.width == 1200 and len(picture.source) < 400_000
+def test_what_the_headline_is_about_comes_first_and_what_finds_no_room_is_named(audited, tmp_path):
+    about = subject(audited)
+    files = {name: tmp_path / name for name in ("arms-utkface-race.png", "arms-fairface-gender.png", *_ARMS)}
+    for path in files.values():
+        shutil.copy(audited.folder / "recall-by-source.png", path)
+    (arms,) = gather(files, about)
+    assert [picture.name for picture in arms.pictures] == ["arms-fairface-race", *_NEXT]
+    assert [picture.printed for picture in arms.pictures] == [True, False, False, False]
+    size = len(arms.pictures[0].source)
+    (arms,) = gather(files, about, room=2 * size)
+    assert len(arms.pictures) == 2 and arms.others == [f"{name}.png" for name in _NEXT[1:]]
+    (arms,) = gather(files, about, room=size - 1)
+    assert arms.pictures == [] and len(arms.others) == 4
+
+
+def test_a_large_figure_is_packed_smaller_and_shown_in_the_size_it_was_drawn(audited):
+    group = next(group for group in gather(audited.files, subject(audited)) if group.title == "Mean maps")
+    assert (audited.folder / f"{group.pictures[0].name}.png").stat().st_size > 200_000
+    assert group.saliency and len(group.pictures[0].source) < 400_000
+    assert (group.pictures[0].width, group.pictures[0].height) == (1600, 300)  # made without dots per inch
+
+
+def test_the_page_refuses_to_grow_without_bound(audited, monkeypatch, tmp_path):
     monkeypatch.setattr(page, "LIMIT", 10_000)
     with pytest.raises(FacebiasError, match="more than 10,000"):
         write_report(audited, tmp_path / "report.html")
@@ -79,31 +104,33 @@ def run_command(*more: str):
     return CliRunner().invoke(app, ["report", *more])
 
 
-def test_the_command_finds_a_study_by_its_options_and_refuses_another_ones_figures(audited):
-    options = [
-        "--train-faces",
-        "celeba",
-        "--negatives",
-        "folder",
-        "--audit-sets",
-        "fairface",
-        "--arms",
-        "cnn,dbvae-0.01",
-        "--runs-dir",
-        str(audited.runs),
-        "--studies-dir",
-        str(audited.folder.parent),
-    ]
-    done = run_command(*options, "--seeds", "2")
-    assert done.exit_code == 0, done.exception
-    assert (audited.folder / "report.html").exists()
-    other = run_command(*options, "--seeds", "3")
-    assert isinstance(other.exception, FacebiasError) and "4 are among the 6" in str(other.exception)
+def test_the_command_finds_a_study_by_the_beginning_of_its_id(audited, tmp_path):
+    places = ["--studies-dir", str(audited.folder.parent)]
+    for name in ("celeba", str(audited.folder), ""):
+        done = run_command(*([name] if name else []), "--out", str(tmp_path / "mine.html"), *places)
+        assert done.exit_code == 0, done.exception
+        assert (tmp_path / "mine.html").read_text().startswith("<!DOCTYPE html>")
+        (tmp_path / "mine.html").unlink()
+    other = run_command("fairface", *places)
+    assert isinstance(other.exception, FacebiasError) and "no study 'fairface'" in str(other.exception)
 
 
-def test_the_command_takes_any_folder_that_an_audit_wrote_and_refuses_an_empty_one(audited, tmp_path):
-    where = ["--runs-dir", str(audited.runs)]
-    done = run_command("--folder", str(audited.folder), "--out", str(tmp_path / "mine.html"), *where)
-    assert done.exit_code == 0 and (tmp_path / "mine.html").exists()
-    empty = run_command("--folder", str(tmp_path), *where)
-    assert isinstance(empty.exception, FacebiasError) and "verdict.json is missing" in str(empty.exception)
+def test_the_page_lies_in_the_studys_folder_unless_told(audited):
+    done = run_command("celeba", "--studies-dir", str(audited.folder.parent))
+    assert done.exit_code == 0 and str(audited.folder / "report.html") in done.output
+    (audited.folder / "report.html").unlink()
+
+
+def test_the_command_takes_any_folder_that_an_audit_wrote(audited, tmp_path):
+    shutil.copytree(audited.folder, tmp_path / "audit")
+    forget(tmp_path / "audit", "config.json")
+    done = run_command(str(tmp_path / "audit"), "--runs-dir", str(audited.runs))
+    assert done.exit_code == 0 and (tmp_path / "audit" / "report.html").exists()
+
+
+def test_an_audit_that_is_not_finished_is_refused(audited, tmp_path):
+    shutil.copytree(audited.folder, tmp_path / "audit")
+    for name in ("config.json", "verdict.json"):
+        forget(tmp_path / "audit", name)
+    half = run_command(str(tmp_path / "audit"), "--runs-dir", str(audited.runs))
+    assert isinstance(half.exception, FacebiasError) and "verdict.json is missing" in str(half.exception)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 
@@ -9,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.outputs import OutputFolder
 from facebias.report.page import AuditFolder, write_report
-from report_pages import forget, study, table_of, words
+from report_pages import HOSTILE, forget, study, table_of, words
 
 
 def test_the_first_sentence_is_the_verdicts_headline_word_for_word(audited, report_page):
@@ -23,11 +25,12 @@ def test_the_first_sentence_is_the_verdicts_headline_word_for_word(audited, repo
 def test_the_four_numbers_are_those_of_the_audits_tables(audited, report_page):
     summary, measures = audited.tables["summary"], audited.tables["measures"]
     numbers = words(report_page[report_page.index('id="numbers"') : report_page.index('id="not-shown"')])
+    summary, measures = (table[table["model"].isin(["cnn", "dbvae-0.01"])] for table in (summary, measures))
     at = (summary["dataset"] == "fairface") & (summary["grouping"] == "all faces") & (summary["metric"] == "TPR")
     expected = list(summary[at]["value"])
     expected += list(summary[summary["metric"] == "FPR"]["value"])
     for metric in ("worst", "gap"):
-        at = (measures["dataset"] == "fairface") & (measures["grouping"] == "race x gender")
+        at = (measures["dataset"] == "fairface") & (measures["grouping"] == "race")
         expected += list(measures[at & (measures["metric"] == metric)]["value"])
     assert len(expected) == 8
     for value in expected:
@@ -38,6 +41,7 @@ def test_the_four_numbers_are_those_of_the_audits_tables(audited, report_page):
 def test_all_comparisons_are_counted_beside_the_one_in_the_headline(audited, report_page, tmp_path):
     judged = int((audited.tables["findings"]["worst"] != "").sum())
     assert f"Of all {judged} comparisons" in report_page and judged > 1
+    ours = int((audited.tables["findings"].query("worst != ''")["arm"] == "dbvae-0.01").sum())
     shutil.copytree(audited.folder, tmp_path / "more")
     findings = audited.tables["findings"].assign(claim="none")
     other = findings.assign(arm="balanced", claim="reduced", sentence="made")
@@ -45,12 +49,14 @@ def test_all_comparisons_are_counted_beside_the_one_in_the_headline(audited, rep
     told = write_report(AuditFolder(tmp_path / "more", audited.runs), tmp_path / "report.html").read_text()
     assert (
         f"{2 * judged} comparisons (every detector with CNN, every audit set and grouping), {judged} show a change "
-        f"(less bias {judged}); of the {judged} with DB-VAE, 0 show a change."
+        f"(less bias {judged}); of the {ours} with DB-VAE, 0 show a change."
     ) in words(told)
 
 
 def test_worst_group_and_gap_are_shown_as_seen_and_corrected_beside_the_interval_of_the_latter(audited, report_page):
-    measures = audited.tables["measures"].query("dataset == 'fairface' and grouping == 'race x gender'")
+    measures = audited.tables["measures"].query(
+        "dataset == 'fairface' and grouping == 'race' and model in ['cnn', 'dbvae-0.01']"
+    )
     numbers = words(report_page[report_page.index('id="numbers"') : report_page.index('id="not-shown"')])
     for row in measures[measures["metric"].isin(["worst", "gap"])].itertuples():
         assert (
@@ -62,6 +68,7 @@ def test_worst_group_and_gap_are_shown_as_seen_and_corrected_beside_the_interval
 def test_with_one_seed_nothing_is_judged_and_the_first_screen_says_why(tmp_path):
     text = write_report(study(tmp_path, seeds=1, lift=2.0), tmp_path / "one.html").read_text()
     first = words(text[: text.index("</header>")])
+    assert "On FairFace, by skin tone, at FPR 1 %" in first and "FairFace by skin tone, FPR 1 %" in first
     assert "is not judged here, only one seed is shared" in first and "comparisons none is judged" in first
     assert "one seed, not judged" in first and "includes 0" not in first
     assert {row[3] for row in table_of(text, "What each comparison allows to be said")[1:]} == {"not judged"}
@@ -80,7 +87,9 @@ def test_recalls_misses_and_n_of_every_cell_are_there(audited, report_page):
     summary = audited.tables["summary"]
     rows = summary[(summary["dataset"] == "fairface") & (summary["grouping"] == "race x gender")]
     shown = table_of(report_page, "FairFace: recall by race x gender")[1:]
-    assert len(shown) == len(rows) == 12
+    assert len(shown) == len(rows) == 18  # of which twelve are shown at first
+    assert {tuple(row[:2]) for row in shown} == {(row.group, arm_name(row.model)) for row in rows.itertuples()}
+    assert {row[1] for row in shown[:12]} == {"CNN", "DB-VAE alpha 0.01"}  # the headline's detectors come first
     first = rows.iloc[0]
     assert shown[0][:5] == [
         first["group"],
@@ -102,31 +111,34 @@ def test_accuracy_is_the_share_of_the_test_split_that_is_decided_rightly(audited
 
 
 def test_every_training_stands_with_its_own_gap(audited, report_page):
-    rows = table_of(report_page, "FairFace: every training, groups by race x gender")[1:]
+    rows = table_of(report_page, "FairFace: every training, groups by race")[1:]
     report = audited.tables["group_report"]
     cells = report[
         (report["rule"] == audited.rule)
         & (report["metric"] == "TPR")
         & (report["dataset"] == "fairface")
         & (report["race"] != "all")
-        & (report["gender"] != "all")
+        & (report["gender"] == "all")
         & (report["skin_tone"] == "all")
     ]
     gaps = cells.groupby(["model", "seed"])["value"].agg(np.ptp)
-    assert [row[-1] for row in rows] == [f"{100 * gap:.1f}" for gap in gaps]
+    arms = {"cnn": "CNN", "dbvae-0.01": "DB-VAE alpha 0.01", "vae": "VAE, uniform sampling"}
+    assert {(row[0], row[1], row[-1]) for row in rows} == {
+        (arms[arm], f"{seed:.0f}", f"{100 * gap:.1f}") for (arm, seed), gap in gaps.items()
+    }
 
 
 def test_p_values_and_the_moved_threshold_are_shown(report_page):
     head = table_of(report_page, "FairFace: change from CNN")[0]
     assert head[6:8] == ["p", "p, Holm"]
-    assert len(table_of(report_page, "FairFace: CNN at p = 0.5 with its threshold moved")) == 1 + 6 + 1
+    assert len(table_of(report_page, "FairFace: CNN at p = 0.5 with its threshold moved")) == 1 + 2 * (3 + 1)
 
 
 def test_an_audit_without_moved_thresholds_gives_a_page_without_them(audited, tmp_path):
     shutil.copytree(audited.folder, tmp_path / "old")
     forget(tmp_path / "old", "moved.csv")
     text = write_report(AuditFolder(tmp_path / "old", audited.runs), tmp_path / "report.html").read_text()
-    assert "threshold moved" not in text
+    assert "threshold moved" not in text and 'href="#moved"' not in text
 
 
 def test_a_subset_is_said_first_and_loudly(report_page):
@@ -147,7 +159,7 @@ def test_one_line_tells_where_the_numbers_come_from(report_page):
     for part in (
         "FairFace, n = 240 faces",
         "smallest cell",
-        "n = 40",
+        "n = 80",
         "FPR 1 % on 400 held-out non-faces",
         "2 seeds an arm",
         "2026-01-02",
@@ -161,3 +173,22 @@ def test_one_detector_alone_and_groups_too_small_to_compare_still_give_a_page(tm
     assert "change</th>" not in alone and alone.count('scope="col">CNN</th>') == 1
     small = write_report(study(tmp_path / "small", seeds=1, per_cell=3), tmp_path / "small.html").read_text()
     assert "left out" in small[: small.index("</header>")]
+
+
+def test_the_slider_carries_the_audits_recall_and_stands_at_the_studys_threshold(audited, report_page):
+    carried = re.search(r'id="rate-numbers">(.*?)</script>', report_page, flags=re.S)
+    told, table = json.loads(carried[1]), audited.table("recall_by_rate")
+    assert told["rates"][told["study"]] == "1" and told["rates"][-1] == "10"
+    assert [group["name"] for group in told["groups"]] == [*sorted(HOSTILE), "all faces"]
+    for group in told["groups"]:
+        for place, arm in enumerate(("cnn", "dbvae-0.01")):
+            rows = table[(table["group"] == group["name"]) & (table["model"] == arm)].sort_values("fpr")
+            np.testing.assert_allclose(group["recall"][place], 100 * rows["value"], atol=0.0051)
+    assert "There alone are intervals known and claims made" in words(report_page)
+
+
+def test_an_audit_without_other_rates_gives_a_page_without_the_slider(audited, tmp_path):
+    shutil.copytree(audited.folder, tmp_path / "old")
+    forget(tmp_path / "old", "recall_by_rate.csv")
+    text = write_report(AuditFolder(tmp_path / "old", audited.runs), tmp_path / "report.html").read_text()
+    assert 'id="rates"' not in text and 'href="#rates"' not in text
