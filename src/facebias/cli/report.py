@@ -20,8 +20,8 @@ def report(
         str,
         typer.Argument(
             metavar="[STUDY]",
-            help="An audited study: its id, the beginning of it, or its folder; or a folder that facebias audit wrote.  "
-            "[default: the only study there is]",
+            help="An audited study: its id, the beginning of it, or its folder; or a folder that facebias audit "
+            "wrote.  [default: the only study there is]",
             autocompletion=complete_studies,
             show_default=False,
         ),
