@@ -19,7 +19,7 @@ def report(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[STUDY]",
+            metavar="STUDY",
             help="An audited study: its id, the beginning of it, or its folder; or a folder that facebias audit "
             "wrote.  [default: the only study there is]",
             autocompletion=complete_studies,
