@@ -17,3 +17,12 @@ def fits(figure):
     box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     pixel = 1 / figure.dpi
     return box.x0 >= -pixel and box.y0 >= -pixel and box.x1 <= width + pixel and box.y1 <= height + pixel
+
+
+def shown_size(figure, text):
+    """Points of a text where the figure is shown: a page has 96 px to the inch, the README's figure 800 px.
+
+    A notebook shows a figure at its own size, and a page or the README at no more than its column.
+    """
+    width = figure.get_size_inches()[0]
+    return text.get_fontsize() * min(1.0, 800 / 96 / width)

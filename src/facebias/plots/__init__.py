@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from facebias.plots.arms import arms_overview
 from facebias.plots.curves import recall_against_threshold
+from facebias.plots.decoded import decoded_detail, reconstructions, traversal
 from facebias.plots.heatmap import group_heatmap
-from facebias.plots.images import contact_sheet, likely_faces, mean_faces, reconstructions, traversal
+from facebias.plots.images import contact_sheet, likely_faces, mean_faces
 from facebias.plots.people import composition, composition_counts
 from facebias.plots.recall import group_recall, source_recall
 from facebias.plots.saving import FigureFolder, Shown, provenance, save, show
@@ -25,6 +26,7 @@ __all__ = [
     "composition",
     "composition_counts",
     "contact_sheet",
+    "decoded_detail",
     "group_heatmap",
     "group_recall",
     "ita_histogram",

@@ -11,7 +11,7 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import COLOURS, FAINT, GRID, INK, figure_title, new_figure, styled
+from facebias.plots.style import COLOURS, FAINT, GRID, INK, WIDEST, figure_title, legend_below, new_figure, styled
 
 _PANELS = {"overall": "recall of all faces, %", "worst": "recall of the worst group, %", "gap": "gap, points"}
 
@@ -38,7 +38,7 @@ def arms_overview(measures: pd.DataFrame, changes: pd.DataFrame, dataset: str, g
     changed = changes[(changes["dataset"] == dataset) & (changes["grouping"] == grouping) & changes["distinguishable"]]
     clear, arms = set(zip(changed["model"], changed["metric"], strict=True)), list(here["model"].unique())
     with styled():
-        figure = new_figure(10, 1.15 + 0.27 * len(arms))
+        figure = new_figure(WIDEST, 1.3 + 0.27 * len(arms))
         axes = figure.subplots(1, len(_PANELS), sharey=True)
         for axis, (metric, label) in zip(axes, _PANELS.items(), strict=True):
             rows = here[here["metric"] == metric].set_index("model").loc[arms]
@@ -49,8 +49,10 @@ def arms_overview(measures: pd.DataFrame, changes: pd.DataFrame, dataset: str, g
         axes[-1].set_xlim(left=0)
         axes[0].set_yticks(range(len(arms)), [arm_name(arm) for arm in arms])
         axes[0].set_ylim(len(arms) - 0.5, -0.5)
-        figure_title(figure, f"{dataset_name(dataset)} by {grouping}, {rule_text(here['rule'].iloc[0])}")
-        figure.legend(handles=_key(), loc="outside lower center", ncols=4)
+        figure_title(
+            figure, f"Every detector on {dataset_name(dataset)} by {grouping}, {rule_text(here['rule'].iloc[0])}"
+        )
+        legend_below(figure, _key(), [str(handle.get_label()) for handle in _key()], most=2)
     return figure
 
 
@@ -75,9 +77,12 @@ def _panel(axis: Axes, rows: pd.DataFrame, clear: set[str]) -> None:
 
 def _key() -> list[Line2D]:
     return [
+        Line2D([], [], color=COLOURS[1], linewidth=1.3, label="95 % interval over seeds and images"),
         _dot("white", "change not distinguishable from 0"),
         _dot(COLOURS[1], "interval of the change excludes 0"),
-        Line2D([], [], linestyle="none", marker="|", color=COLOURS[1], markersize=8, label="not corrected"),
+        Line2D(
+            [], [], linestyle="none", marker="|", color=COLOURS[1], markersize=8, label="before correction for chance"
+        ),
         Line2D([], [], color=GRID, linewidth=6, label="gap of groups that do not differ"),
     ]
 

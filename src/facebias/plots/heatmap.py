@@ -15,16 +15,19 @@ from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.words import dataset_name
+from facebias.plots.crowd import LEVELS, drawn_groups, notes, short
 from facebias.plots.recall import pick
-from facebias.plots.style import figure_title, new_figure, styled
+from facebias.plots.style import WIDEST, figure_title, new_figure, styled
 
-_ACROSS = 4  # panels beside each other
+_CELL, _GAP, _NAMES = 0.72, 0.4, 1.75  # inches: width of a cell, between panels, row names and colour bar
 
 
 def group_heatmap(
     summary: pd.DataFrame, dataset: str, grouping: str = "race x gender", models: Sequence[str] | None = None
 ) -> Figure:
     """Recall of every cell as colour and number, a panel a model on one scale; small cells are hatched.
+
+    Of more than 24 levels of a column the largest are shown, and how many there are is told.
 
     Args:
         summary: from `facebias.audit.summarise`.
@@ -38,14 +41,15 @@ def group_heatmap(
     rows = pick(summary, dataset, grouping, models)
     shown = list(rows["model"].unique())
     first, second = (name.replace(" ", "_") for name in grouping.split(" x "))
-    levels, columns = list(rows[first].unique()), list(rows[second].unique())
+    (levels, few), (columns, also_few) = _levels(rows, first, LEVELS), _levels(rows, second, LEVELS // 4)
+    rows = rows[rows[first].isin(levels) & rows[second].isin(columns)]
     floor = max(0.0, 10 * np.floor(10 * np.nanmin([rows["value"].min(), 0.99])))
     scale = mpl.colors.Normalize(floor, 100)
     with styled():
-        across = min(_ACROSS, len(shown))
+        panel = _GAP + _CELL * len(columns)
+        across = max(1, min(len(shown), int((WIDEST - _NAMES) / panel)))
         down = -(-len(shown) // across)
-        width = max(5.5, 1.9 + (0.55 + 0.85 * len(columns)) * across)
-        figure = new_figure(width, 0.7 + (0.6 + 0.5 * len(levels)) * down)
+        figure = new_figure(max(5.5, _NAMES + panel * across), 0.9 + (0.6 + 0.5 * len(levels)) * down)
         axes = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
@@ -53,13 +57,21 @@ def group_heatmap(
             table = rows[rows["model"] == model].set_index([first, second])
             _panel(axis, table, levels, columns, scale)
             axis.set_title(arm_name(model), loc="center")
-        axes[0].set_yticks(range(len(levels)), [level.replace("_", " ") for level in levels])
+        axes[0].set_yticks(range(len(levels)), [short(level) for level in levels])
         bar = figure.colorbar(mpl.cm.ScalarMappable(scale, "viridis"), ax=list(axes), fraction=0.05, pad=0.02)
         bar.set_label("recall, %")
         bar.outline.set_visible(False)
-        note = f"; hatched: under {SMALL} images" if rows["small"].any() else ""
-        figure_title(figure, f"{dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}{note}")
+        hatched = f"hatched: under {SMALL} images" if rows["small"].any() else ""
+        title = f"Recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}"
+        figure_title(figure, title, notes([hatched, few, also_few]))
     return figure
+
+
+def _levels(rows: pd.DataFrame, column: str, most: int) -> tuple[list[str], str]:
+    """The levels of a column that are shown, by their number of images, and a sentence on the others."""
+    sizes = rows[rows["model"] == rows["model"].iloc[0]].groupby(column, sort=False, as_index=False)["n"].sum()
+    levels, note = drawn_groups(sizes, column, most)
+    return levels, note.replace("groups", f"levels of {column.replace('_', ' ')}")
 
 
 def _panel(axis: Axes, table: pd.DataFrame, levels: list[str], columns: list[str], scale: mpl.colors.Normalize) -> None:
@@ -96,6 +108,6 @@ def _panel(axis: Axes, table: pd.DataFrame, levels: list[str], columns: list[str
             )
     axis.set_xlim(-0.5, len(columns) - 0.5)
     axis.set_ylim(len(levels) - 0.5, -0.5)
-    axis.set_xticks(range(len(columns)), columns)
+    axis.set_xticks(range(len(columns)), [short(column) for column in columns])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facebias.core.errors import FacebiasError
-from facebias.core.numbers import minus
-from facebias.plots.style import layout_of, new_figure, styled
+from facebias.plots.crowd import LEVELS, drawn_groups, short
+from facebias.plots.style import SCREEN, WIDEST, figure_title, layout_of, new_figure, styled
 
 MEAN_OF = 8  # fewest real faces that a mean may be of: fewer and one of them might be recognised
+# Inches of a picture's side. A notebook shows a picture of 64 pixels in its own pixels at 64 / 96.
+_SMALL, _NATIVE, _LARGE = 0.5, 64 / SCREEN, 1.0
 
 
-def contact_sheet(images: np.ndarray, titles: Sequence[str] | None = None, columns: int = 12) -> Figure:
-    """Images side by side, for rendered faces and for negatives.
+def contact_sheet(rows: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Pictures side by side, a row a kind, for rendered faces and for non-faces.
 
     Args:
-        images: uint8 (n, side, side, 3) RGB.
-        titles: one a picture, or none.
-        columns: pictures a row.
+        rows: name of each row to uint8 (n, side, side, 3) RGB; rows may differ in n.
+        title: what is shown.
     """
-    _check(images, 4)
-    return _pictures(
-        [images[start : start + columns] for start in range(0, len(images), columns)],
-        titles=list(titles) if titles is not None else None,
-    )
+    for images in rows.values():
+        check_images(images, 4)
+    return picture_grid(list(rows.values()), title, labels=list(rows), cell=_SMALL)
 
 
 def mean_faces(groups: Mapping[str, np.ndarray], columns: int = 6, *, fewest: int = MEAN_OF) -> Figure:
     """The mean image of each group, titled with the group and n.
 
     Args:
-        groups: name to uint8 (n, side, side, 3).
+        groups: name to uint8 (n, side, side, 3); of more than 24 the largest are shown.
         columns: pictures a row.
         fewest: a group of fewer images is refused; lower it for rendered faces alone.
 
@@ -42,7 +43,7 @@ def mean_faces(groups: Mapping[str, np.ndarray], columns: int = 6, *, fewest: in
         FacebiasError: a group is too small to hide the people in it.
     """
     for name, images in groups.items():
-        _check(images, 4)
+        check_images(images, 4)
         if len(images) < fewest:
             raise FacebiasError(
                 "FIGURE",
@@ -50,10 +51,17 @@ def mean_faces(groups: Mapping[str, np.ndarray], columns: int = 6, *, fewest: in
                 f"a mean of {len(images)} faces, {fewest} or more are needed",
                 "Merge groups, or leave this one out",
             )
-    means = np.stack([_mean(images) for images in groups.values()])
-    names = [name.replace("_", " ").replace(" · ", "\n") for name in groups]
-    titles = [f"{name}\nn = {len(images):,}" for name, images in zip(names, groups.values(), strict=True)]
-    return _pictures([means[start : start + columns] for start in range(0, len(means), columns)], titles=titles)
+    sizes = pd.DataFrame({"group": list(groups), "n": [len(images) for images in groups.values()]})
+    names, note = drawn_groups(sizes, most=LEVELS)
+    means = np.stack([_mean(groups[name]) for name in names])
+    titles = ["\n".join([*_lines(name), f"n = {len(groups[name]):,}"]) for name in names]
+    rows = [means[start : start + columns] for start in range(0, len(means), columns)]
+    return picture_grid(rows, "The mean of all faces in each group", note, titles=titles, cell=_LARGE)
+
+
+def _lines(name: str) -> list[str]:
+    """A group's name in lines that fit above a picture of `_LARGE` inches."""
+    return [line for part in short(name).split(" · ") for line in textwrap.wrap(part, 16)]
 
 
 def likely_faces(
@@ -72,7 +80,7 @@ def likely_faces(
     Raises:
         FacebiasError: fewer faces than both rows need, or unequal lengths.
     """
-    _check(images, 4)
+    check_images(images, 4)
     size = 1 if synthetic else max(each, MEAN_OF)
     if len(images) != len(probability) or len(images) < 2 * count * size:
         raise FacebiasError(
@@ -85,43 +93,17 @@ def likely_faces(
     picks = (order[: count * size], order[::-1][: count * size])
     rows = [np.stack([_mean(images[part]) for part in pick.reshape(count, size)]) for pick in picks]
     ratio = [np.asarray(probability)[pick].mean() / np.mean(probability) for pick in picks]
-    of = "" if synthetic else f"\nmeans of {size}"
-    return _pictures(
-        rows,
-        labels=[f"{name} likely\n{one:.2f} x uniform{of}" for name, one in zip(("most", "least"), ratio, strict=True)],
-    )
-
-
-def reconstructions(originals: np.ndarray, reconstructed: np.ndarray) -> Figure:
-    """Faces above what the decoder makes of them.
-
-    Args:
-        originals: uint8 (n, side, side, 3).
-        reconstructed: the same shape.
-    """
-    _check(originals, 4)
-    _check(reconstructed, 4)
-    return _pictures([originals, reconstructed], labels=["input", "decoded"])
-
-
-def traversal(grid: np.ndarray, labels: Sequence[str], steps: Sequence[float]) -> Figure:
-    """Decoded images along latent directions, a row a latent.
-
-    Args:
-        grid: uint8 (rows, columns, side, side, 3).
-        labels: one a row, for example "z 12".
-        steps: value of the latent in each column, in standard deviations.
-    """
-    _check(grid, 5)
-    titles = [minus(f"{step:+g} SD") if step else "0" for step in steps]
-    return _pictures(list(grid), labels=list(labels), titles=titles)
+    of = "" if synthetic else f"\nmeans of {size} faces"
+    labels = [f"{name} often\n{one:.2f} x uniform{of}" for name, one in zip(("most", "least"), ratio, strict=True)]
+    return picture_grid(rows, "Training faces that resampling draws most and least often", labels=labels)
 
 
 def _mean(images: np.ndarray) -> np.ndarray:
     return np.rint(images.mean(axis=0)).astype(np.uint8)
 
 
-def _check(images: np.ndarray, dimensions: int) -> None:
+def check_images(images: np.ndarray, dimensions: int) -> None:
+    """Refuse what is not uint8 RGB of so many dimensions."""
     if images.dtype != np.uint8 or images.ndim != dimensions or images.shape[-1] != 3 or not len(images):
         raise FacebiasError(
             "IMAGES",
@@ -131,23 +113,45 @@ def _check(images: np.ndarray, dimensions: int) -> None:
         )
 
 
-def _pictures(
-    rows: Sequence[np.ndarray], *, labels: list[str] | None = None, titles: list[str] | None = None
+def picture_grid(
+    rows: Sequence[np.ndarray],
+    title: str,
+    note: str = "",
+    *,
+    labels: list[str] | None = None,
+    titles: list[str] | None = None,
+    cell: float = _NATIVE,
+    beside: float = 0.0,
 ) -> Figure:
+    """A figure of pictures in rows.
+
+    Args:
+        rows: each uint8 (n, side, side, 3).
+        title, note: of the figure.
+        labels: one a row, or none.
+        titles: one a picture or one a column, or none.
+        cell: inches of a picture's side, where the figure is wide enough.
+        beside: inches that are left free to the right.
+    """
     columns = max(len(row) for row in rows)
-    cell = min(1.05, 8.0 / columns)
-    margin = 1.15 if labels else 0.0
-    above = 0.17 * (1 + max(title.count("\n") for title in titles)) if titles else 0.0
-    above = above if titles is None or len(titles) > columns or len(rows) == 1 else above / len(rows)
+    margin = 0.2 + max(len(line) for label in labels for line in label.split("\n")) / 14.5 if labels else 0.0
+    cell = min(cell, (WIDEST - margin - beside - 0.1) / columns)
+    lines = 1 + max(one.count("\n") for one in titles) if titles else 0
+    every = titles is not None and len(titles) > columns
+    above = 0.135 * lines * (len(rows) if every else 1)
+    width = max(margin + 0.1 + columns * cell + beside, 5.5)
     with styled():
-        figure = new_figure(margin + 0.1 + columns * cell, 0.1 + len(rows) * (cell + above), "compressed")
-        layout_of(figure).set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
+        figure = new_figure(width, 0.1 + len(rows) * (cell + 0.03) + above, "compressed")
+        figure_title(figure, title, note)
+        head = figure.get_suptitle().count("\n") + 1
+        figure.set_size_inches(figure.get_size_inches()[0], figure.get_size_inches()[1] + 0.18 * head)
+        layout_of(figure).set(w_pad=0.025, h_pad=0.015, wspace=0, hspace=0)
         axes = figure.subplots(len(rows), columns, squeeze=False)
         for y, row in enumerate(rows):
             for x in range(columns):
                 number = y * columns + x
-                title = titles[number] if titles and number < len(titles) else ""
-                _picture(axes[y, x], row[x] if x < len(row) else None, title)
+                above_it = titles[number] if titles and number < len(titles) else ""
+                _picture(axes[y, x], row[x] if x < len(row) else None, above_it)
             if labels:
                 axes[y, 0].set_ylabel(labels[y], rotation=0, ha="right", va="center", fontsize=8, labelpad=6)
     return figure

@@ -54,10 +54,10 @@ def p_value(p: float) -> str:
     return "p < .001" if p < 0.001 else "p = 1" if p >= 0.995 else f"p = {p:.3f}".replace("0.", ".")
 
 
-def heading(figure: Figure, title: str, note: str, handles: list[mpl.artist.Artist]) -> None:
-    """Title above; note, wrapped to the figure, and key below."""
-    figure_title(figure, title)
-    wrapped = "\n".join(textwrap.wrap(note, int(15 * figure.get_size_inches()[0])))
+def heading(figure: Figure, title: str, note: str, handles: list[mpl.artist.Artist], few: str = "") -> None:
+    """Title above, with what is not shown; note, wrapped to the figure, and key below."""
+    figure_title(figure, title, few)
+    wrapped = "\n".join(textwrap.wrap(note, int(14.5 * figure.get_size_inches()[0])))
     figure.legend(handles=handles, title=wrapped, loc="outside lower center", ncols=3, title_fontsize=7.5, fontsize=7.5)
 
 
@@ -84,7 +84,7 @@ def panel_grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels of this height in inches, PANELS a row at most, and their axes."""
     columns = min(PANELS, max(count, 1))
     lines = -(-max(count, 1) // columns)
-    figure = new_figure(max(5.5, 0.4 + 2.9 * columns), 0.9 + height * lines)
+    figure = new_figure(max(5.5, 0.4 + 2.9 * columns), 1.1 + height * lines)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for axis in axes[count:]:
         axis.remove()

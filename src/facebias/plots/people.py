@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
 from facebias.core.words import UNKNOWN
+from facebias.plots.crowd import LEVELS, short
 from facebias.plots.style import FAINT, figure_title, new_figure, styled
 
 _TITLES = {"gender": "gender, as perceived", "race": "race, as labelled", "age": "age", "skin_tone": "skin tone (ITA)"}
@@ -47,6 +48,8 @@ def _order(column: str, level: str) -> tuple[int, float, str]:
 def composition(table: pd.DataFrame) -> Figure:
     """Who is in a packed set: faces by gender, race, age and skin tone, bars from zero with counts.
 
+    Of more than 24 levels the smallest are one bar, which says how many they are.
+
     Args:
         table: demographic table of a packed set (`FaceDataset.table`).
 
@@ -57,6 +60,7 @@ def composition(table: pd.DataFrame) -> Figure:
     columns = list(counts["column"].unique())
     total = int(counts[counts["column"] == columns[0]]["n"].sum())
     with styled():
+        counts = pd.concat([_pooled(mine) for _, mine in counts.groupby("column", sort=False)])
         tallest = counts.groupby("column").size()
         lines = -(-len(columns) // 2)
         heights = [max(tallest[name] for name in columns[2 * row : 2 * row + 2]) for row in range(lines)]
@@ -72,10 +76,21 @@ def composition(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one column, the smallest levels of more than LEVELS as one row, so that shares still add up."""
+    if len(rows) <= LEVELS:
+        return rows
+    kept = rows["level"].isin(rows.nlargest(LEVELS - 1, "n")["level"])
+    rest = rows[~kept]
+    pooled = {"column": rows["column"].iloc[0], "level": f"{len(rest):,} others", **rest[["n", "share"]].sum()}
+    return pd.concat([rows[kept], pd.DataFrame([pooled]).astype({"n": int})], ignore_index=True)
+
+
 def _bars(axis: Axes, rows: pd.DataFrame, slots: int) -> None:
     unknown = rows["level"] == UNKNOWN
     colours = [FAINT if one else "#0072B2" for one in unknown]
-    axis.barh(rows["level"].str.replace("_", " "), rows["n"], height=0.72, color=colours)
+    axis.barh(range(len(rows)), rows["n"], height=0.72, color=colours)
+    axis.set_yticks(range(len(rows)), [short(level) for level in rows["level"]])
     for y, row in enumerate(rows.itertuples()):
         axis.text(row.n, y, f" {row.n:,} ({100 * row.share:.1f} %)", va="center", fontsize=8)
     axis.set_ylim(max(slots, len(rows)) - 0.5, -0.5)

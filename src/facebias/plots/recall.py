@@ -14,7 +14,8 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, look, new_figure, percent_axis, styled
+from facebias.plots.crowd import drawn_groups, short
+from facebias.plots.style import FAINT, figure_title, legend_below, look, new_figure, percent_axis, styled
 
 
 def pick(summary: pd.DataFrame, dataset: str, grouping: str, models: Sequence[str] | None = None) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def group_recall(
     """Recall of every group as a dot with its interval, all models on one axis.
 
     Small cells are grey; an empty one says so. Where the summary has the data set's "all faces", they are the last
-    row.
+    row. Of more than 40 groups the largest are shown, and the lowest and the highest.
 
     Args:
         summary: from `facebias.audit.summarise`.
@@ -57,11 +58,12 @@ def group_recall(
         & (summary["metric"] == "TPR")
         & summary["model"].isin(rows["model"])
     ]
-    groups = list(rows["group"].unique())
+    groups, note = drawn_groups(rows)
+    rows = rows[rows["group"].isin(groups)]
     if grouping != "all faces" and len(whole):
         rows, groups = pd.concat([rows, whole]), [*groups, "all faces"]
     title = f"Recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}"
-    return _dots(rows, "group", groups, title, separate=groups[-1] == "all faces" and len(groups) > 1)
+    return _dots(rows, "group", groups, title, note, separate=groups[-1] == "all faces" and len(groups) > 1)
 
 
 def source_recall(summary: pd.DataFrame, source: str = "", models: Sequence[str] | None = None) -> Figure:
@@ -86,7 +88,7 @@ def source_recall(summary: pd.DataFrame, source: str = "", models: Sequence[str]
     return _dots(rows, "place", list(rows["place"].unique()), title, separate=False)
 
 
-def _dots(rows: pd.DataFrame, by: str, names: list[str], title: str, *, separate: bool) -> Figure:
+def _dots(rows: pd.DataFrame, by: str, names: list[str], title: str, note: str = "", *, separate: bool) -> Figure:
     models = list(rows["model"].unique())
     pitch = max(0.26, 0.105 * len(models) + 0.1)
     with styled():
@@ -104,8 +106,8 @@ def _dots(rows: pd.DataFrame, by: str, names: list[str], title: str, *, separate
             axis.axhline(place[names[-1]] - 0.68, color="#777777", linewidth=0.8)
         percent_axis(axis, float(rows["low"].min()))
         axis.set_xlabel("recall, % of the group's faces (95 % interval over seeds and images)")
-        axis.set_title(title)
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(models)))
+        figure_title(figure, title, note)
+        legend_below(figure, *axis.get_legend_handles_labels())
     return figure
 
 
@@ -129,7 +131,7 @@ def _one_model(axis: Axes, rows: pd.DataFrame, y: np.ndarray, number: int, model
 
 def _rows_named(axis: Axes, rows: pd.DataFrame, by: str, place: dict[str, float]) -> None:
     size = rows.groupby(by)["n"].first()
-    axis.set_yticks(list(place.values()), list(place))
+    axis.set_yticks(list(place.values()), [short(name) for name in place])
     axis.set_ylim(max(place.values()) + 0.6, -0.6)
     axis.tick_params(axis="y", length=0)
     for number, (name, y) in enumerate(place.items()):

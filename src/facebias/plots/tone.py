@@ -14,7 +14,8 @@ from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASS_BOUNDS, classify_ita
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, LINES, look, new_figure, percent_axis, styled
+from facebias.plots.crowd import drawn_groups, short
+from facebias.plots.style import FAINT, LINES, figure_title, legend_below, look, new_figure, percent_axis, styled
 
 
 def recall_against_ita(table: pd.DataFrame) -> Figure:
@@ -45,11 +46,9 @@ def recall_against_ita(table: pd.DataFrame) -> Figure:
         percent_axis(axis, float(table["low"].min()), which="y")
         _tones(axis, float(table["ita"].min()) - 8, float(table["ita"].max()) + 8)
         axis.set_ylabel("recall, % (95 % interval)")
-        axis.set_title(
-            f"Recall against skin tone on {dataset_name(table['dataset'].iloc[0])}, {rule_text(table['rule'].iloc[0])}",
-            pad=18,
-        )
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        dataset, rule = dataset_name(table["dataset"].iloc[0]), rule_text(table["rule"].iloc[0])
+        figure_title(figure, f"Recall against skin tone on {dataset}, {rule}")
+        legend_below(figure, *axis.get_legend_handles_labels())
     return figure
 
 
@@ -88,7 +87,9 @@ def ita_histogram(table: pd.DataFrame, by: str = "race") -> Figure:
     rows = table[table["ita"].notna() & (table[by] != "")]
     if rows.empty:
         raise FacebiasError("FIGURE", by, f"no face has both ITA and {by}", "Group by another column")
-    order = rows.groupby(by)["ita"].median().sort_values().index
+    sizes = rows.groupby(by, as_index=False).agg(n=("ita", "size"))
+    names, note = drawn_groups(sizes, by)
+    order = rows[rows[by].isin(names)].groupby(by)["ita"].median().sort_values().index
     with styled():
         figure = new_figure(7.5, 1.2 + 0.36 * len(order))
         axis = figure.add_subplot()
@@ -108,10 +109,10 @@ def ita_histogram(table: pd.DataFrame, by: str = "race") -> Figure:
         )
         axis.set_yticks(
             range(1, len(order) + 1),
-            [f"{name.replace('_', ' ')}\nn = {len(group):,}" for name, group in zip(order, groups, strict=True)],
+            [f"{short(name)}\nn = {len(group):,}" for name, group in zip(order, groups, strict=True)],
         )
         axis.tick_params(axis="y", length=0)
         ends = np.concatenate([np.quantile(group, (0.05, 0.95)) for group in groups])
         _tones(axis, ends.min() - 5, ends.max() + 5)
-        axis.set_title(f"Measured skin tone by {by}: median, half and 90 % of the faces", pad=18)
+        figure_title(figure, f"Measured skin tone by {by}: median, half and 90 % of the faces", note)
     return figure

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from facebias.core.arms import arm_name
-from facebias.plots.panels import panel_grid
-from facebias.plots.style import LINES, look, new_figure, styled
+from facebias.plots.crowd import LINES as MOST
+from facebias.plots.crowd import drawn_groups, short
+from facebias.plots.panels import PANELS, panel_grid
+from facebias.plots.style import LINES, figure_title, legend_below, look, new_figure, styled
+
+_MEASURED = {
+    "classification": "classification loss, nats",
+    "reconstruction": "decoded, |difference| of 0..1",
+    "kl": "Kullback-Leibler, nats a face",
+    "validation_recall": "validation recall, share",
+    "ess_share": "effective sample, share",
+}
 
 
 def training_curves(history: pd.DataFrame) -> Figure:
@@ -38,12 +51,14 @@ def training_curves(history: pd.DataFrame) -> Figure:
                     markersize=3,
                     label=arm_name(str(model)),
                 )
-            axis.set_title(name.replace("_", " "), fontsize=9)
-            axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axis.set_title(_MEASURED.get(name, name.replace("_", " ")), fontsize=9)
+            axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
             axis.grid(True, axis="y")
             axis.set_xlabel("epoch")
+        several = f", mean of {history['seed'].nunique()} seeds" if "seed" in history else ""
+        figure_title(figure, f"Training, epoch by epoch{several}")
         if models != [""]:
-            figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+            legend_below(figure, *axes[0].get_legend_handles_labels())
     return figure
 
 
@@ -51,38 +66,78 @@ def sampling_by_group(table: pd.DataFrame) -> Figure:
     """How much more often than it occurs each group is drawn, over epochs, and the effective sample size.
 
     Args:
-        table: of one grouping, from `facebias.training.share_ratios`, whose interval over seeds is the band.
+        table: of one grouping, from `facebias.training.share_ratios`, whose interval over seeds is the band. Of more
+            than 12 groups the largest are shown.
     """
-    models, groups = list(table["model"].unique()), list(table["group"].unique())
+    (groups, note), models = drawn_groups(table, most=MOST), list(table["model"].unique())
+    ratios = table[table["group"].isin(groups)]
+    columns = min(PANELS, len(models))
+    lines = -(-len(models) // columns)
     with styled():
-        figure = new_figure(0.6 + 3.2 * max(2, len(models)), 4.6)
-        axes = figure.subplots(2, len(models), squeeze=False, sharex=True, sharey="row", height_ratios=(2.4, 1))
-        for column, model in enumerate(models):
-            for number, group in enumerate(groups):
-                mine = table[(table["model"] == model) & (table["group"] == group)]
-                _ratio(axes[0, column], mine, number, group)
-            size = table[table["model"] == model].groupby("epoch")["ess_share"].first()
-            axes[1, column].plot(size.index, 100 * size, color=look(0)["color"], marker="o", markersize=3)
-            axes[0, column].set_title(arm_name(str(model)))
-            axes[1, column].set_xlabel("epoch")
-            axes[1, column].set_ylim(0, 105)
-            axes[1, column].xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            for axis in axes[:, column]:
-                axis.grid(True, axis="y")
+        figure = new_figure(0.9 + 2.9 * max(2, columns), 1.1 + 3.5 * lines)
+        axes = figure.subplots(2 * lines, columns, squeeze=False, sharex=True, height_ratios=(2.4, 1) * lines)
+        for number, model in enumerate(models):
+            line, column = divmod(number, columns)
+            above, below = axes[2 * line : 2 * line + 2, column]
+            _ratios(above, ratios[ratios["model"] == model], groups, ratios)
+            _sample(below, table[table["model"] == model])
+            above.set_title(arm_name(str(model)))
+        for axis in axes.ravel(order="F")[len(axes) * columns - 2 * (lines * columns - len(models)) :]:
+            axis.remove()
         band = "\n(band: 95 % interval over seeds)" if table["low"].notna().any() else ""
-        axes[0, 0].set_ylabel(f"share of draws / share of faces{band}")
-        axes[1, 0].set_ylabel("effective\nsample, %")
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(groups)))
+        for above, below in axes[:, 0].reshape(-1, 2):
+            above.set_ylabel(f"share of draws / share of faces{band}")
+            below.set_ylabel("effective\nsample, %")
+        by = str(table["grouping"].iloc[0]).replace("_", " ")
+        figure_title(figure, f"Whom resampling draws, by {by}: above 1, more often than they occur", note)
+        legend_below(figure, *axes[0, 0].get_legend_handles_labels(), most=3)
     return figure
 
 
-def _ratio(axis: Axes, rows: pd.DataFrame, number: int, group: str) -> None:
-    seen = look(number + 1)
-    name = f"{group} ({100 * rows['natural_share'].iloc[0]:.1f} % of faces)" if len(rows) else group
-    axis.fill_between(rows["epoch"], rows["low"], rows["high"], color=seen["color"], alpha=0.15, linewidth=0)
-    axis.plot(rows["epoch"], rows["ratio"], **seen, linestyle=LINES[number % len(LINES)], markersize=3.5, label=name)
+def _ratios(axis: Axes, rows: pd.DataFrame, groups: list[str], every: pd.DataFrame) -> None:
+    """A line a group on a scale that all models share, with two ticks or more however near to 1 all ratios are."""
+    for number, group in enumerate(groups):
+        mine, seen = rows[rows["group"] == group], look(number + 1)
+        share = f" ({100 * mine['natural_share'].iloc[0]:.1f} % of faces)" if len(mine) else ""
+        axis.fill_between(mine["epoch"], mine["low"], mine["high"], color=seen["color"], alpha=0.15, linewidth=0)
+        dashes = LINES[number % len(LINES)]
+        axis.plot(mine["epoch"], mine["ratio"], **seen, linestyle=dashes, markersize=3.5, label=short(group) + share)
     axis.axhline(1, color="#777777", linewidth=0.9, zorder=1)
+    axis.grid(True, axis="y")
     axis.set_yscale("log", base=2)
-    axis.yaxis.set_major_locator(LogLocator(base=2, subs=(1, 2**0.5)))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
-    axis.yaxis.set_minor_formatter(NullFormatter())
+    low, high = ratio_limits(every)
+    axis.set_ylim(low, high)
+    axis.yaxis.set_major_locator(FixedLocator(ratio_ticks(low, high)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _sample(axis: Axes, rows: pd.DataFrame) -> None:
+    """The effective sample of each epoch."""
+    size = rows.groupby("epoch")["ess_share"].first()
+    axis.plot(size.index, 100 * size, color=look(0)["color"], marker="o", markersize=3)
+    axis.set_ylim(0, 105)
+    axis.grid(True, axis="y")
+    axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+
+
+def ratio_limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Ends of a scale of ratios that holds every interval, and 0.8 to 1.25 where all are nearer to 1 than that."""
+    values = table[["ratio", "low", "high"]].to_numpy(dtype=float)
+    values = values[np.isfinite(values) & (values > 0)]
+    ends = (min(0.8, values.min()), max(1.25, values.max())) if len(values) else (0.8, 1.25)
+    return float(ends[0] / 1.03), float(ends[1] * 1.03)
+
+
+def ratio_ticks(low: float, high: float) -> list[float]:
+    """Round ratios from `low` to `high`, between two and nine, 1 among them: tenths, coarser, or powers of two."""
+    tenths, coarse = (0.8, 0.9, 1.0, 1.1, 1.25), (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5)
+    for steps in (tenths, coarse):
+        if steps[0] / 1.5 <= low and high <= steps[-1] * 1.5:
+            inside = [tick for tick in steps if low <= tick <= high]
+            if 2 < len(inside) < 10:
+                return inside
+    octaves = range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)
+    every = -(-len(octaves) // 8)
+    return [2.0**octave for octave in octaves if octave % every == 0]

@@ -5,6 +5,7 @@ Of photographs, no single face or picture is ever shown, only means over groups.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,15 +15,18 @@ import pandas as pd
 from facebias import plots
 from facebias.audit import Audit
 from facebias.core.arms import debiased
+from facebias.core.numbers import percent
 from facebias.core.tone_scale import CLASSES
+from facebias.data.rendering.negatives import KINDS
 from facebias.plots import FigureFolder, Shown
 from facebias.plots.images import MEAN_OF
 from facebias.report.audit_figures import AuditFigures, figures_of_study
 from facebias.training.draws import share_ratios
-from facebias.training.latents import reconstruct, traverse
+from facebias.training.latents import latent_table, reconstruct, traverse
 from facebias.training.study import Study
 
-SHEET = 48  # rendered images on a contact sheet
+SHEET = 8  # rendered images of each kind on a contact sheet
+DECODED = 600  # faces of the audit set that the decoder's detail is measured on
 
 
 @dataclass(frozen=True)
@@ -69,20 +73,24 @@ class StudyFigures:
     def faces(self) -> list[Shown]:
         """Training faces: a contact sheet of rendered ones, means over gender and skin tone of photographed ones."""
         data, note = self.study.training, f"{len(self.study.training.faces):,} training faces"
-        if data.attrs["source"].startswith("synthetic"):
-            return [
-                self.files.save(plots.contact_sheet(data.images[data.faces[:SHEET]], columns=16), None, "faces", note)
-            ]
         table = data.table.iloc[data.faces]
+        if data.attrs["source"].startswith("synthetic"):
+            tones = [tone for tone in CLASSES if (table["skin_tone"] == tone).any()]
+            rows = _sheet(data.images[data.faces], table["skin_tone"].to_numpy(), tones)
+            title = f"Rendered training faces: the first {SHEET} of each skin tone, and its share of all"
+            return [self.files.save(plots.contact_sheet(rows, title), None, "faces", note)]
         groups = {f"{tone}, {gender}": data.images[data.faces[rows]] for (tone, gender), rows in _cells(table)}
         return [self.files.save(plots.mean_faces(groups), None, "mean-faces", note)]
 
     def negatives(self) -> list[Shown]:
-        """A contact sheet of rendered negatives; photographs of others are not shown."""
+        """A contact sheet of rendered negatives, a row a kind; photographs of others are not shown."""
         data = self.study.training
         if self.study.config.negatives != "synthetic":
             return []
-        figure = plots.contact_sheet(data.images[data.negatives[:SHEET]], columns=16)
+        kinds = data.table["factor_kind"].iloc[data.negatives].to_numpy()
+        shown = [kind for kind in KINDS if (kinds == kind).any()]
+        title = f"Rendered training non-faces: the first {SHEET} of each kind, and its share of all"
+        figure = plots.contact_sheet(_sheet(data.images[data.negatives], kinds, shown), title)
         return [self.files.save(figure, None, "negatives", f"{len(data.negatives):,} training negatives")]
 
     # --- resampling and latents -------------------------------------------------------------------------------
@@ -115,18 +123,18 @@ class StudyFigures:
         return [self.files.save(figure, None, "likely-faces", f"{self.study.debiased}, seed 0, last epoch")]
 
     def latents(self) -> list[Shown]:
-        """Reconstructions of rendered faces, and what changes along the latents that vary most."""
+        """What the decoder draws of rendered faces, and what changes along the latents that tell most of a face."""
         if not self.study.debiased:
             return []
         run, note = self.study.run(self.study.debiased), f"{self.study.debiased}, seed 0"
         grid, labels = traverse(run, self.study.training, count=5)
-        found = [self.files.save(plots.traversal(grid, labels, (-3, -2, -1, 0, 1, 2, 3)), None, "traversal", note)]
+        figure = plots.traversal(grid, labels, (-3, -2, -1, 0, 1, 2, 3))
+        found = [self.files.save(figure, latent_table(run, self.study.training).round(4), "traversal", note)]
         if self.study.config.audit_names[0] == "synthetic":
-            images = self.study.audit_set("synthetic").images[:12]
-            found.insert(
-                0,
-                self.files.save(plots.reconstructions(images, reconstruct(run, images)), None, "reconstructions", note),
-            )
+            images = self.study.audit_set("synthetic").images[:DECODED]
+            decoded = reconstruct(run, images)
+            figure, detail = plots.reconstructions(images, decoded), plots.decoded_detail(images, decoded).round(4)
+            found.insert(0, self.files.save(figure, detail, "reconstructions", note))
         return found
 
     def all(self) -> None:
@@ -142,6 +150,12 @@ class StudyFigures:
         ):
             draw()
         self.groups.all()
+
+
+def _sheet(images: np.ndarray, kinds: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The first images of each kind, named with its share of all."""
+    share = {name: percent((kinds == name).mean()) for name in names}
+    return {f"{name.replace('_', ' ')}\n{share[name]} %": images[kinds == name][:SHEET] for name in names}
 
 
 def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:

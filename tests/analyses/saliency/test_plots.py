@@ -69,7 +69,7 @@ def test_all_means_share_one_scale_and_tell_group_n_and_interval(means, face):
     ):
         assert expected in shown
     row = means.table.iloc[0]
-    assert f"{row['value']:,.0f} ({row['low']:,.0f} to {row['high']:,.0f})" in shown
+    assert f"{row['value']:,.0f}\n[{row['low']:,.0f}, {row['high']:,.0f}]" in shown
     assert fits(figure)
 
 
@@ -115,7 +115,7 @@ def test_shares_show_every_region_and_group_for_both_arms(maps):
         "forehead, hair",
         "cheeks, chin",
         "background",
-        "% of the area",
+        "% of area",
         "CNN",
         "DB-VAE alpha 0.001",
         "Black · Male",

@@ -11,7 +11,8 @@ from facebias.analyses.mechanism.tables import FORMS, OTHER_SEED
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import figure_title, look, new_figure, styled
+from facebias.plots.panels import PANELS
+from facebias.plots.style import figure_title, legend_below, look, new_figure, panel_title, styled
 
 NAMES = {
     "ita": "skin tone, ITA (light)",
@@ -30,7 +31,7 @@ NAMES = {
     "covered": "glasses, covering, hand",
     OTHER_SEED: OTHER_SEED,
 }
-_TITLES = {"value": "with the value", "rarity": "with how rare the value is"}
+_TITLES = {"value": "correlation with the value", "rarity": "with how rare the value is"}
 _METRICS = {"overall": "all faces", "worst": "worst group", "gap": "gap"}
 
 
@@ -57,10 +58,10 @@ def preferred_faces(table: pd.DataFrame) -> Figure:
                 _dots(axis, mine, [place[name] for name in mine["covariate"]], number, len(models), arm_name(model))
             _rows(axis, place)
             axis.set_title(_TITLES[form])
-            axis.set_xlabel("Spearman correlation (95 % interval over seeds)")
+            axis.set_xlabel("rank correlation (95 % interval)")
         axes[0].set_yticks(list(place.values()), [NAMES.get(name, name) for name in place])
         figure_title(figure, "Which training faces are drawn more often")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(models)))
+        legend_below(figure, *axes[0].get_legend_handles_labels(), most=3)
     return figure
 
 
@@ -81,10 +82,15 @@ def step_changes(table: pd.DataFrame, source: str = "") -> Figure:
     steps = list(dict.fromkeys(zip(rows["baseline"], rows["model"], strict=True)))
     names = sorted(dict.fromkeys(rows["line"]), key=lambda name: name != "all faces")
     place = {name: float(number) for number, name in enumerate(names)}
+    columns = min(PANELS, len(datasets))
+    lines = -(-len(datasets) // columns)
     with styled():
-        figure = new_figure(2.0 + 2.3 * len(datasets), 1.2 + (0.16 * len(steps) + 0.12) * len(names))
-        axes = figure.subplots(1, len(datasets), squeeze=False, sharey=True)[0]
-        for axis, dataset in zip(axes, datasets, strict=True):
+        height = 0.75 + (0.16 * len(steps) + 0.12) * len(names)
+        figure = new_figure(2.2 + 2.3 * columns, 0.8 + 0.19 * len(steps) + height * lines)
+        axes = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
+        for axis in axes[len(datasets) :]:
+            axis.remove()
+        for axis, dataset in zip(axes, datasets, strict=False):
             for number, (before, after) in enumerate(steps):
                 mine = rows[(rows["dataset"] == dataset) & (rows["baseline"] == before) & (rows["model"] == after)]
                 scaled = mine.assign(value=100 * mine["change"], low=100 * mine["low"], high=100 * mine["high"])
@@ -93,11 +99,11 @@ def step_changes(table: pd.DataFrame, source: str = "") -> Figure:
             _rows(axis, place)
             reach = max(1.0, *(abs(end) for end in axis.get_xlim()))  # no drama where all changes are hundredths
             axis.set_xlim(-reach, reach)
-            axis.set_title(dataset_name(dataset, source), fontsize=9)
+            panel_title(axis, dataset_name(dataset, source), (figure.get_size_inches()[0] - 2.2) / columns)
             axis.set_xlabel("change, points")
         axes[0].set_yticks(list(place.values()), list(place))
-        figure_title(figure, "Does it matter which faces are drawn more often? Paired changes with 95 % intervals")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
+        figure_title(figure, "Does it matter which faces are drawn? Paired changes with 95 % intervals")
+        legend_below(figure, *axes[0].get_legend_handles_labels(), most=1)
     return figure
 
 

@@ -11,7 +11,8 @@ from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import parse_rule
 from facebias.core.arms import arm_name
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, figure_title, look, new_figure, styled
+from facebias.plots.crowd import drawn_groups, notes, short
+from facebias.plots.style import FAINT, figure_title, legend_below, look, new_figure, styled
 
 _MATCHED = ("crops", "pictures")
 _PANELS = (
@@ -56,8 +57,9 @@ def protocol_answer(groups: pd.DataFrame, measures: pd.DataFrame, grouping: str 
             axes[0, column].set_title(_rule(whole[whole["matched"] == matched]))
             axes[-1, column].set_xticks(range(len(protocols)), protocols)
             axes[-1, column].set_xlim(-0.5, len(protocols) - 0.5)
-        figure_title(figure, f"The window protocol and the answer, {dataset_name(groups['dataset'].iloc[0])}")
-        figure.legend(*axes[-1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        title = f"The window protocol and the answer, {dataset_name(groups['dataset'].iloc[0])}, with 95 % intervals"
+        figure_title(figure, title)
+        legend_below(figure, *axes[-1, 0].get_legend_handles_labels())
     return figure
 
 
@@ -78,7 +80,9 @@ def protocol_groups(groups: pd.DataFrame, metric: str, grouping: str, models: tu
     """
     keep = groups["grouping"].isin([grouping, "all faces"]) & (groups["metric"] == metric)
     table = groups[keep & groups["model"].isin(models)]
-    names = [*table.loc[table["grouping"] == grouping, "group"].unique(), "all faces"]
+    crossed = table[table["grouping"] == grouping]
+    found, few = drawn_groups(crossed[crossed["matched"] == crossed["matched"].iloc[0]])
+    names = [*found, "all faces"]
     protocols = list(groups["protocol"].unique())
     with styled():
         figure = new_figure(7.5, 0.9 + len(models) * (0.55 + 0.3 * len(names)))
@@ -89,18 +93,18 @@ def protocol_groups(groups: pd.DataFrame, metric: str, grouping: str, models: tu
                 _groups(axis, mine, names, protocols)
                 axis.set_title(f"{arm_name(model)}\n{_rule(mine)}")
         size = table.groupby("group")["n"].max()
-        labels = [f"{name} ({size[name]})" for name in names]
+        labels = [f"{short(name)} ({size[name]})" for name in names]
         axes[0, 0].set_yticks(range(len(names)), labels)
         axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
         for axis in axes[-1]:
-            axis.set_xlabel(f"{metric}, %")
+            axis.set_xlabel(f"{metric}, % (95 % interval)")
         handles = {
             label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
         }
-        note = f" (hatched: under {SMALL} pictures)" if (size < SMALL).any() else ""
-        title = f"{metric[0].upper()}{metric[1:]} by {grouping}, {dataset_name(table['dataset'].iloc[0])}{note}"
-        figure_title(figure, title)
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+        hatched = f"hatched: under {SMALL} pictures" if (size < SMALL).any() else ""
+        title = f"{metric[0].upper()}{metric[1:]} by {grouping}, {dataset_name(table['dataset'].iloc[0])}"
+        figure_title(figure, title, notes([hatched, few]))
+        legend_below(figure, list(handles.values()), list(handles))
     return figure
 
 

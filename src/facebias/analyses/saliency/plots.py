@@ -6,6 +6,7 @@ ends, arms below each other. Thin lines are contours of the mean face of all, ne
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -18,12 +19,14 @@ from facebias.audit.groups import ALL, SMALL
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
+from facebias.plots.crowd import drawn_groups, notes, short
 from facebias.plots.images import MEAN_OF
 from facebias.plots.panels import heading, key, outline, p_value, panel
-from facebias.plots.style import FAINT, INK, layout_of, new_figure, styled
+from facebias.plots.style import FAINT, INK, WIDEST, layout_of, new_figure, styled
 
 _LEVELS = mpl.ticker.MaxNLocator(21, symmetric=True, steps=(1, 2, 2.5, 5, 10))
-_PANEL, _MARGIN = 1.08, 0.95  # inches: a panel's side, the strip of row labels
+_PANEL, _MARGIN, _BAR = 1.08, 0.95, 0.75  # inches: a panel's side at most, the strips of row labels and of colours
+_ACROSS, _DOWN = 7, 4  # levels of the first and of the second factor, next to "all"
 _UNITS = {
     "rescaled": "saliency (layers rescaled to 0..1 and summed)",
     "raw": "saliency, sum of |contributions|, logits per 4 x 4 pixels",
@@ -67,13 +70,13 @@ def saliency_means(means: GroupMaps, face: np.ndarray | None = None) -> Figure:
     grid = _Grid.of(means.table)
     with styled():
         figure, axes = grid.figure()
-        for number, row in means.table.iterrows():
+        for number, row in grid.shown.iterrows():
             axis = axes[grid.place(row)]
             note = "" if row["small"] else f"\n{_interval(row)}"
             panel(axis, _coarser(means.maps[number]), "cividis", scale, face, "white")
             axis.set_title(
                 f"n = {row['n']:,}{note}",
-                fontsize=6.5,
+                fontsize=7,
                 fontweight="normal",
                 loc="center",
                 pad=2,
@@ -89,6 +92,7 @@ def saliency_means(means: GroupMaps, face: np.ndarray | None = None) -> Figure:
             f"Under n: {what}, 95 % interval over seeds and faces. One 4 x 4 pixel cell: \N{PLUS-MINUS SIGN}"
             f"{half:.2g} (median).",
             key(means.table, face, "#999999", "no map"),
+            grid.note,
         )
     return figure
 
@@ -113,7 +117,7 @@ def saliency_differences(differences: GroupMaps, face: np.ndarray | None = None)
     grid = _Grid.of(differences.table)
     with styled():
         figure, axes = grid.figure()
-        for number, row in differences.table.iterrows():
+        for number, row in grid.shown.iterrows():
             axis, tested = axes[grid.place(row)], not np.isnan(row["p"])
             panel(axis, differences.maps[number], "RdBu_r", scale, face, "#444444")
             outline(axis, differences.outlined[number])
@@ -135,18 +139,28 @@ def saliency_differences(differences: GroupMaps, face: np.ndarray | None = None)
             "p: permutation of the faces' groups, largest difference over cells, adjusted (Holm) over the groups "
             "of a grouping and arm; bold under .05.",
             [outlined, *key(differences.table, face, "#777777", "not tested")],
+            grid.note,
         )
     return figure
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """Which panel a row of the table goes to."""
+    """Which panel a row of the table goes to.
+
+    Attributes:
+        first, second: columns of the groups, across and down.
+        across, down: levels of the first; arm and level of the second.
+        shown: rows that have a panel.
+        note: how many levels have none; "" where all have one.
+    """
 
     first: str
     second: str
     across: list[str]
     down: list[tuple[str, str]]
+    shown: pd.DataFrame
+    note: str
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> _Grid:
@@ -154,11 +168,13 @@ class _Grid:
         names = [name for name in ("race", "skin_tone", "gender") if (table[name] != ALL).any()]
         first, second = (*names, "gender")[:2]
         arms = list(table["model"].unique())
-        levels = [level for level in table[second].unique() if level != ALL] if second != first else []
+        levels, few = _levels(table, second, _DOWN) if second != first else ([], "")
         rows = [*levels, *([ALL] if ((table[second] == ALL) | (second == first)).any() else [])]
-        across = [level for level in table[first].unique() if level != ALL]
+        across, also_few = _levels(table, first, _ACROSS)
         across += [ALL] if (table[first] == ALL).any() else []
-        return cls(first, second, across, [(arm, level) for arm in arms for level in rows])
+        shown = table[table[first].isin(across) & (table[second].isin(rows) | (second == first))]
+        down = [(arm, level) for arm in arms for level in rows]
+        return cls(first, second, across, down, shown, notes([few, also_few]))
 
     def place(self, row: pd.Series) -> tuple[int, int]:
         """Row and column of a map's panel."""
@@ -167,9 +183,10 @@ class _Grid:
 
     def figure(self) -> tuple[Figure, np.ndarray]:
         """An empty figure with a panel for each place."""
-        width, height = _MARGIN + _PANEL * len(self.across) + 0.75, 1.05 + (_PANEL + 0.3) * len(self.down)
+        side = min(_PANEL, (WIDEST - _MARGIN - _BAR) / len(self.across))
+        width, height = _MARGIN + side * len(self.across) + _BAR, 1.25 + (side + 0.42) * len(self.down)
         figure = new_figure(max(width, 6.5), height)
-        layout_of(figure).set(w_pad=0.04, h_pad=0.02, wspace=0, hspace=0)
+        layout_of(figure).set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
         axes = figure.subplots(len(self.down), len(self.across), squeeze=False)
         for axis in axes.flat:
             axis.set_xticks([])
@@ -180,7 +197,7 @@ class _Grid:
         for y, (model, level) in enumerate(self.down):
             name = f"{arm_name(model).replace(' alpha', chr(10) + 'alpha')}\n" if model != arm else ""
             axes[y, 0].set_ylabel(
-                name + ("all" if level == ALL else level),
+                name + ("all" if level == ALL else short(level)),
                 rotation=0,
                 ha="right",
                 va="center",
@@ -190,9 +207,16 @@ class _Grid:
             )
             arm = model
         for x, level in enumerate(self.across):
-            name = "all" if level == ALL else level.replace("_", " ")
+            name = "all" if level == ALL else "\n".join(textwrap.wrap(short(level), 12))
             axes[-1, x].set_xlabel(name, fontsize=8)
         return figure, axes
+
+
+def _levels(table: pd.DataFrame, column: str, most: int) -> tuple[list[str], str]:
+    """The levels of a factor that have panels, and a sentence on the others."""
+    rows = table[(table["model"] == table["model"].iloc[0]) & (table[column] != ALL)]
+    levels, note = drawn_groups(rows.groupby(column, sort=False, as_index=False)["n"].max(), column, most)
+    return levels, note.replace("groups", f"levels of {column.replace('_', ' ')}")
 
 
 def _coarser(values: np.ndarray) -> np.ndarray:
@@ -203,7 +227,7 @@ def _coarser(values: np.ndarray) -> np.ndarray:
 
 def _interval(row: pd.Series) -> str:
     figures = 0 if row["value"] >= 100 else 1
-    return f"{row['value']:,.{figures}f} ({row['low']:,.{figures}f} to {row['high']:,.{figures}f})"
+    return f"{row['value']:,.{figures}f}\n[{row['low']:,.{figures}f}, {row['high']:,.{figures}f}]"
 
 
 def _scale_bar(figure: Figure, axes: np.ndarray, scale: mpl.colors.BoundaryNorm, colours: str, label: str) -> None:

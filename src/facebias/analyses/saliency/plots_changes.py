@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -14,12 +16,13 @@ from facebias.audit.groups import SMALL
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
+from facebias.plots.crowd import drawn_groups, short
 from facebias.plots.panels import heading, key, outline, p_value, panel
 from facebias.plots.style import FAINT, INK, layout_of, new_figure, styled
 
-_SIDE = 0.68  # inches of a panel
+_SIDE, _ACROSS, _MOST = 0.76, 8, 24  # inches of a panel; panels beside each other; groups
 _NOTE = (
-    "Groups of 4 x 4 pixels; 1 is the mean of a face's map. Under each change: share of saliency that lies "
+    "Cells of 4 x 4 pixels; 1 is the mean of a face's map. Under each change: share of saliency that lies "
     "elsewhere, in brackets the same between two seeds of one arm. "
 )
 
@@ -43,62 +46,79 @@ def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figur
     means = mpl.ticker.MaxNLocator(16).tick_values(*np.nanquantile(changes.maps[~change], (0.002, 0.998)))
     scales = [mpl.colors.BoundaryNorm(means, 256, extend="both"), mpl.colors.BoundaryNorm(ticks, 256)]
     models = list(table["model"].unique())
+    groups, few = drawn_groups(table[table["model"] == models[0]], most=_MOST)
     with styled():
-        figure, axes = _axes(table, models)
-        for number, row in table.iterrows():
-            column, is_change = number // len(models), row["model"] == CHANGE
-            axis = axes[number % len(models), column]
+        figure, grid, axes = _axes(table[table["group"].isin(groups)].drop_duplicates("group"), models)
+        for number, row in table[table["group"].isin(groups)].iterrows():
+            is_change = row["model"] == CHANGE
+            axis = axes[groups.index(row["group"])][models.index(row["model"])]
             colours, line = ("RdBu_r", "#444444") if is_change else ("cividis", "white")
             panel(axis, changes.maps[number], colours, scales[is_change], face, line)
             if is_change:
                 outline(axis, changes.outlined[number])
                 _below(axis, row)
-        for rows, scale, colours, label in (
-            (axes[:-1], scales[0], "cividis", "saliency"),
-            (axes[-1:], scales[1], "RdBu_r", "change"),
-        ):
-            _bar(figure, rows, scale, colours, label)
+        for top in range(0, len(grid), len(models)):
+            last = top + len(models) - 1
+            _bar(figure, list(grid[top:last].flat), scales[0], "cividis", "saliency")
+            _bar(figure, list(grid[last]), scales[1], "RdBu_r", "change")
         heading(
             figure,
             f"Where the detectors look, FullGrad, {dataset_name(table['dataset'].iloc[0])}, {table['kind'].iloc[0]}",
             _NOTE + _test(table),
             key(table, face, "#999999", "no map"),
+            few,
         )
     return figure
 
 
-def _axes(table: pd.DataFrame, models: list[str]) -> tuple[Figure, np.ndarray]:
-    groups = table.drop_duplicates("group")
-    figure = new_figure(max(6.5, 1.9 + (_SIDE + 0.04) * len(groups)), 1.5 + (_SIDE + 0.12) * len(models))
+def _across(count: int) -> int:
+    """Groups beside each other: as even as can be, 7 and 6 and not 8 and 5."""
+    return -(-count // -(-count // _ACROSS))
+
+
+def _axes(groups: pd.DataFrame, models: list[str]) -> tuple[Figure, np.ndarray, list[list[Axes]]]:
+    """A figure, its panels, and those of each group, one a model; groups that have no room beside others go below."""
+    across = _across(len(groups))
+    blocks = -(-len(groups) // across)
+    height = 1.5 + blocks * (0.45 + (_SIDE + 0.12) * len(models))
+    figure = new_figure(max(6.5, 1.9 + (_SIDE + 0.04) * across), height)
     layout_of(figure).set(w_pad=0.015, h_pad=0.02, wspace=0, hspace=0)
-    axes = figure.subplots(len(models), len(groups), squeeze=False)
-    for axis in axes.flat:
+    grid = figure.subplots(blocks * len(models), across, squeeze=False)
+    for axis in grid.flat:
         axis.set_xticks([])
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
         axis.set_box_aspect(1)
-    for axis, (_, row) in zip(axes[0], groups.iterrows(), strict=True):
-        name = row["group"].replace(" · ", "\n").replace("Southeast ", "SE ").replace("Hispanic", "Hisp.")
-        axis.set_title(
+    found = []
+    for number, row in enumerate(groups.to_dict("records")):
+        block, column = divmod(number, across)
+        found.append(list(grid[block * len(models) : (block + 1) * len(models), column]))
+        name = "\n".join(line for part in row["group"].split(" · ") for line in textwrap.wrap(_brief(part), 15))
+        found[-1][0].set_title(
             f"{name}\nn = {row['n']:,}",
-            fontsize=6.5,
+            fontsize=7,
             fontweight="normal",
             loc="center",
             pad=2,
             color=FAINT if row["small"] else INK,
             linespacing=1.15,
         )
-    for axis, model in zip(axes[:, 0], models, strict=True):
-        name = "difference" if model == CHANGE else arm_name(model).replace(" alpha", "\nalpha")
-        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, labelpad=5)
-    return figure, axes
+    for first in found[::across]:
+        for axis, model in zip(first, models, strict=True):
+            name = "difference" if model == CHANGE else arm_name(model).replace(" alpha", "\nalpha")
+            axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, labelpad=5)
+    return figure, grid, found
+
+
+def _brief(name: str) -> str:
+    return short(name).replace("Southeast ", "SE ").replace("Hispanic", "Hisp.")
 
 
 def _below(axis: Axes, row: pd.Series) -> None:
     if row["small"]:
         return
     seeds = "" if np.isnan(row["moved_by_seed"]) else f" ({100 * row['moved_by_seed']:.1f} %)"
-    axis.set_xlabel(f"{100 * row['moved']:.1f} %{seeds}", fontsize=6, labelpad=2)
+    axis.set_xlabel(f"{100 * row['moved']:.1f} %{seeds}", fontsize=7, labelpad=2)
 
 
 def _test(table: pd.DataFrame) -> str:
@@ -111,10 +131,11 @@ def _test(table: pd.DataFrame) -> str:
     )
 
 
-def _bar(figure: Figure, axes: np.ndarray, scale: mpl.colors.BoundaryNorm, colours: str, label: str) -> None:
-    bar = figure.colorbar(
-        mpl.cm.ScalarMappable(scale, colours), ax=list(axes.flat), fraction=0.012, pad=0.006, aspect=11 * len(axes)
-    )
+def _bar(figure: Figure, axes: list[Axes], scale: mpl.colors.BoundaryNorm, colours: str, label: str) -> None:
+    """The key to the colours of these panels, to their right."""
+    rows = len({place.rowspan.start for axis in axes if (place := axis.get_subplotspec())})
+    shade = mpl.cm.ScalarMappable(scale, colours)
+    bar = figure.colorbar(shade, ax=axes, fraction=0.015, pad=0.008, aspect=9 * rows)
     bar.set_label(label, fontsize=7.5)
     bar.outline.set_visible(False)
     bar.set_ticks(scale.boundaries[len(scale.boundaries) % 8 // 2 :: 4].tolist())

@@ -12,7 +12,8 @@ from facebias.analyses.saliency.regions import REGIONS, region_map
 from facebias.audit.groups import SMALL
 from facebias.core.arms import arm_name
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, figure_title, look, new_figure, styled
+from facebias.plots.crowd import ROWS, drawn_groups, short
+from facebias.plots.style import FAINT, WIDEST, figure_title, look, new_figure, styled
 
 
 def region_shares(table: pd.DataFrame) -> Figure:
@@ -26,12 +27,15 @@ def region_shares(table: pd.DataFrame) -> Figure:
     """
     regions = [name for name in REGIONS if (table["region"] == name).any()]
     groups = table[["grouping", "group"]].drop_duplicates().apply(tuple, axis=1).tolist()
+    names, few = drawn_groups(table[table["region"] == regions[0]], most=ROWS)
+    groups = [pair for pair in groups if pair[1] in names]
+    table = table[table["group"].isin(names)]
     place = _places(groups)
     spans = [_span(table[table["region"] == name]) for name in regions]
     widest = max(high - low for low, high in spans)
     with styled():
         room = 0.2 * max(place.values()) + 0.5
-        figure = new_figure(10.5, 2.45 + room)
+        figure = new_figure(WIDEST, 2.65 + room)
         keys, axes = figure.subplots(2, len(regions), sharey="row", height_ratios=(0.8, room))
         for number, (key, axis, name) in enumerate(zip(keys, axes, regions, strict=True)):
             rows = table[table["region"] == name]
@@ -40,19 +44,16 @@ def region_shares(table: pd.DataFrame) -> Figure:
             axis.set_xlim(middle - widest / 2, middle + widest / 2)
             _key(key, name)
             key.set_title(
-                f"{name}\n{100 * rows['area'].iloc[0]:.0f} % of the area",
-                loc="center",
-                fontsize=8.5,
-                fontweight="normal",
+                f"{name}\n{100 * rows['area'].iloc[0]:.0f} % of area", loc="center", fontsize=8, fontweight="normal"
             )
         _names(axes, table, place)
         kind, dataset = table["kind"].iloc[0], table["dataset"].iloc[0]
-        figure_title(figure, f"Share of FullGrad in each region of the face, {dataset_name(dataset)}, {kind}")
+        figure_title(figure, f"Share of FullGrad in each region of the face, {dataset_name(dataset)}, {kind}", few)
         figure.legend(
             *axes[0].get_legend_handles_labels(),
             loc="outside lower center",
             ncols=4,
-            title_fontsize=9,
+            title_fontsize=8.5,
             title="share of a face's saliency, % (95 % interval over seeds and faces)",
         )
     return figure
@@ -101,11 +102,11 @@ def _panel(axis: Axes, rows: pd.DataFrame, place: dict[tuple[str, str], float]) 
             axis.axhspan(height - 0.5, height + 0.5, color="#f6f6f6", zorder=0, linewidth=0)
     axis.grid(True, axis="x")
     axis.tick_params(axis="y", length=0)
-    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3, integer=True))
 
 
 def _names(axes: np.ndarray, table: pd.DataFrame, place: dict[tuple[str, str], float]) -> None:
-    axes[0].set_yticks(list(place.values()), [group for _, group in place])
+    axes[0].set_yticks(list(place.values()), [short(group) for _, group in place])
     axes[0].set_ylim(max(place.values()) + 0.6, -0.6)
     size = table.groupby(["grouping", "group"])["n"].first()
     for number, (pair, y) in enumerate(place.items()):

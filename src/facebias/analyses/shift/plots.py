@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from facebias.analyses.shift.tables import FACTORS, VIEWS, group_rows, most_affected
+from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, figure_title, look, new_figure, percent_axis, styled
+from facebias.plots.style import FAINT, WIDEST, figure_title, legend_below, look, new_figure, percent_axis, styled
 
 AXES = {
     "scale": "side of the view / side as packed (left: nearer, right: farther)",
@@ -45,7 +48,7 @@ def shift_curves(
         raise FacebiasError("FIGURE", factor, "no such factor in the table", f"Use one of {', '.join(AXES)}")
     datasets, models = list(rows["dataset"].unique()), list(rows["model"].unique())
     with styled():
-        figure = new_figure(8.2, 0.9 + 2.05 * len(datasets))
+        figure = new_figure(8.2, 1.25 + 2.05 * len(datasets))
         axes = figure.subplots(len(datasets), 2, squeeze=False, sharex=True, sharey="row")
         for line, dataset in enumerate(datasets):
             mine = rows[(rows["dataset"] == dataset) & (rows["grouping"] == "all faces")]
@@ -53,14 +56,19 @@ def shift_curves(
             lowest = _groups(axes[line, 1], curves, factor, dataset, models)
             for axis in axes[line]:
                 _ground(axis, factor, trained)
-                percent_axis(axis, float(min(mine["low"].min(), lowest)), which="y")
+                percent_axis(axis, float(np.nanmin([mine["low"].min(), lowest])), which="y")
             axes[line, 0].set_title(f"{dataset_name(dataset, source)}: all faces")
             axes[line, 1].set_title(f"by {group_rows(curves, factor, dataset)['grouping'].iloc[0]}")
             axes[line, 0].set_ylabel("recall, %")
         for axis in axes[-1]:
             axis.set_xlabel(AXES[factor], fontsize=8)
-        figure.legend(handles=_key(models, trained), loc="outside lower center", ncols=3)
+        figure_title(figure, f"Recall as one property of the picture changes, {rule_text(rows['rule'].iloc[0])}")
+        _legend(figure, _key(models, trained))
     return figure
+
+
+def _legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    legend_below(figure, handles, [str(handle.get_label()) for handle in handles])
 
 
 def _arms(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:
@@ -95,8 +103,19 @@ def _groups(axis: Axes, curves: pd.DataFrame, factor: str, dataset: str, models:
                 linestyle="--" if order else "-",
             )
         handles.append(Line2D([], [], color=colour, label=f"{group}, n = {int(one['n'].iloc[0]):,}"))
-    axis.legend(handles=handles, loc="lower center", fontsize=7.5, handlelength=1.4)
+    if shown.empty:
+        _nothing(axis)
+        return np.nan
+    key = axis.legend(handles=handles, loc="best", fontsize=7.5, handlelength=1.4, frameon=True, framealpha=0.85)
+    key.get_frame().set_edgecolor("none")
     return float(shown["rate"].min())
+
+
+def _nothing(axis: Axes) -> None:
+    """Say in an empty panel why it is empty."""
+    text = f"no two groups of\n{SMALL} images or more"
+    ground = {"facecolor": "white", "edgecolor": "none"}
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=8, color=FAINT, bbox=ground)
 
 
 def _ground(axis: Axes, factor: str, trained: tuple[float, float] | None) -> None:
@@ -106,9 +125,10 @@ def _ground(axis: Axes, factor: str, trained: tuple[float, float] | None) -> Non
     axis.axvline(neutral, color="#777777", linewidth=0.8, zorder=1)
 
 
-def _key(models: list[str], trained: tuple[float, float] | None) -> list[Line2D]:
-    handles = [
+def _key(models: list[str], trained: tuple[float, float] | None) -> list[Artist]:
+    handles: list[Artist] = [
         *_arms_key(models),
+        _band_key(),
         Line2D([], [], color="#555555", linestyle=":", linewidth=1.1, label="negatives changed alike"),
     ]
     if len(models) > 1:
@@ -153,8 +173,8 @@ def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], s
                 _gap_panel(axis, row[row["factor"] == factor.name], models)
             axes[line, 0].set_ylim(0, max(2.0, 102 * float(row["high"].max())))
             axes[line, 0].set_ylabel(f"gap by {row['grouping'].iloc[0]}, points", fontsize=8)
-        nothing = [Line2D([], [], color="#555555", linestyle=":", label="if groups did not differ")]
-        figure.legend(handles=_arms_key(models) + nothing + [_trained_key()], loc="outside lower center", ncols=4)
+        nothing = Line2D([], [], color="#555555", linestyle=":", label="if groups did not differ")
+        _legend(figure, [*_arms_key(models), _band_key(), nothing, _trained_key()])
         _heading(
             figure, f"Gap between groups as the picture changes, {rule_text(gaps['rule'].iloc[0])}, corrected for noise"
         )
@@ -192,8 +212,7 @@ def shift_changes(changes: pd.DataFrame, trained: Mapping[str, tuple[float, floa
                     )
                     axis.plot(mine["value"], 100 * mine["change"], **seen, markersize=3.5)
             axes[line, 0].set_ylabel("change in recall, points", fontsize=8)
-        handles = [*_arms_key(models, start=1), _trained_key()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        _legend(figure, [*_arms_key(models, start=1), _band_key(), _trained_key()])
         _heading(
             figure,
             f"Recall against the {arm_name(rows['baseline'].iloc[0])} as the picture changes, "
@@ -204,14 +223,14 @@ def shift_changes(changes: pd.DataFrame, trained: Mapping[str, tuple[float, floa
 
 def _panels(datasets: list[str], trained: Mapping[str, tuple[float, float]], source: str) -> tuple[Figure, np.ndarray]:
     """A row a data set, a column a factor, with the unchanged picture and the range of training marked."""
-    figure = new_figure(8.6, 0.8 + 1.9 * len(datasets))
+    figure = new_figure(WIDEST, 1.2 + 1.9 * len(datasets))
     axes = figure.subplots(len(datasets), len(FACTORS), squeeze=False, sharex="col", sharey="row")
     for line, dataset in enumerate(datasets):
         axes[line, 0].set_title(dataset_name(dataset, source))
         for axis, factor in zip(axes[line], FACTORS, strict=True):
             _ground(axis, factor.name, trained.get(factor.name))
     for axis, name in zip(
-        axes[-1], ("side of the view", "face moved down", "exposure, stops", "blur, pixels"), strict=True
+        axes[-1], ("view, side / as packed", "moved down, share", "exposure, stops", "blur, pixels"), strict=True
     ):
         axis.set_xlabel(name)
     return figure, axes
@@ -224,6 +243,10 @@ def _arms_key(models: list[str], start: int = 0) -> list[Line2D]:
     ]
 
 
+def _band_key() -> Patch:
+    return Patch(facecolor="#555555", alpha=0.18, label="95 % interval")
+
+
 def _trained_key() -> Line2D:
     return Line2D([], [], color=_TRAINED, linewidth=7, label="covered in training")
 
@@ -233,6 +256,8 @@ def _heading(figure: Figure, text: str) -> None:
 
 
 def _gap_panel(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:
+    if rows["corrected"].isna().all():
+        _nothing(axis)
     for number, model in enumerate(models):
         mine = rows[rows["model"] == model]
         gap, null = (mine[mine["metric"] == metric] for metric in ("gap", "null_gap"))

@@ -9,8 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from facebias.core.numbers import minus
 from facebias.core.words import dataset_name
-from facebias.plots.style import INK, figure_title, look, new_figure, styled
+from facebias.plots.crowd import drawn_groups, short
+from facebias.plots.style import INK, figure_title, legend_below, log_ticks, look, new_figure, styled
 
 
 def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Figure:
@@ -37,14 +39,14 @@ def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Fi
         left.set_title(f"r = {whole['pearson']:.2f}, median error {whole['median_error']:.0f} degrees")
         bar = figure.colorbar(shade, ax=left, fraction=0.05, pad=0.02, format="{x:g}")
         bar.ax.set_title("faces", fontsize=8, fontweight="normal", loc="left")
-        bar.ax.minorticks_off()
+        log_ticks(bar.ax.yaxis, *shade.get_clim())
         bar.outline.set_visible(False)
         _errors(right, bins)
         figure_title(
             figure,
             f"Skin tone measured on {dataset_name(dataset)}: {int(whole['measured']):,} of {int(whole['n']):,} faces",
         )
-        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        legend_below(figure, *right.get_legend_handles_labels())
     return figure
 
 
@@ -66,11 +68,9 @@ def _errors(axis: mpl.axes.Axes, bins: pd.DataFrame) -> None:
         x, bins["bias"], **bias, linestyle="--", markersize=4.8, linewidth=1.1, label="median of measured less true"
     )
     axis.axhline(0, color="#777777", linewidth=0.9, zorder=1)
-    axis.set_xticks(
-        x,
-        [f"{row.level.replace(' ', chr(10), 1)}\nr = {row.pearson:.2f}\nn = {row.n:,}" for row in bins.itertuples()],
-        fontsize=7.2,
-    )
+    stops = [minus(level).replace(" ", "\n", 1) for level in bins["level"]]
+    told = zip(stops, bins["pearson"], bins["n"], strict=True)
+    axis.set_xticks(x, [f"{level}\nr = {r:.2f}\nn = {n:,}" for level, r, n in told], fontsize=7.2)
     axis.set_xlabel("exposure, stops")
     axis.set_ylabel("degrees of ITA")
     axis.set_title("Error by exposure")
@@ -85,12 +85,13 @@ def tone_by_race(table: pd.DataFrame, dataset: str, explained: float) -> Figure:
         dataset: name of the data set.
         explained: share of the variance of ITA that the label accounts for.
     """
-    races, tones = list(table["race"].unique()), list(table["skin_tone"].unique())
+    totals = table.groupby("race", sort=False, as_index=False)["n"].sum()
+    (races, note), tones = drawn_groups(totals, "race"), list(table["skin_tone"].unique())
     shares = table.pivot(index="race", columns="skin_tone", values="share").loc[races, tones].to_numpy()
     counts = table.pivot(index="race", columns="skin_tone", values="n").loc[races, tones].to_numpy()
     colours, scale = mpl.colormaps["viridis"], mpl.colors.Normalize(0, max(0.05, shares.max()))
     with styled():
-        figure = new_figure(7.5, 1.2 + 0.42 * len(races))
+        figure = new_figure(7.5, 1.3 + 0.42 * len(races))
         axis = figure.add_subplot()
         for (y, x), share in np.ndenumerate(shares):
             _cell(axis, x, y, colours(scale(share)), f"{100 * share:.0f} % ({counts[y, x]:,})")
@@ -99,14 +100,11 @@ def tone_by_race(table: pd.DataFrame, dataset: str, explained: float) -> Figure:
         axis.set_xticks(range(len(tones)), tones)
         axis.set_yticks(
             range(len(races)),
-            [
-                f"{name.replace('_', ' ')}, n = {int(total):,}"
-                for name, total in zip(races, counts.sum(axis=1), strict=True)
-            ],
+            [f"{short(name)}, n = {int(total):,}" for name, total in zip(races, counts.sum(axis=1), strict=True)],
         )
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
-        figure_title(figure, f"{dataset_name(dataset)}: tone as measured, by race as labelled")
+        figure_title(figure, f"{dataset_name(dataset)}: tone as measured, by race as labelled", note)
         axis.set_title(
             f"The label accounts for {100 * explained:.0f} % of the variance of ITA", fontweight="normal", fontsize=9
         )

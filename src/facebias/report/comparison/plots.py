@@ -13,11 +13,13 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
+from facebias.plots.crowd import drawn_groups, notes, of_drawn, short
 from facebias.plots.recall import pick
-from facebias.plots.style import FAINT, INK, MARKERS, look, new_figure, percent_axis, styled
+from facebias.plots.style import FAINT, INK, MARKERS, figure_title, look, new_figure, percent_axis, styled
 
 _WHOLE = "all faces"
 _LEGEND = 0.19  # inches a line
+_MODELS = 12  # on one axis
 
 
 def recall_beside_published(summary: pd.DataFrame, dataset: str, grouping: str) -> Figure:
@@ -33,19 +35,21 @@ def recall_beside_published(summary: pd.DataFrame, dataset: str, grouping: str) 
     Raises:
         FacebiasError: the summary has no such rows.
     """
-    rows = pd.concat([pick(summary, dataset, grouping), pick(summary, dataset, _WHOLE)])
+    crossed, few = of_drawn(pick(summary, dataset, grouping))
+    rows, others = _first(pd.concat([crossed, pick(summary, dataset, _WHOLE)]))
     models, groups, bars = list(rows["model"].unique()), list(rows["group"].unique()), paper_bars()
     heights = [_pitch(len(models)) * len(groups), _pitch(5) * 4]
     with styled():
         # titles, axis labels and legends need inches, whatever the number of rows
-        figure = new_figure(8, sum(heights) + 2.2 + _LEGEND * -(-len(models) // 2))
+        figure = new_figure(8, sum(heights) + 2.5 + _LEGEND * -(-len(models) // 2))
         ours, theirs = figure.subplots(2, height_ratios=heights)
         for number, model in enumerate(models):
             mine = rows[rows["model"] == model].set_index("group").reindex(groups)
             _dots(ours, mine, number, len(models), number, arm_name(model), ~mine["small"].to_numpy(bool))
         lowest = min(float(rows["low"].min()), float(bars["value"].min()))
         _name_rows(ours, groups, rows.groupby("group")["n"].first().reindex(groups), summaries=1)
-        ours.set_title(f"Recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}")
+        title = f"Recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}"
+        figure_title(figure, title, notes([few, others]))
         ours.set_xlabel("recall, % of the group's faces (95 % interval over seeds and images)")
         ours.legend(loc="upper center", bbox_to_anchor=(0.5, -0.48 / heights[0]), ncols=2)
         _published(theirs, bars, heights[1])
@@ -92,14 +96,16 @@ def group_changes(changes: pd.DataFrame, dataset: str, grouping: str) -> Figure:
     crossed = rows["grouping"] == grouping
     if not crossed.any():
         raise FacebiasError("FIGURE", f"{dataset}, {grouping}", "the changes have no such rows", "Name others")
+    rows, others = _first(rows)
+    crossed = rows["grouping"] == grouping
     extremes = {"worst": "worst group", "gap": "gap (below 0: narrower)"}
     rows = rows.assign(row=rows["group"].where(rows["metric"] == "TPR", rows["metric"].map(extremes)))
-    groups = list(rows.loc[crossed & (rows["metric"] == "TPR"), "row"].unique())
+    groups, few = drawn_groups(rows[crossed & (rows["metric"] == "TPR")], "row")
     below = [_WHOLE, *(name for name in extremes.values() if (rows["row"] == name).any())]
     models = list(rows["model"].unique())
     height = _pitch(len(models)) * (len(groups) + len(below))
     with styled():
-        figure = new_figure(8, height + 1.3 + _LEGEND * -(-len(models) // 2))
+        figure = new_figure(8, height + 1.5 + _LEGEND * -(-len(models) // 2))
         axis = figure.add_subplot()
         axis.axvline(0, color=INK, linewidth=0.9, zorder=1)
         for number, model in enumerate(models):
@@ -119,13 +125,19 @@ def group_changes(changes: pd.DataFrame, dataset: str, grouping: str) -> Figure:
         axis.grid(True, axis="x")
         sizes = rows[rows["metric"] == "TPR"].groupby("row")["n"].first().reindex([*groups, *below])
         _name_rows(axis, [*groups, *below], sizes, summaries=len(below))
-        axis.set_title(
-            f"Change in recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}\n"
-            f"from {arm_name(str(rows['baseline'].iloc[0]))}"
-        )
+        rule, baseline = rule_text(rows["rule"].iloc[0]), arm_name(str(rows["baseline"].iloc[0]))
+        title = f"Change in recall by {grouping} on {dataset_name(dataset)}, {rule}, from {baseline}"
+        figure_title(figure, title, notes([few, others]))
         axis.set_xlabel("points (95 % interval); filled: flagged, as the interval excludes 0; hollow: not flagged")
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.48 / height), ncols=2)
     return figure
+
+
+def _first(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of as many detectors as one axis can tell apart, and a sentence on the others."""
+    models = list(rows["model"].unique())
+    note = f"{_MODELS} of {len(models)} detectors, the first" if len(models) > _MODELS else ""
+    return rows[rows["model"].isin(models[:_MODELS])], note
 
 
 def _pitch(models: int) -> float:
@@ -149,7 +161,7 @@ def _dots(axis: Axes, rows: pd.DataFrame, number: int, count: int, order: int, l
 
 def _name_rows(axis: Axes, names: list[str], sizes: pd.Series, summaries: int = 0) -> None:
     """Names to the left, n to the right, a line above the last `summaries` rows."""
-    axis.set_yticks(range(len(names)), names)
+    axis.set_yticks(range(len(names)), [short(name) for name in names])
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     if summaries:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from facebias.core.errors import FacebiasError
-from facebias.plots.style import FAINT, LINES, figure_title, look, new_figure, styled
+from facebias.plots.style import FAINT, LINES, figure_title, legend_below, log_ticks, look, new_figure, styled
 
-_COLUMNS = 5
+_COLUMNS = 4
 _CONTROL = "blurred random, as "
 _PANELS = {
     "least": "least salient pixels first: lower is better",
@@ -55,11 +56,9 @@ def perturbation_curves(table: pd.DataFrame, direction: str) -> Figure:
                 _line(axis, rows[rows["method"] == method], "the method", 1)
             axis.set_xscale("log")
             axis.set_yscale("log")
-            axis.xaxis.set_major_locator(FixedLocator([0.1, 1, 10]))
-            for one in (axis.xaxis, axis.yaxis):  # the style draws no formulas, which log axes would use
-                one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-                one.set_minor_locator(NullLocator())
             axis.set_title(method.replace("_", " "), fontsize=8.5)
+        log_ticks(axes[0].xaxis, *axes[0].get_xlim())
+        log_ticks(axes[0].yaxis, *axes[0].get_ylim())
         _finish(figure, axes, "pixels blackened, %", "|change| / |logit|")
     return figure
 
@@ -123,7 +122,7 @@ def _whole(axis: Axes, rows: pd.DataFrame) -> None:
             0.97,
             0.97,
             f"all random: {row['mean']:.2f}\n[{row['low']:.2f}, {row['high']:.2f}]",
-            fontsize=6.5,
+            fontsize=7,
             ha="right",
             va="top",
             transform=axis.transAxes,
@@ -149,7 +148,7 @@ def _line(axis: Axes, rows: pd.DataFrame, label: str, number: int, colour: str =
 def _grid(count: int, title: str) -> tuple[Figure, list[Axes]]:
     lines = -(-count // _COLUMNS)
     columns = -(-count // lines)  # as even as can be: 4 and 4, not 5 and 3
-    figure = new_figure(max(5.5, 0.6 + 1.9 * columns), 1.0 + 1.75 * lines)
+    figure = new_figure(max(6.5, 0.6 + 1.9 * columns), 1.2 + 1.75 * lines)
     axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axis in axes[count:]:
         axis.remove()
@@ -170,8 +169,6 @@ def _finish(figure: Figure, axes: Sequence[Axes], below: str, beside: str) -> No
             axis.set_ylabel(beside)
     for axis in last.values():
         axis.set_xlabel(below, fontsize=8)
-    figure.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=4 if figure.get_size_inches()[0] > 7 else 2,
-    )
+    handles, labels = axes[0].get_legend_handles_labels()
+    band = Patch(facecolor="#555555", alpha=0.18, label="95 % interval")
+    legend_below(figure, [*handles, band], [*labels, "95 % interval"])
