@@ -108,3 +108,17 @@ def ppb(root, boxes=True, ends="\n"):
     if boxes:
         write(root / "boxes.csv", "filename,x1,y1,x2,y2\na.jpg,100,50,200,170\nb.jpg,0,0,10,10\nc.jpg,5,5,25.5,25\n")
     return root
+
+
+def face_set(seed=0, count=64, side=64):
+    """Faces are bright in the middle, negatives are not: a few steps learn it."""
+    # here: most tests that make pictures need no packed set
+    import pandas as pd
+
+    from facebias.data.dataset import FaceDataset
+
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 100, (count, side, side, 3), dtype=np.uint8)
+    labels = (np.arange(count) % 2).astype(np.uint8)
+    images[labels == 1, 24:40, 24:40] += 120
+    return FaceDataset(images, labels, pd.DataFrame({"image_id": np.arange(count)}), {}, Path("made.h5"))

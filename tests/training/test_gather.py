@@ -9,6 +9,8 @@ import pytest
 from brought_detectors import exported, one_line, rows, table
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.files import read_json, write_json
+from facebias.core.manifest import manifest_path
 from facebias.core.profiles import profile
 from facebias.detectors import find_detector
 from facebias.report.audit_figures import figures_of_detectors
@@ -42,9 +44,19 @@ class TestAudited:
         images = found.predictions.groupby("model")["image_id"].agg(list)
         assert images["cnn"] == images["brightness"]
 
-    def test_the_audit_sets_of_the_command_line_are_taken_where_the_run_was_scored_on_those(self, small, run):
+    def test_a_detector_is_scored_on_what_the_run_was_scored_on_last(self, small, run):
         other = small.with_(audit_size=48)
         score(run, other)
+        for config in (small, other):
+            found = gather(config, [run.id], ["brought_detectors:brightness"])
+            assert found.predictions.query("model == 'brightness' and dataset == 'synthetic'").shape[0] == 48
+        score(run, small)
+
+    def test_a_run_that_does_not_say_what_it_was_scored_on_is_tried_with_the_sets_of_the_command_line(self, small, run):
+        other = small.with_(audit_size=48)
+        score(run, other)
+        manifest = manifest_path(run.path / "predictions.parquet")
+        write_json(manifest, {name: value for name, value in read_json(manifest).items() if name != "scored_on"})
         found = gather(other, [run.id], ["brought_detectors:brightness"])
         assert found.predictions.query("model == 'brightness' and dataset == 'synthetic'").shape[0] == 48
         with pytest.raises(FacebiasError, match="not scored on the images that its settings name"):
