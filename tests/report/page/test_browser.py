@@ -11,7 +11,7 @@ import pytest
 
 from chromium import CHROMIUM, Browser
 from facebias.core.numbers import NONE
-from facebias.report.page import Cell, Section, Table, write_tables
+from facebias.report.page import Cell, Section, Table, tables_page
 from report_pages import HOSTILE
 
 WIDTHS = (1280, 768, 390)
@@ -223,7 +223,8 @@ def test_without_a_script_the_first_rows_and_the_dots_of_the_study_stay(browser,
 def test_any_tables_become_a_page_that_is_sorted_searched_and_opened_on_demand(browser, tmp_path):
     rows = [[Cell(f"group {number}"), Cell(f"{number / 3:.1f} [0.0, 9.9]", faint=number == 40)] for number in range(41)]
     sections = [Section("Changes & more", "changes", "Changes", [Table("Recall", ["group", "#recall"], rows)], HOSTILE)]
-    page = write_tables("Two studies", ["They differ in their seeds."], sections, tmp_path / "tables.html")
+    page = tmp_path / "tables.html"
+    page.write_text(tables_page("Two studies", ["They differ in their seeds."], sections))
     browser.open(page, 390)
     assert browser.run("document.documentElement.scrollWidth") <= 390
     assert browser.requests == [] and browser.run("refused") == [] and browser.run("alerted") is False

@@ -97,6 +97,8 @@ KINDS = (
     Kind("training", "Training", "Losses and validation recall of every training.", seen.training),
     Kind("traversal", "Latents", "What changes along the latents that vary most."),
     Kind("reconstructions", "Reconstructions", "Rendered faces, and what the decoder makes of their latents."),
+    Kind("recall", "Recall of the compared", "Recall of each group beside the published bars, with intervals."),
+    Kind("change", "Changes", "Change of each group from the baseline, with 95 % intervals."),
     Kind("", "Further figures", "Told by the file's name alone."),  # kinds that this list does not know yet
     Kind(
         "saliency-means",

@@ -87,28 +87,19 @@ def _sections(audited: AuditFolder, about: HeadlineSubject) -> list[Section]:
     ]
 
 
-def write_tables(
-    title: str,
-    lead: Sequence[str],
-    sections: Sequence[Section],
-    out: str | Path,
-    figures: Mapping[str, Path] | None = None,
-) -> Path:
-    """Write any tables as a page like the report: sorted, searched, opened on demand, on a phone and on paper.
+def tables_page(
+    title: str, lead: Sequence[str], sections: Sequence[Section], figures: Mapping[str, Path] | None = None
+) -> str:
+    """Any tables as a page like the report: sorted, searched, opened on demand, on a phone and on paper.
 
     Args:
         title: of the page.
         lead: paragraphs at its top.
         sections: tables under their headings, made of `Table` and `Cell`.
-        out: where the page goes.
         figures: by file name, shown as far as there is room.
-
-    Returns:
-        The path of the page.
 
     Raises:
         FacebiasError: the page would be too large.
     """
     shown = gather(figures or {}, HeadlineSubject("", "", "", "", "", ""))
-    write_text(Path(out), render("tables.html.j2", title=title, lead=lead, sections=sections, figures=shown))
-    return Path(out)
+    return render("tables.html.j2", title=title, lead=lead, sections=sections, figures=shown)

@@ -9,6 +9,7 @@ const make = (name, text, ...classes) => {
 
 // --- tables: sorted by a click on a head, filtered by words, long ones opened on demand -------------------------
 const plain = text => text.toLowerCase().replace(/[-_]/g, "");  // dbvae finds DB-VAE
+const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const number = text => parseFloat((text.replaceAll(",", "").replace("\u2212", "-").match(/-?\d+(\.\d+)?/) || [""])[0]);
 
 class Rows {
@@ -64,7 +65,7 @@ class Rows {
     const shown = this.whole || this.found.length <= FIRST + SPARE ? this.found : this.found.slice(0, FIRST);
     this.body.replaceChildren(...shown.map(one => one.row ||= this.build(one.carried)));
     const total = this.all.length, found = this.found.length;
-    this.count.textContent = found < total ? `${found} of ${total} rows` : `${total} rows`;
+    this.count.textContent = found < total ? `${found} of ${many(total, "row")}` : many(total, "row");
     if (!this.more) return;
     this.told.textContent = shown.length < found ? `The first ${shown.length} of ${found} rows.` : "";
     this.more.hidden = found <= FIRST + SPARE;
@@ -101,7 +102,6 @@ function search() {
   document.body.classList.toggle("searching", on);
   for (const section of document.querySelectorAll("main > section"))
     section.classList.toggle("miss", on && !section.querySelector("details.table:not([hidden])"));
-  const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
   const told = rows ? `${many(rows, "row")} in ${many(hits, "table")}; Enter goes there` : "No row has all of these words";
   found.textContent = on ? told : "";
 }
