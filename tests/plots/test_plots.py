@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -10,12 +13,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+import every_figure
 from audit_tables import predictions
 from drawn import fits, texts
 from facebias import audit, plots
 from facebias.audit.curves import recall_by_fpr, recall_by_ita
 from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
+from facebias.core.numbers import percent
+from facebias.core.outputs import OutputFolder
 from facebias.plots.slope import apart
 from facebias.plots.style import COLOURS, MARKERS, SYNTHETIC, look
 from facebias.training.draws import share_ratios
@@ -167,6 +173,12 @@ def test_training_curves_leave_out_what_an_arm_does_not_have():
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["loss"]
 
 
+def test_sampling_has_a_panel_for_every_arm_with_its_effective_sample_below():
+    figure = plots.sampling_by_group(every_figure.ratios(every_figure.FEW))
+    titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
+    assert titles == [f"DB-VAE alpha {alpha}" for alpha in (0.1, 0.05, 0.01, 0.001)] and len(figure.axes) == 8
+
+
 def test_sampling_figure_names_each_groups_natural_share():
     log = pd.DataFrame(
         [
@@ -282,6 +294,23 @@ def test_hostile_names_are_text_and_nothing_is_clipped(scored, tmp_path):
     ):
         plots.save(figure, rows, tmp_path / "x.png", synthetic=True, provenance="a long footer " * 20)
         assert fits(figure)
+
+
+def test_a_figure_says_in_words_what_is_seen(summary, tmp_path):
+    table = summary[summary["dataset"] == "fairface"]
+    folder = plots.FigureFolder(OutputFolder(tmp_path, "x"), synthetic=True)
+    shown = folder.save(plots.group_recall(table, "fairface"), table, "a")
+    words = shown.words
+    assert words.startswith("Recall by race x gender on FairFace, FPR 1 %. Along the horizontal axis: recall, %")
+    assert "Shown: CNN; DB-VAE alpha 0.01; VAE, uniform sampling." in words and "\n" not in words
+    large = table[(table["metric"] == "TPR") & (table["model"] == "cnn") & (table["n"] >= 30)]
+    low = large.loc[large[large["group"] != "all faces"]["value"].idxmin()]
+    assert f"CNN: from {percent(low['value'])} % ({low['group']})" in words
+    picture, about = shown._repr_mimebundle_()
+    assert about == {"image/png": {"alt": words}} and picture["text/plain"] == "<a.png>"
+    with Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))) as opened:
+        assert opened.width == pytest.approx(96 * shown.figure.get_size_inches()[0], abs=1)
+    assert plots.show(plots.source_recall(summary), synthetic=True).words.startswith("Recall on the training source")
 
 
 def test_figures_leave_matplotlib_as_it_was_and_need_no_pyplot(summary):

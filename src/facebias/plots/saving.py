@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from facebias.core.files import atomic_write
 from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
 from facebias.core.words import dataset_name
-from facebias.plots.style import mark, styled
+from facebias.plots.described import described
+from facebias.plots.style import SCREEN, mark, styled
 
 
 def save(
@@ -68,21 +71,37 @@ def _png(figure: Figure, dpi: int) -> bytes:
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure that Jupyter shows small enough to keep in a committed notebook; the saved file is larger.
+    """A figure that Jupyter shows at its own size, in as few bytes as that allows; the saved file is larger.
 
     Attributes:
         figure: the matplotlib figure.
         path: where it was saved.
+        words: what it shows, for those who do not see it.
     """
 
     figure: Figure
     path: Path
+    words: str
 
     def __repr__(self) -> str:
         return f"<{self.path.name}>"  # what a notebook keeps as text: no path of this machine
 
-    def _repr_png_(self) -> bytes:
-        return _png(self.figure, 78)
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """The picture, and its words as metadata, of which our HTML of a notebook makes an alt text.
+
+        Not HTML with a picture in it, which GitHub would take out.
+        """
+        picture = base64.b64encode(_png(self.figure, SCREEN)).decode()
+        return {"image/png": picture, "text/plain": repr(self)}, {"image/png": {"alt": self.words}}
+
+    def _ipython_display_(self) -> None:
+        """The picture, and its words once more for JupyterLab, which gives pictures no alt text: read, and not seen."""
+        from IPython.display import display
+
+        picture, about = self._repr_mimebundle_()
+        display(picture, raw=True, metadata=about)
+        hidden = f'<p class="jp-sr-only">{html.escape(self.words)}</p>'
+        display({"text/html": hidden, "text/plain": self.words}, raw=True)
 
 
 def show(figure: Figure, *, synthetic: bool, provenance: str = "") -> Shown:
@@ -93,7 +112,7 @@ def show(figure: Figure, *, synthetic: bool, provenance: str = "") -> Shown:
         synthetic: whether any image behind it is rendered; the figure then says so.
         provenance: as `save` takes it.
     """
-    return Shown(mark(figure, synthetic=synthetic, provenance=provenance), Path("figure"))
+    return Shown(mark(figure, synthetic=synthetic, provenance=provenance), Path("figure"), described(figure))
 
 
 @dataclass(frozen=True)
@@ -135,7 +154,7 @@ class FigureFolder:
         path = self.outputs.path(f"{name}.png")
         save(figure, table, path, synthetic=self.synthetic, provenance=footer, dpi=self.dpi)
         self.outputs.add(path, *([] if table is None else [path.with_suffix(".csv")]))
-        return Shown(figure, path)
+        return Shown(figure, path, described(figure, table))
 
 
 def provenance(summary: pd.DataFrame, *parts: str) -> str:

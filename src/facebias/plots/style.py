@@ -114,7 +114,11 @@ _FOOTER: dict[str, Any] = {"fontsize": 7, "color": "#555555", "linespacing": 1.2
 
 
 def figure_title(figure: Figure, text: str, note: str = "") -> None:
-    """The figure's title, at its left edge and broken where it would leave the figure; a note in a line of its own."""
+    """The figure's title, at its left edge and broken where it would leave the figure; a note in a line of its own.
+
+    The figure's label says the same unbroken, for those who do not see it.
+    """
+    figure.set_label(". ".join(part for part in (text, note[:1].upper() + note[1:]) if part))
     room = max(20, int(11.8 * figure.get_size_inches()[0]))
     lines = [line for part in (*text.split("\n"), note) if part for line in textwrap.wrap(part, room)]
     figure.suptitle("\n".join(lines), fontsize=10, fontweight="bold", x=0.02, ha="left", linespacing=1.15)

@@ -82,8 +82,10 @@ def sampling_by_group(table: pd.DataFrame) -> Figure:
             _ratios(above, ratios[ratios["model"] == model], groups, ratios)
             _sample(below, table[table["model"] == model])
             above.set_title(arm_name(str(model)))
-        for axis in axes.ravel(order="F")[len(axes) * columns - 2 * (lines * columns - len(models)) :]:
-            axis.remove()
+        for number in range(len(models), lines * columns):
+            line, column = divmod(number, columns)
+            for axis in axes[2 * line : 2 * line + 2, column]:
+                axis.remove()
         band = "\n(band: 95 % interval over seeds)" if table["low"].notna().any() else ""
         for above, below in axes[:, 0].reshape(-1, 2):
             above.set_ylabel(f"share of draws / share of faces{band}")
@@ -119,6 +121,7 @@ def _sample(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_ylim(0, 105)
     axis.grid(True, axis="y")
     axis.set_xlabel("epoch")
+    axis.tick_params(labelbottom=True)
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
 
 

@@ -145,10 +145,16 @@ def parameters(config: Config) -> dict[str, object]:
 
 
 def export_html(notebook: Path) -> Path:
-    """Write the notebook as one HTML file that asks for nothing from the network; return its path."""
+    """Write the notebook as one HTML file that asks for nothing from the network, its figures with alt texts.
+
+    Returns:
+        The path of the HTML file.
+    """
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(template_name="lab", require_js_url="", jquery_url="", mathjax_url="", mermaid_js_url="")
+    nothing = dict.fromkeys(("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url"), "")
+    templates = str(Path(__file__).parent / "templates")
+    exporter = HTMLExporter(template_name="described", extra_template_basedirs=[templates], **nothing)
     html, _ = exporter.from_filename(str(notebook))
     html = re.sub(r'<script src="">\s*</script>', "", html)  # what is left of the libraries that would be fetched
     target = notebook.with_suffix(".html")
