@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "draws": ["share_ratios"],
         "gather": ["Audited", "gather"],
-        "latents": ["latent_means", "reconstruct", "traverse"],
+        "latents": ["latent_means", "latent_table", "reconstruct", "traverse"],
         "predictions_file": ["read_table"],
         "resampling": ["effective_sample_size", "sampling_probabilities", "share_by_group"],
         "run": ["Run"],
