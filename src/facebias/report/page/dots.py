@@ -87,12 +87,13 @@ def dots_of(
     worst = one(
         audited.tables["measures"], model=about.baseline, metric="worst", dataset=about.dataset, grouping=about.grouping
     )
-    rows = []
-    for number, group in enumerate(groups):
-        row = _line(mine[mine["group"] == group], about, across, _TOP + pitch * number, pitch)
-        row["worst"] = worst is not None and group == worst["group"]
-        row["end"] = f"{row['n']}{', worst' * bool(row['worst'])}" if values is None else values[group]
-        rows.append(row)
+    rows = [
+        _line(mine[mine["group"] == group], about, across, _TOP + pitch * number, pitch)
+        for number, group in enumerate(groups)
+    ]
+    for row in rows:
+        row["worst"] = worst is not None and row["full"] == worst["group"]
+        row["end"] = values[str(row["full"])] if values else f"{row['n']}{', worst' * bool(row['worst'])}"
     bottom = _TOP + pitch * len(groups)
     return Dots(
         layout,

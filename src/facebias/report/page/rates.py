@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from facebias.audit.groups import matching
 from facebias.audit.thresholds import parse_rule
@@ -48,21 +50,26 @@ def rates_of(audited: AuditFolder, about: HeadlineSubject) -> Rates | None:
         group: " / ".join(percent(value) for value in lines.loc[group, fpr].reindex(about.arms)) for group in groups
     }
     lowest = float(np.nanmin(lines.to_numpy(), initial=1.0))
-    numbers = {
-        "rates": [f"{100 * rate:.2g}" for rate in wide.columns],
-        "study": list(wide.columns).index(fpr),
+    drawings = [dots_of(audited, about, layout, lowest, values) for layout in (WIDE, NARROW)]
+    judged = {group: group != "all faces" and not left_out(matching(mine, group=group)) for group in groups}
+    return Rates(drawings, _numbers(lines, fpr, about, judged))
+
+
+def _numbers(lines: pd.DataFrame, fpr: float, about: HeadlineSubject, judged: Mapping[str, bool]) -> dict[str, Any]:
+    """What the page carries of `lines`: a row a group and detector, a column a rate."""
+    return {
+        "rates": [f"{100 * rate:.2g}" for rate in lines.columns],
+        "study": list(lines.columns).index(fpr),
         "arms": [arm_name(arm) for arm in about.arms],
         "groups": [
             {
                 "name": group,
-                "judged": group != "all faces" and not left_out(matching(mine, group=group)),
+                "judged": known,
                 "recall": [[_rounded(value) for value in lines.loc[(group, arm)]] for arm in about.arms],
             }
-            for group in groups
+            for group, known in judged.items()
         ],
     }
-    drawings = [dots_of(audited, about, layout, lowest, values) for layout in (WIDE, NARROW)]
-    return Rates(drawings, numbers)
 
 
 def _rounded(value: float) -> float | None:
