@@ -76,6 +76,7 @@ def test_more_groups_than_a_page_holds_are_drawn_in_part_and_the_figure_says_how
     assert fits(figure) and figure.get_size_inches()[1] < 40
     assert re.search(r"\d+ of \d{3} (groups|levels of race)", figure.get_suptitle())
     assert min(shown_size(figure, text) for text in visible(figure)) >= SMALLEST - 1e-6
+    assert not overlaps(figure)
 
 
 @pytest.mark.parametrize("name", ["composition", "source_recall", "shift_curves"])

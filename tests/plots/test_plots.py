@@ -244,7 +244,7 @@ def test_a_traversal_is_amplified_alike_and_ends_in_the_change_of_lightness():
     grid[0, 2, :8] += 20
     grid[1, 0, 8:] += 10
     figure = plots.traversal(grid, ["z 1", "z 2"], (-3, 0, 3))
-    assert "contrast x 3.0" in texts(figure) and "change" in texts(figure)
+    assert "Contrast x 3.0" in texts(figure) and "change" in texts(figure)
     drawn = [np.asarray(axis.images[0].get_array()) for axis in figure.axes[:8]]
     assert np.ptp(drawn[2][:, :, 0]) == 60  # 20, three times
     last = [drawn[3], drawn[7]]

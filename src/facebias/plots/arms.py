@@ -11,7 +11,18 @@ from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import COLOURS, FAINT, GRID, INK, WIDEST, figure_title, legend_below, new_figure, styled
+from facebias.plots.style import (
+    COLOURS,
+    FAINT,
+    GRID,
+    INK,
+    WIDEST,
+    figure_title,
+    legend_below,
+    new_figure,
+    nothing,
+    styled,
+)
 
 _PANELS = {"overall": "recall of all faces, %", "worst": "recall of the worst group, %", "gap": "gap, points"}
 
@@ -43,6 +54,8 @@ def arms_overview(measures: pd.DataFrame, changes: pd.DataFrame, dataset: str, g
         for axis, (metric, label) in zip(axes, _PANELS.items(), strict=True):
             rows = here[here["metric"] == metric].set_index("model").loc[arms]
             _panel(axis, rows, {arm for arm in arms if (arm, metric) in clear})
+            if rows["corrected"].isna().all():
+                nothing(axis)
             axis.set_xlabel(label)
         null = here[here["metric"] == "null_gap"].set_index("model").loc[arms, "value"]
         axes[-1].barh(range(len(arms)), 100 * null, height=0.8, color=GRID, zorder=0)

@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from facebias.audit.groups import SMALL
+
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType  # since matplotlib 3.11
 
@@ -118,7 +120,8 @@ def figure_title(figure: Figure, text: str, note: str = "") -> None:
 
     The figure's label says the same unbroken, for those who do not see it.
     """
-    figure.set_label(". ".join(part for part in (text, note[:1].upper() + note[1:]) if part))
+    note = note[:1].upper() + note[1:]
+    figure.set_label(". ".join(part for part in (text, note) if part))
     room = max(20, int(11.8 * figure.get_size_inches()[0]))
     lines = [line for part in (*text.split("\n"), note) if part for line in textwrap.wrap(part, room)]
     figure.suptitle("\n".join(lines), fontsize=10, fontweight="bold", x=0.02, ha="left", linespacing=1.15)
@@ -127,6 +130,13 @@ def figure_title(figure: Figure, text: str, note: str = "") -> None:
 def panel_title(axis: Axes, text: str, inches: float) -> None:
     """A panel's title, in lines that are no wider than the panel."""
     axis.set_title("\n".join(textwrap.wrap(text, max(8, int(12.5 * inches)))), fontsize=9)
+
+
+def nothing(axis: Axes) -> None:
+    """Say in an empty panel why it is empty."""
+    text, ground = f"no two groups of\n{SMALL} images or more", {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    place = axis.transAxes
+    axis.text(0.5, 0.5, text, transform=place, ha="center", va="center", fontsize=8, color=FAINT, bbox=ground)
 
 
 def log_ticks(axis: Axis, low: float, high: float) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from facebias.core.arms import arm_name
 from facebias.plots.crowd import LINES as MOST
-from facebias.plots.crowd import drawn_groups, short
+from facebias.plots.crowd import drawn_groups, notes, short
 from facebias.plots.panels import PANELS, panel_grid
 from facebias.plots.style import LINES, figure_title, legend_below, look, new_figure, styled
 
@@ -71,10 +71,10 @@ def sampling_by_group(table: pd.DataFrame) -> Figure:
     """
     (groups, note), models = drawn_groups(table, most=MOST), list(table["model"].unique())
     ratios = table[table["group"].isin(groups)]
-    columns = min(PANELS, len(models))
-    lines = -(-len(models) // columns)
+    lines = -(-len(models) // PANELS)
+    columns = -(-len(models) // lines)  # as even as can be: 4 arms are 2 and 2
     with styled():
-        figure = new_figure(0.9 + 2.9 * max(2, columns), 1.1 + 3.5 * lines)
+        figure = new_figure(0.9 + 2.9 * max(2, columns), 1.0 + 3.5 * lines + 0.09 * len(groups))
         axes = figure.subplots(2 * lines, columns, squeeze=False, sharex=True, height_ratios=(2.4, 1) * lines)
         for number, model in enumerate(models):
             line, column = divmod(number, columns)
@@ -86,12 +86,13 @@ def sampling_by_group(table: pd.DataFrame) -> Figure:
             line, column = divmod(number, columns)
             for axis in axes[2 * line : 2 * line + 2, column]:
                 axis.remove()
-        band = "\n(band: 95 % interval over seeds)" if table["low"].notna().any() else ""
         for above, below in axes[:, 0].reshape(-1, 2):
-            above.set_ylabel(f"share of draws / share of faces{band}")
+            above.set_ylabel("share of draws /\nshare of faces")
             below.set_ylabel("effective\nsample, %")
         by = str(table["grouping"].iloc[0]).replace("_", " ")
-        figure_title(figure, f"Whom resampling draws, by {by}: above 1, more often than they occur", note)
+        band = "band: 95 % interval over seeds" if table["low"].notna().any() else ""
+        title = f"Whom resampling draws, by {by}: above 1, more often than they occur"
+        figure_title(figure, title, notes([band, note]))
         legend_below(figure, *axes[0, 0].get_legend_handles_labels(), most=3)
     return figure
 

@@ -93,7 +93,7 @@ def protocol_groups(groups: pd.DataFrame, metric: str, grouping: str, models: tu
                 _groups(axis, mine, names, protocols)
                 axis.set_title(f"{arm_name(model)}\n{_rule(mine)}")
         size = table.groupby("group")["n"].max()
-        labels = [f"{short(name)} ({size[name]})" for name in names]
+        labels = [f"{short(name)} ({size[name]:,})" for name in names]
         axes[0, 0].set_yticks(range(len(names)), labels)
         axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
         for axis in axes[-1]:

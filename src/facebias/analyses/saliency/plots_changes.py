@@ -64,7 +64,7 @@ def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figur
         heading(
             figure,
             f"Where the detectors look, FullGrad, {dataset_name(table['dataset'].iloc[0])}, {table['kind'].iloc[0]}",
-            _NOTE + _test(table),
+            _NOTE + _test(table, outlined=bool(changes.outlined.any())),
             key(table, face, "#999999", "no map"),
             few,
         )
@@ -121,13 +121,14 @@ def _below(axis: Axes, row: pd.Series) -> None:
     axis.set_xlabel(f"{100 * row['moved']:.1f} %{seeds}", fontsize=7, labelpad=2)
 
 
-def _test(table: pd.DataFrame) -> str:
+def _test(table: pd.DataFrame, *, outlined: bool) -> str:
     p, seeds = table["p"].max(), int(table["seeds"].iloc[0])
     if seeds < 6:
         return f"With {seeds} seed{'s' * (seeds > 1)} no test of a change can reach 5 %; 6 are needed."
+    found = "outlined cells are" if outlined else "no cell is"
     return (
         f"Largest change over all cells and groups, signs of {seeds} seeds flipped: {p_value(p)}; "
-        "outlined cells are beyond the 5 % level of that test."
+        f"{found} beyond the 5 % level of that test."
     )
 
 

@@ -13,12 +13,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from facebias.analyses.shift.tables import FACTORS, VIEWS, group_rows, most_affected
-from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name
-from facebias.plots.style import FAINT, WIDEST, figure_title, legend_below, look, new_figure, percent_axis, styled
+from facebias.plots.style import (
+    FAINT,
+    WIDEST,
+    figure_title,
+    legend_below,
+    look,
+    new_figure,
+    nothing,
+    percent_axis,
+    styled,
+)
 
 AXES = {
     "scale": "side of the view / side as packed (left: nearer, right: farther)",
@@ -104,18 +113,11 @@ def _groups(axis: Axes, curves: pd.DataFrame, factor: str, dataset: str, models:
             )
         handles.append(Line2D([], [], color=colour, label=f"{group}, n = {int(one['n'].iloc[0]):,}"))
     if shown.empty:
-        _nothing(axis)
+        nothing(axis)
         return np.nan
     key = axis.legend(handles=handles, loc="best", fontsize=7.5, handlelength=1.4, frameon=True, framealpha=0.85)
     key.get_frame().set_edgecolor("none")
     return float(shown["rate"].min())
-
-
-def _nothing(axis: Axes) -> None:
-    """Say in an empty panel why it is empty."""
-    text = f"no two groups of\n{SMALL} images or more"
-    ground = {"facecolor": "white", "edgecolor": "none"}
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=8, color=FAINT, bbox=ground)
 
 
 def _ground(axis: Axes, factor: str, trained: tuple[float, float] | None) -> None:
@@ -257,7 +259,7 @@ def _heading(figure: Figure, text: str) -> None:
 
 def _gap_panel(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:
     if rows["corrected"].isna().all():
-        _nothing(axis)
+        nothing(axis)
     for number, model in enumerate(models):
         mine = rows[rows["model"] == model]
         gap, null = (mine[mine["metric"] == metric] for metric in ("gap", "null_gap"))
