@@ -9,7 +9,11 @@ from report_pages import Outline, table_of
 
 def test_the_page_says_first_what_differs_then_how_each_group_does(compared):
     text = page(compared)
-    assert text.index("What differs between them") < text.index(">By group<") < text.index("What limits the comparison")
+    assert (
+        text.index("<h2>What differs between them")
+        < text.index("<h2>By group")
+        < text.index("<h2>What limits the comparison")
+    )
     row = compared.table.query("dataset == 'fairface' and grouping == 'race' and group == 'Black'").iloc[0]
     told = next(cells for cells in table_of(text, "FairFace, race") if cells[0] == "Black")
     assert told[1:] == [
