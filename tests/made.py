@@ -122,3 +122,12 @@ def face_set(seed=0, count=64, side=64):
     labels = (np.arange(count) % 2).astype(np.uint8)
     images[labels == 1, 24:40, 24:40] += 120
     return FaceDataset(images, labels, pd.DataFrame({"image_id": np.arange(count)}), {}, Path("made.h5"))
+
+
+def own_folder(root):
+    """A folder of somebody's own: four pictures of three people, with a group that no other set has."""
+    for seed, name in enumerate(("a.jpg", "sub/b.jpg", "c.jpg", "d.jpg")):
+        picture(root / name, 900 + seed)
+    rows = ["file,gender,age,hat,person", "a.jpg,Female,30,yes,p1", "sub/b.jpg,Male,40,no,p1", "c.jpg,Female,,yes,p2"]
+    write(root / "labels.csv", "\n".join([*rows, "d.jpg,Male,,,"]) + "\n")
+    return root

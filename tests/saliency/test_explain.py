@@ -21,6 +21,7 @@ from facebias.saliency.explain import explain_pictures, maps_of, overlay, scores
 from facebias.saliency.subjects import Normalised, Subject, find_subject, read_weights
 from facebias.training.run import Run
 from made import encoded, picture, pixels, untrained_run, write
+from scored_runs import audited
 
 runner = CliRunner()
 
@@ -165,20 +166,23 @@ def test_a_network_that_does_not_exist_is_refused(tmp_path, tiny):
         explain_pictures([], Subject("m", Small(), 32, "", "m"), "magic", tmp_path / "out")
 
 
-def test_explain_groups_draws_the_study_with_the_settings_it_is_given(tmp_path, monkeypatch):
+def test_explain_groups_draws_the_study_that_is_named(tmp_path, tiny, monkeypatch):
     seen = {}
 
     def figures(study):
         seen["study"] = study
         return SimpleNamespace(
-            all=lambda: seen.update(drawn=True), saliency_arms=["cnn", "dbvae-0.01"], folder=tmp_path / "figures"
+            all=lambda: seen.update(drawn=True),
+            saliency_arms=["cnn", "dbvae-0.01"],
+            files=SimpleNamespace(folder=tmp_path / "figures"),
         )
 
     monkeypatch.setattr("facebias.training.study.run_study", lambda config: config)
     monkeypatch.setattr("facebias.analyses.saliency.figures.SaliencyFigures.of", figures)
-    result = command("explain-groups", "--profile", "tiny", "--seeds", "2")
+    name = audited(tiny.with_(seeds=2))
+    result = command("explain-groups", name[:-4], "--studies-dir", tiny.path("studies"), "--threads", "2")
     assert result.exit_code == 0, result.output
-    assert seen["drawn"] and (seen["study"].seeds, seen["study"].train_size) == (2, 96)
+    assert seen["drawn"] and seen["study"] == tiny.with_(seeds=2, threads=2)
     assert f"FullGrad of cnn, dbvae-0.01, 2 seeds: {tmp_path / 'figures'}" in result.output
 
 

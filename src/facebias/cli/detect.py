@@ -33,7 +33,7 @@ def detect(
     """Find faces in whole pictures: boxes drawn, a table (CSV) and a manifest.
 
     \b
-    Example: facebias detect pictures/000.png pictures/001.png --run cnn-s0
+    Example: facebias detect pictures/000.png pictures/001.png --run cnn-s0 --rule fpr=0.01
     """
     from facebias.analyses.pictures.detect import detect_pictures, scorer
     from facebias.audit.thresholds import threshold

@@ -20,8 +20,8 @@ def notebook(
     """Execute a notebook of the study headlessly, with progress, and export it to HTML.
 
     \b
-    Example: facebias notebook --arms cnn,dbvae-0.01 --seeds 2 --epochs 3 \\
-        --train-size 1200 --negative-size 1600 --audit-size 600
+    Example: facebias notebook --arms cnn,dbvae-0.01 --seeds 2 --epochs 4 \\
+        --train-size 900 --negative-size 1200 --audit-size 300
     """
     from facebias.report.notebook import execute
 

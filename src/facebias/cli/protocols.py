@@ -32,7 +32,7 @@ def protocols(
     """Audit a finished study in whole pictures by several window protocols: how far the protocol moves the answer.
 
     \b
-    Example: facebias protocols synthetic --grid coarse,narrow
+    Example: facebias protocols synthetic --grid coarse
     """
     from facebias.analyses.pictures.figures import audit_protocols
     from facebias.training.threads import threads

@@ -11,8 +11,8 @@ def study(config: Config) -> Answer:
     """Train, score and audit every arm with every seed; finished runs are kept, so it can be stopped and resumed.
 
     \b
-    Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 3 \\
-        --train-size 1200 --negative-size 1600 --audit-size 600
+    Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 4 \\
+        --train-size 900 --negative-size 1200 --audit-size 300
 
     Pictures of your own are an audit set too: --audit-sets synthetic,folder:mine=pictures, with pictures/labels.csv
     (file, and any columns to group by). facebias data render makes such a folder to try.

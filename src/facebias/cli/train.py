@@ -11,7 +11,7 @@ def train(config: Config) -> str:
     """Train one detector; a finished one is found, an interrupted one goes on.
 
     \b
-    Example: facebias train --model standard_cnn --epochs 3 --train-size 1200 --negative-size 1600
+    Example: facebias train --model standard_cnn --epochs 4 --train-size 900 --negative-size 1200
     """
     from facebias.training.fit import fit
 

@@ -137,7 +137,7 @@ def rows(labels: Path) -> Iterator[tuple[Row, Path]]:
         name = row.values["file"]
         if not name or not name.isprintable():
             raise FacebiasError("LABELS", row.where, f"{name!r} is no name of a file", "Mend or remove that row")
-        picture = inside(labels.parent, name)
+        picture = _inside(labels.parent, name, row.where)
         if name in seen:
             raise FacebiasError("CONFLICT", row.where, f"{name} is in {seen[name]} too", "Remove one of the rows")
         if not picture.is_file():
@@ -146,6 +146,13 @@ def rows(labels: Path) -> Iterator[tuple[Row, Path]]:
         yield row, picture
     if not seen:
         raise FacebiasError("EMPTY", labels, "no rows", "Write one row a picture")
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    try:
+        return inside(folder, name)
+    except FacebiasError as error:
+        raise FacebiasError("PATH", where, f"{name} {error.what}", "Name pictures in the folder") from error
 
 
 def content_of(labels: Path) -> str:

@@ -141,7 +141,9 @@ def _score(detectors: Sequence[Detector], config: Config, seed: int, probability
 
 
 def scored_settings(run: Run, config: Config) -> Config:
-    """The settings that say which packed sets a run was scored on: its own, or its own with `config`'s audit sets.
+    """The settings that say which packed sets a run was scored on: its own, with the audit sets of its scoring.
+
+    A run that an earlier version scored does not say which: its own are tried, then those of `config`.
 
     Raises:
         FacebiasError: it was scored on others.
@@ -149,7 +151,7 @@ def scored_settings(run: Run, config: Config) -> Config:
     from facebias.training.score import is_scored, scored_files
 
     runtime = config.as_dict("runtime")
-    for audit in (run.config.as_dict("audit_data"), config.as_dict("audit_data")):
+    for audit in (run.scored_on, run.config.as_dict("audit_data"), config.as_dict("audit_data")):
         own = run.config.with_(**audit, **runtime)
         if _packed(own) and is_scored(run, scored_files(own)):
             return own

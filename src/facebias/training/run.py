@@ -156,11 +156,17 @@ class Run:
         """Write one of the run's tables."""
         write_csv(table, self.path / name)
 
-    def write_parquet(self, name: str, table: pd.DataFrame, schema: str, key: str) -> None:
-        """Write one of the run's tables with its manifest."""
+    @property
+    def scored_on(self) -> dict[str, Any]:
+        """The settings of the audit sets that it was scored on; empty where an earlier version scored it."""
+        manifest = manifest_path(self.path / "predictions.parquet")
+        return dict(read_json(manifest).get("scored_on", {})) if manifest.exists() else {}
+
+    def write_parquet(self, name: str, table: pd.DataFrame, schema: str, key: str, **more: Any) -> None:
+        """Write one of the run's tables with its manifest, which also says `more`."""
         with atomic_write(self.path / name) as temporary:
             table.to_parquet(temporary, index=False)
-        write_manifest(self.path / name, schema, len(table), key)
+        write_manifest(self.path / name, schema, len(table), key, **more)
 
 
 def _told_apart(runs: list[Run]) -> str:

@@ -63,7 +63,8 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
                 )
             )
     table = _below_each_other(parts)
-    run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files))
+    audited = own.as_dict("audit_data")
+    run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files), scored_on=audited)
     return table
 
 

@@ -114,6 +114,6 @@ def finished_study(config: Config) -> Study:
             "STUDY",
             config.path("runs"),
             f"{len(missing)} of {len(runs)} runs are not trained and scored, the first {missing[0]}",
-            "Run facebias study with the same options",
+            "Run facebias study with the same settings",
         )
     return Study(config, runs)

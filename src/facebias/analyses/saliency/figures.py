@@ -143,7 +143,9 @@ class SaliencyFigures:
         for dataset in self.study.config.audit_names:
             for kind in ("rescaled", "raw"):
                 self.means(dataset, kind)
-            for draw in (self.differences, self.regions, self.beside, self.terms):
+            # regions have a fixed place in tightly framed faces alone
+            tight = self.study.audit_set(dataset).attrs["framing"] == TIGHT
+            for draw in (self.differences, *([self.regions] if tight else []), self.beside, self.terms):
                 draw(dataset)
 
     @property
