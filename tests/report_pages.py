@@ -93,7 +93,7 @@ def words(text: str) -> str:
 
 def table_of(page: str, caption: str) -> list[list[str]]:
     """Head and rows of the table with this caption: those that are shown at first, then those that are carried."""
-    part = page[page.index(f'<caption class="hidden">{html.escape(caption, quote=False)}') :]
+    part = page[page.index(f'<caption class="hidden">{html.escape(caption, quote=False)}</caption>') :]
     part = part[: part.index("</details>")]
     rows = re.findall(r"<tr>(.*?)</tr>", part[: part.index("</table>")], flags=re.S)
     cells = [
