@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from facebias.core.errors import FacebiasError
+from facebias.core.numbers import minus
 from facebias.plots.style import FAINT, LINES, figure_title, legend_below, log_ticks, look, new_figure, styled
 
 _COLUMNS = 4
@@ -110,7 +111,7 @@ def sanity_curves(table: pd.DataFrame) -> Figure:
                 _line(axis, mine, title, number + 1)
             _whole(axis, whole[(whole["method"] == method) & (whole["metric"] == "spearman")])
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            axis.set_ylim(top=1.4)  # room for what stands in the corner
+            axis.set_ylim(top=1.75)  # room for what stands in the corner
             axis.set_title(str(method).replace("_", " "), fontsize=8.5)
         _finish(figure, axes, "layers redrawn", "similarity")
     return figure
@@ -121,7 +122,7 @@ def _whole(axis: Axes, rows: pd.DataFrame) -> None:
         axis.text(
             0.97,
             0.97,
-            f"all random: {row['mean']:.2f}\n[{row['low']:.2f}, {row['high']:.2f}]",
+            minus(f"all random: {row['mean']:.2f}\n[{row['low']:.2f}, {row['high']:.2f}]"),
             fontsize=7,
             ha="right",
             va="top",
