@@ -77,7 +77,7 @@ class StudyFigures:
         if data.attrs["source"].startswith("synthetic"):
             tones = [tone for tone in CLASSES if (table["skin_tone"] == tone).any()]
             rows = _sheet(data.images[data.faces], table["skin_tone"].to_numpy(), tones)
-            title = f"Rendered training faces: the first {SHEET} of each skin tone, and its share of all"
+            title = f"Rendered training faces: {SHEET} of each skin tone, and its share"
             return [self.files.save(plots.contact_sheet(rows, title), None, "faces", note)]
         groups = {f"{tone}, {gender}": data.images[data.faces[rows]] for (tone, gender), rows in _cells(table)}
         return [self.files.save(plots.mean_faces(groups), None, "mean-faces", note)]
@@ -89,7 +89,7 @@ class StudyFigures:
             return []
         kinds = data.table["factor_kind"].iloc[data.negatives].to_numpy()
         shown = [kind for kind in KINDS if (kinds == kind).any()]
-        title = f"Rendered training non-faces: the first {SHEET} of each kind, and its share of all"
+        title = f"Rendered training non-faces: {SHEET} of each kind, and its share"
         figure = plots.contact_sheet(_sheet(data.images[data.negatives], kinds, shown), title)
         return [self.files.save(figure, None, "negatives", f"{len(data.negatives):,} training negatives")]
 
