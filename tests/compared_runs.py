@@ -7,6 +7,8 @@ from functools import cache
 
 from audit_tables import predictions
 from facebias.core.config import Config
+from facebias.core.outputs import OutputFolder
+from facebias.core.studies import SETTINGS
 from facebias.training.run import PREDICTIONS_SCHEMA, Run
 
 BASE = Config(audit_sets="fairface", train_faces="celeba", negatives="folder")
@@ -46,6 +48,16 @@ class Shelf:
             )
             for seed in seeds
         ]
+
+    def study(self, seeds=2, lift=4.0, **settings):
+        """A finished and audited study of two arms, whose runs lie here; returns its settings."""
+        places = {"runs_dir": str(self.folder), "studies_dir": str(self.folder.parent / "studies")}
+        config = BASE.with_(arms="cnn,dbvae-0.01", seeds=seeds, **places, **settings)
+        for arm, gained in (("cnn", 0.0), ("dbvae-0.01", lift)):
+            new = [seed for seed in range(seeds) if not Run.of(config.for_arm(arm, seed)).path.exists()]
+            self.add(arm, *new, lift=gained, **settings)
+        OutputFolder(config.study_folder, config.study_id).json(config.as_dict(), SETTINGS)
+        return config
 
 
 def change_of(found, **where):

@@ -123,7 +123,7 @@ def test_the_study_finds_most_faces_at_the_rate_that_was_asked_for(pasted, home)
 def test_one_run_and_its_scores_serve_all_that_follows(pasted, home):
     assert len(re.findall(r"^ *\S+-s\d-\w{8} .* scored$", pasted["runs"][0], flags=re.M)) == 4
     assert pasted["train"][0].splitlines()[-1].startswith(str(home / "runs" / "cnn-s0-"))
-    assert "synthetic 300" in pasted["score"][0]
+    assert "synthetic 240" in pasted["score"][0]
     assert len(list(home.glob("studies/*"))) == 2  # the study and a comparison: every other verb found it by its name
 
 

@@ -30,7 +30,7 @@ def pack(
     """Pack training and audit sets to HDF5 files; finished ones are found again.
 
     \b
-    Example: facebias data pack --train-size 900 --negative-size 1200 --audit-size 300
+    Example: facebias data pack --train-size 900 --negative-size 1200 --audit-size 240
     """
     from facebias.data.pack import pack_audit, pack_training
 

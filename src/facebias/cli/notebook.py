@@ -21,7 +21,7 @@ def notebook(
 
     \b
     Example: facebias notebook --arms cnn,dbvae-0.01 --seeds 2 --epochs 4 \\
-        --train-size 900 --negative-size 1200 --audit-size 300
+        --train-size 900 --negative-size 1200 --audit-size 240
     """
     from facebias.report.notebook import execute
 

@@ -24,7 +24,7 @@ def score(
     What is not given is as the run has it.
 
     \b
-    Example: facebias score cnn-s0 --audit-size 300
+    Example: facebias score cnn-s0 --audit-size 240
     """
     from facebias.training.run import Run
     from facebias.training.score import score as score_run

@@ -12,7 +12,7 @@ def study(config: Config) -> Answer:
 
     \b
     Example: facebias study --arms cnn,dbvae-0.01 --seeds 2 --epochs 4 \\
-        --train-size 900 --negative-size 1200 --audit-size 300
+        --train-size 900 --negative-size 1200 --audit-size 240
 
     Pictures of your own are an audit set too: --audit-sets synthetic,folder:mine=pictures, with pictures/labels.csv
     (file, and any columns to group by). facebias data render makes such a folder to try.

@@ -45,7 +45,7 @@ from facebias.training.run import Run
 
 SCHEMA = "facebias.window_scores/2"
 SETS = ("fairface", "ppb", "synthetic")  # audit sets of which whole pictures are published, or can be rendered
-RENDERED = 240  # rendered pictures: forty a skin tone, and a search takes minutes
+RENDERED = 180  # rendered pictures: thirty a skin tone, and a search takes minutes
 FACE, BACKGROUND = 0.5, 0.1  # IoU with the face: from the first a window finds it, under the second it is background
 VIEW = 0.7  # of the shorter side at least, of a view of a picture whose face is centred
 NEVER = float(np.finfo(np.float32).min)  # the score where a picture has no such window: no threshold is that low
