@@ -24,8 +24,13 @@ def project_root() -> Path:
     """
     if home := os.environ.get("FACEBIAS_HOME"):
         return Path(home).expanduser().resolve()
-    checkout = _PACKAGE.resolve().parents[1]  # above src/
-    return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+    return checkout() or Path.cwd()
+
+
+def checkout() -> Path | None:
+    """The checkout that this package is run from; None where it is installed from a wheel."""
+    root = _PACKAGE.resolve().parents[1]  # above src/
+    return root if (root / "pyproject.toml").exists() else None
 
 
 def anchored(path: str | Path) -> Path:
@@ -59,10 +64,12 @@ def inside(folder: Path, relative: str) -> Path:
 def code_version() -> str:
     """Package version, with the commit and a mark for uncommitted source where this is a git checkout."""
     base = version("facebias")
+    if checkout() is None:
+        return base  # a wheel, perhaps in an environment inside somebody's own repository
     git = ["git", "-C", str(_PACKAGE)]
     try:
         commit = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True)
         dirty = subprocess.run([*git, "status", "--porcelain", "."], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return base  # installed from a wheel, or no git on this machine: the version alone is the truth we have
+        return base  # no git on this machine: the version alone is the truth we have
     return f"{base}+{commit.stdout.strip()}{'.dirty' if dirty.stdout.strip() else ''}"

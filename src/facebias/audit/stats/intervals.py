@@ -82,7 +82,8 @@ def corrected_interval(draws: np.ndarray, estimate: np.ndarray) -> tuple[np.ndar
     A worst group and a gap are extremes: noise alone makes them look worse, and drawing adds that noise a second time.
     Between two arms most of that cancels. The value is 2 estimate - median(draws), as in Davison and Hinkley (1997),
     section 5.2; the half width joins half the distance between the quantiles and half of the bias. Medians and
-    quantiles, since with two or three seeds the draws have no mean or variance. `benchmarks/coverage.py` tells how
+    quantiles, since with two or three seeds the draws have no mean or variance.
+    `benchmarks/interval_coverage.py` tells how
     often it holds the truth.
 
     Args:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from facebias.core.errors import FacebiasError
-from facebias.core.paths import project_root
+from facebias.core.paths import checkout
 
 LIMIT = 2_000_000  # bytes of a page that is opened and mailed without thought
 
@@ -55,10 +55,9 @@ def island(value: Any) -> Markup:
 
 
 def model_card() -> Markup:
-    """docs/model_card.md as HTML without its title and results, which this report has of its own; "" without it."""
-    path: Path = project_root() / "docs" / "model_card.md"
-    if not path.exists():
-        return Markup("")
+    """docs/model_card.md as HTML without its title and results, which this report has of its own."""
+    root = checkout()
+    path = root / "docs" / "model_card.md" if root else Path(__file__).with_name("model_card.md")  # a wheel's own copy
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"\A# .*\n", "", text)
     text = re.sub(r"^## Results\n.*?(?=^## |\Z)", "", text, flags=re.M | re.S)

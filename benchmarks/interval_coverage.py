@@ -1,6 +1,6 @@
 """How often the audit's intervals hold the truth, how often its tests cry wolf, and which change they would see.
 
-    .venv/bin/python benchmarks/coverage.py [studies a setting, 1000] [out.csv]
+    .venv/bin/python benchmarks/interval_coverage.py [studies a setting, 1000] [out.csv]
 
 Studies of known truth are simulated: 6 paired seeds, and images that are hard for all seeds. A face is found where a
 group's level, a training's own level (overall and for the group), the image's difficulty and chance sum to more than 0;
