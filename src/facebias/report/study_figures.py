@@ -25,7 +25,7 @@ from facebias.training.draws import share_ratios
 from facebias.training.latents import latent_table, reconstruct, traverse
 from facebias.training.study import Study
 
-SHEET = 8  # rendered images of each kind on a contact sheet
+SHEET = 6  # rendered images of each kind on a contact sheet
 DECODED = 600  # faces of the audit set that the decoder's detail is measured on
 
 
