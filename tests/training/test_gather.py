@@ -17,6 +17,7 @@ from facebias.report.audit_figures import figures_of_detectors
 from facebias.training.fit import fit
 from facebias.training.gather import gather
 from facebias.training.score import score, score_detector
+from made import own_folder
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,17 @@ class TestAudited:
         again = gather(small, table=tmp_path / "predictions-brightness.parquet", names=["brightness"])
         first = score_detector(find_detector("brought_detectors:brightness"), small)
         assert again.predictions["score"].equals(first["score"])
+
+    def test_groups_of_somebodys_own_come_back_with_them(self, small, tmp_path):
+        mine = own_folder(tmp_path / "pictures")
+        found = gather(small.with_(audit_sets=f"folder:mine={mine}"), detectors=["brought_detectors:brightness"])
+        found.write(found.outputs(tmp_path))
+        written = tmp_path / "predictions-brightness.parquet"
+        assert set(gather(small, table=written).predictions["hat"]) == {"", "yes", "no"}
+        stranger = pd.read_parquet(written).drop(columns=["run_id", "model", "seed"])
+        stranger.to_parquet(tmp_path / "other.parquet")
+        with pytest.raises(FacebiasError, match="column hat has no meaning here"):
+            gather(small, table=tmp_path / "other.parquet")
 
     def test_ties_and_probabilities_are_told(self, small, tmp_path):
         tied = rows().assign(score=lambda t: t["label"].astype(float))

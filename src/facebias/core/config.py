@@ -52,7 +52,7 @@ class Config:
     # What the detectors are trained on, and what they are audited on
     train_faces: str = _at("data", "synthetic", "source of training faces", among=FACE_SOURCES)
     negatives: str = _at("data", "synthetic", "source of non-faces", among=NEGATIVE_SOURCES)
-    audit_sets: str = _at("audit_data", "synthetic", f"audit sets, of {', '.join(AUDIT_SOURCES)}")
+    audit_sets: str = _at("audit_data", "synthetic", f"audit sets, of {', '.join(AUDIT_SOURCES)}, or folder:NAME=PATH")
     data_root: str = _at("data", "data/raw", "folder that holds celeba/, fairface/, utkface/, nonfaces/, ppb/, lab/")
     train_size: int = _at("data", 4800, "faces at most, over all splits; 0 for all", low=0)
     negative_size: int = _at("data", 7200, "negative crops at most, over all splits; 0 for all", low=0)

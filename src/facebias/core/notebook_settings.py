@@ -94,7 +94,7 @@ def settings_of_notebook(path: Path) -> Config:
 
 def _assigned(cell: str) -> dict[str, Any]:
     """Plain values that a cell assigns to names."""
-    found = {}
+    found: dict[str, Any] = {}
     for node in ast.walk(_parsed(cell)):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):

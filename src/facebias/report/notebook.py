@@ -23,7 +23,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, write_json, write_text
 from facebias.core.outputs import RECORD
 from facebias.core.paths import anchored
-from facebias.core.progress import MARK
+from facebias.core.progress import MARK, quiet
 from facebias.report.page import AuditFolder, write_report
 
 _PATIENCE = 600  # seconds for a kernel to start: a minute is short on a machine that trains
@@ -92,7 +92,7 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
                 kernel_name="python3",
                 language="python",
                 log_output=True,
-                progress_bar=sys.stderr.isatty(),
+                progress_bar=sys.stderr.isatty() and not quiet(),
                 start_timeout=_PATIENCE,
                 cwd=str(path.parent),
                 config=sockets,
