@@ -34,12 +34,8 @@ def paired_slope(
     rows = pick(summary, dataset, grouping, (before, after))
     table = rows.pivot(index="group", columns="model", values="value").reindex(rows["group"].unique()).dropna()
     if table.empty or {before, after} - set(table):
-        raise FacebiasError(
-            "FIGURE",
-            f"{dataset}, {grouping}",
-            "no group has images in both arms",
-            "Choose another grouping or other arms",
-        )
+        what, mend = "no group has images in both arms", "Choose another grouping or other arms"
+        raise FacebiasError("FIGURE", f"{dataset}, {grouping}", what, mend)
     names, note = drawn_groups(rows[(rows["model"] == before) & rows["group"].isin(table.index)])
     table = table.loc[names]
     size = rows.groupby("group")["n"].first().reindex(table.index).to_numpy()
