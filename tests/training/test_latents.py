@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from facebias.core.errors import FacebiasError
 from facebias.core.profiles import profile
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
 from facebias.training.fit import fit
-from facebias.training.latents import reconstruct, traverse
+from facebias.training.latents import latent_means, latent_table, reconstruct, traverse
 from facebias.training.run import Run
 
 
@@ -38,6 +41,30 @@ def test_each_row_of_a_traverse_moves_along_one_latent_and_meets_the_others_at_t
     assert grid.shape == (2, 3, 64, 64, 3) and len(set(labels)) == 2
     assert np.array_equal(grid[0, 1], grid[1, 1])
     assert not np.array_equal(grid[0, 0], grid[0, 2])
+
+
+def test_latents_are_ordered_by_what_they_tell_and_their_tie_to_skin_tone_is_told(runs, train):
+    table = latent_table(runs["vae"], train)
+    assert (
+        sorted(table["latent"]) == list(range(8))
+        and table["nats"].is_monotonic_decreasing
+        and (table["nats"] > 0).all()
+    )
+    mu = latent_means(runs["vae"].model(), train.tensor()[train.faces]).numpy()
+    assert table["sd"].to_numpy() == pytest.approx(mu.std(axis=0)[table["latent"]], rel=1e-4)
+    ita = train.table["ita"].iloc[train.faces].to_numpy()
+    assert table["tone"].to_numpy() == pytest.approx(
+        [spearmanr(mu[:, latent], ita).statistic for latent in table["latent"]], abs=1e-6
+    )
+    labels = traverse(runs["vae"], train, count=2)[1]
+    assert [label.split(",")[0] for label in labels] == [f"z {latent}" for latent in table["latent"][:2]]
+    assert all(" nats\nskin tone r " in label for label in labels)
+
+
+def test_without_measured_tones_nothing_is_said_of_them(runs, train):
+    dark = replace(train, table=train.table.assign(ita=np.nan))
+    assert latent_table(runs["vae"], dark)["tone"].isna().all()
+    assert traverse(runs["vae"], dark, count=1)[1][0].endswith(" nats")
 
 
 def test_a_network_without_latents_is_refused_by_name(runs, train):
