@@ -84,7 +84,7 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _relayed_output(), private_sockets() as sockets:
+        with _relayed_output(), kernel_traits() as traits:
             papermill.execute_notebook(
                 str(path),
                 str(target),
@@ -95,7 +95,7 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
                 progress_bar=sys.stderr.isatty() and not quiet(),
                 start_timeout=_PATIENCE,
                 cwd=str(path.parent),
-                config=sockets,
+                config=traits,
             )
     except NoSuchKernel as error:
         mend = "Install one: python -m ipykernel install --sys-prefix"
@@ -113,8 +113,8 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
 
 
 @contextlib.contextmanager
-def private_sockets() -> Iterator[Any]:
-    """Where the kernel's sockets and keys lie: in a folder of this user alone, removed afterwards.
+def kernel_traits() -> Iterator[Any]:
+    """How a kernel is started: its sockets and keys in a folder of this user alone, which is removed afterwards.
 
     Sockets in the file system, where there are any: a TCP port would be open to other users of the machine. Jupyter
     would put them into the working directory, which may be read-only, and where two executions would meet.
@@ -125,7 +125,9 @@ def private_sockets() -> Iterator[Any]:
         manager = {"connection_file": str(Path(folder) / "kernel.json")}
         if os.name == "posix":
             manager["transport"] = "ipc"  # sockets are named after the connection file
-        yield Traits({"KernelManager": manager})
+        # a kernel is interrupted before it is shut down, and would report that as an error of its own
+        quiet = {"extra_arguments": ["--IPKernelApp.log_level=CRITICAL"]}
+        yield Traits({"KernelManager": manager, "NotebookClient": quiet})
 
 
 def _forget_paths(notebook: Path) -> None:
