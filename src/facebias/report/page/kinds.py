@@ -95,7 +95,7 @@ KINDS = (
     Kind("faces", "Rendered training faces", "A sample of the training split, each drawn by a program."),
     Kind("negatives", "Rendered non-faces", "A sample of the training split, each drawn by a program."),
     Kind("training", "Training", "Losses and validation recall of every training.", seen.training),
-    Kind("traversal", "Latents", "What changes along the latents that vary most."),
+    Kind("traversal", "Latents", "What changes along the latents that tell most of a face."),
     Kind("reconstructions", "Reconstructions", "Rendered faces, and what the decoder makes of their latents."),
     Kind("recall", "Recall of the compared", "Recall of each group beside the published bars, with intervals."),
     Kind("change", "Changes", "Change of each group from the baseline, with 95 % intervals."),
