@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import re
-import shlex
 
-import pytest
 from typer.testing import CliRunner
 
 from facebias.cli.data import app
@@ -63,18 +61,3 @@ def test_describe_needs_a_file_and_one_for_a_figure(tmp_path, monkeypatch):
 
 def test_fetch_of_a_set_behind_a_form_says_what_to_do(tmp_path):
     assert "gendershades.org" in str(run("fetch", "ppb", "--data-root", tmp_path).exception)
-
-
-@pytest.mark.parametrize("verb", ["pack", "fetch", "describe"])
-def test_each_help_has_an_example_that_parses(verb):
-    text = " ".join(run(verb, "--help").output.split())
-    example = re.search(r"Example: (facebias data .*?)(?: [│╭]|$)", text)[1]
-    words = shlex.split(example.split("  ")[0])
-    assert words[:3] == ["facebias", "data", verb] and all(w in text for w in words if w.startswith("--"))
-
-
-def test_the_example_of_pack_works_as_pasted(tmp_path, monkeypatch):
-    monkeypatch.setenv("FACEBIAS_HOME", str(tmp_path))
-    result = run(*["pack", "--train-size", "200", "--negative-size", "200", "--audit-size", "100"], "--workers", 1)
-    assert result.exit_code == 0 and len(list((tmp_path / "data").glob("*.h5"))) == 4
-    assert "synthetic" in run("describe").output

@@ -62,37 +62,45 @@ def with_config(
         for spec in fields(Config)
         if wanted and {spec.metadata["stage"], spec.name} & set(wanted) and (arm or spec.name not in ARM_FIELDS)
     }
-
     where = STUDIES if study else "runs_dir"  # where to look comes from the command line alone
     shown = {name: default or "the study's" for name in names if (study or default) and name != where}
+    profiled = bool(_PROFILED & set(wanted)) and not shown
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         """Give the command its options."""
-        own = list(inspect.signature(command, eval_str=True).parameters.values())
+        own = inspect.signature(command, eval_str=True).parameters.values()
         takes = {parameter.name for parameter in own} & {"config", "given"}
 
         @functools.wraps(command)
         def called(**given: Any) -> None:
             """Gather what was given into `config=`, run the command, and say what it returns."""
             told = {name: value for name in names if (value := given.pop(name)) is not None}
-            start, name = given.pop("profile", "embedded"), given.pop("study", None)
-            with _silent(given.pop("quiet"), program := given.pop("json", False)), _places_repeated(told):
-                config = _found(name, told) if study else profile(start, **told)
-                settings = {"config": config, "given": told}
-                answer = command(**{key: settings[key] for key in takes}, **given)
-            if answer is not None:
-                typer.echo(json.dumps(answer.found, allow_nan=False) if program else getattr(answer, "text", answer))
+            _call(command, takes, told, given, study)
 
-        extra = [_STUDY] if study else []
-        extra += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name not in takes]
-        extra += [_PROFILE] if _PROFILED & set(wanted) and not shown else []
-        extra += [_parameter(name, None, _annotation(spec, shown.get(name, ""))) for name, spec in names.items()]
-        extra += [_QUIET, *([_JSON] if as_json else [])]
-        called.__signature__ = inspect.Signature(extra)  # type: ignore[attr-defined]  # where Typer looks
-        called.__annotations__ = {p.name: p.annotation for p in extra}
+        parameters = [_STUDY] if study else []
+        parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name not in takes]
+        parameters += [_PROFILE] if profiled else []
+        parameters += [_parameter(name, None, _annotation(spec, shown.get(name, ""))) for name, spec in names.items()]
+        parameters += [_QUIET, *([_JSON] if as_json else [])]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # where Typer looks
+        called.__annotations__ = {p.name: p.annotation for p in parameters}
         return called
 
     return decorate
+
+
+def _call(
+    command: Callable[..., Any], takes: set[str], told: dict[str, Any], given: dict[str, Any], study: bool
+) -> None:
+    """Call a command with its settings and with all else that was given; say what it returns."""
+    quiet, as_json = given.pop("quiet"), given.pop("json", False)
+    start, named = given.pop("profile", "embedded"), given.pop("study", "")
+    with _silent(quiet, as_json), _places_repeated(told):
+        config = _found(named, told) if study else profile(start, **told)
+        settings = {"config": config, "given": told}
+        answer = command(**{name: settings[name] for name in takes}, **given)
+    if answer is not None:
+        typer.echo(json.dumps(answer.found, allow_nan=False) if as_json else getattr(answer, "text", answer))
 
 
 def _parameter(name: str, default: Any, annotation: Any) -> inspect.Parameter:
