@@ -23,6 +23,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, write_json
 from facebias.core.notebook_settings import parameters_cell
 from facebias.core.profiles import profile
+from facebias.core.progress import MARK
 from facebias.report.notebook import execute, kernel_traits, parameters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +101,40 @@ class TestStructure:
         linked = {(path.parent / link).resolve() for link in re.findall(r"]\(([^)#:]+)\)", prose(path))}
         assert all(link.exists() for link in linked)
         assert set(order[max(at - 1, 0) : at + 2]) - {path} <= linked
+
+
+def text_of(path: Path) -> str:
+    """Everything in the file but the pixels of pictures."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("image/png", None)
+    return json.dumps(content, ensure_ascii=False)
+
+
+@each_notebook
+class TestCommitted:
+    def test_it_was_executed_in_order_on_the_default_study_without_an_error(self, path):
+        code = cells(path)
+        assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+        assert not any(output["output_type"] == "error" for cell in code for output in cell["outputs"])
+        assert any(cell["outputs"] for cell in code)
+        assert not any("injected-parameters" in cell["metadata"].get("tags", []) for cell in code)
+
+    def test_it_tells_neither_time_nor_place_nor_progress_and_is_small(self, path):
+        text = text_of(path)
+        assert not re.search(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", text)
+        assert not re.search(r"(?<![\w.:/])/(home|root|tmp|Users|work|private|var|usr|opt)/", text)
+        lines = [line for cell in cells(path) for output in cell["outputs"] for line in output.get("text", [])]
+        assert not any(line.startswith(MARK) for line in lines)
+        assert ".dirty" not in text  # of code that is in no commit
+        assert path.stat().st_size < (1_000_000 if path == TOP else 400_000)
+
+    def test_its_metadata_are_those_that_never_change(self, path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        assert content["metadata"] == {"kernelspec": kernel, "language_info": {"name": "python"}}
+        assert all(set(cell["metadata"]) <= {"tags"} for cell in content["cells"])
 
 
 @pytest.fixture(scope="module")
