@@ -38,7 +38,7 @@ def benchmark_saliency(
     """Measure saliency methods: pixel perturbation, remove and retrain, and sanity checks, with intervals.
 
     \b
-    Example: facebias benchmark-saliency cnn-s0 --parts pixels --methods fullgrad,random --images 40
+    Example: facebias benchmark-saliency cnn-s0 --parts pixels --methods fullgrad,random --images 16
     """
     from facebias.data.dataset import FaceDataset
     from facebias.data.pack import pack_audit

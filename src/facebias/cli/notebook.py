@@ -20,7 +20,7 @@ def notebook(
     """Execute a notebook of the study headlessly, with progress, and export it to HTML.
 
     \b
-    Example: facebias notebook --arms cnn,dbvae-0.01 --seeds 2 --epochs 4 \\
+    Example: facebias notebook --notebook notebooks/01_data.ipynb \\
         --train-size 900 --negative-size 1200 --audit-size 240
     """
     from facebias.report.notebook import execute

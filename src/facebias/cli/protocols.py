@@ -32,7 +32,7 @@ def protocols(
     """Audit a finished study in whole pictures by several window protocols: how far the protocol moves the answer.
 
     \b
-    Example: facebias protocols synthetic --grid coarse
+    Example: facebias protocols synthetic --grid near=0.4:0.8:1.42@0.5
     """
     from facebias.analyses.pictures.figures import audit_protocols
     from facebias.training.threads import threads

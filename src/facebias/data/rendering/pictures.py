@@ -21,7 +21,7 @@ from facebias.data.rendering.stream import render_faces, render_negatives
 WIDTH, HEIGHT = 240, 180  # pixels
 _SIDES = (0.4, 0.75)  # of the face, as shares of the height
 _EMPTY = ("scenery", "texture", "object", "noise")  # kinds of non-faces with nothing of a person in them
-_SPARE = 5  # rendered non-faces a picture, of which one is taken: about half are of these kinds
+_SPARE = 3  # rendered non-faces a picture, of which one is taken: about half are of these kinds
 
 
 def render_pictures(folder: Path, count: int, seed: int = 0) -> Path:
