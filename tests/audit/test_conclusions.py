@@ -40,7 +40,7 @@ def one_seed(brought):
 
 
 def test_the_counterpart_is_the_db_vae_of_the_smallest_alpha_whatever_the_order():
-    assert debiased(["dbvae-0.001-photometric", "dbvae-0.1", "vae", "dbvae-0.001"]) == [
+    assert debiased(["dbvae-z-0", "dbvae-0.001-photometric", "dbvae-0.1", "vae", "dbvae-0.001", "dbvae-used-0"]) == [
         "dbvae-0.001",
         "dbvae-0.001-photometric",
         "dbvae-0.1",

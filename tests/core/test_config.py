@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facebias.core.arms import ARM_FIELDS, parse_arm
+from facebias.core.arms import ARM_FIELDS, arm_name, debiased, parse_arm
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.notebook_settings import notebook_config, parameters_cell
@@ -69,14 +69,30 @@ def test_data_key_ignores_the_network_and_audit_key_the_training_data():
         "jtt",
         "groupdro",
         "jtt-photometric",
+        "dbvae-used-0.01",
+        "dbvae-z-1e-05",
+        "dbvae-1e-05-photometric",
+        "vae-groupdro",
     ],
 )
 def test_an_arm_reads_back_as_its_own_name(arm):
     assert Config().for_arm(arm, seed=2).arm == arm
 
 
+def test_every_arm_of_the_published_studies_has_a_name_of_its_own_in_words():
+    arms = profile("evidence").arm_names
+    named = [arm_name(arm) for arm in arms]
+    assert len(set(named)) == len(arms) and not set(named) & set(arms)
+    assert arm_name("dbvae-used-0.01-photometric") == "DB-VAE, used latents alpha 0.01, photometric"
+
+
+def test_every_alpha_of_the_published_studies_has_its_shuffled_control():
+    arms = profile("photographs").arm_names
+    assert {f"shuffled-{arm.removeprefix('dbvae-')}" for arm in debiased(arms)} <= set(arms)
+
+
 def test_arms_decide_nothing_but_the_arm_fields():
-    for arm in ("cnn", "dbvae-0.1", "shuffled-0.1", "jtt", "groupdro"):
+    for arm in ("cnn", "dbvae-0.1", "dbvae-used-0.1", "shuffled-0.1", "jtt", "groupdro", "vae-groupdro"):
         assert set(parse_arm(arm)) <= set(ARM_FIELDS)
 
 

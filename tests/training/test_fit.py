@@ -32,7 +32,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config, tm
     assert not same(weights(first), weights(other))
 
 
-@pytest.mark.parametrize("arm", ["dbvae-0.01", "jtt", "groupdro", "shuffled-0.001"])
+@pytest.mark.parametrize("arm", ["dbvae-used-0.01", "jtt", "vae-groupdro", "shuffled-0.001"])
 def test_an_interrupted_training_resumes_to_the_very_weights_of_an_uninterrupted_one(config, tmp_path, arm):
     config = config.for_arm(arm, 0)
     straight = fit(config, quiet)
@@ -139,10 +139,18 @@ def test_what_was_drawn_is_logged_for_every_epoch_and_group(config):
     assert run.sampling_faces["probability"].sum() == pytest.approx(1)
 
 
+def test_group_dro_on_the_network_with_latents_trains_its_decoder_too_and_weighs_groups_by_their_loss(config):
+    history = {arm: fit(config.for_arm(arm, 0).with_(epochs=2), quiet).history for arm in ("balanced", "vae-groupdro")}
+    robust = history["vae-groupdro"]
+    assert (robust["reconstruction"] > 0).all() and (robust["kl"] > 0).all()
+    assert robust["ess_share"].equals(history["balanced"]["ess_share"])
+    assert not np.isclose(robust["loss"], history["balanced"]["loss"], rtol=1e-6).any()
+
+
 def test_the_latents_that_decide_what_is_drawn_come_from_the_faces_alone(config, monkeypatch):
     seen = []
-    real = epoch.latent_means
-    monkeypatch.setattr(epoch, "latent_means", lambda model, images: seen.append(len(images)) or real(model, images))
+    real = epoch.posterior
+    monkeypatch.setattr(epoch, "posterior", lambda model, images: seen.append(len(images)) or real(model, images))
     fit(config.with_(epochs=1), quiet)
     assert seen == [len(FaceDataset.load(pack_training(config)["train"]).faces)]
 

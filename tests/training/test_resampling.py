@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
+from facebias.training.resampling import USED, effective_sample_size, sampling_probabilities, share_by_group
 
 
 def reference(mu: np.ndarray, alpha: float, bins: int) -> np.ndarray:
@@ -48,6 +48,30 @@ def test_a_constant_latent_counts_as_the_published_rule_counts_it(mu):
     np.testing.assert_allclose(sampling_probabilities(constant, 0.01), reference(constant, 0.01, 10), rtol=1e-5)
 
 
+def test_latents_that_carry_too_little_are_as_if_they_were_not_there(mu):
+    nats = np.where(np.arange(mu.shape[1]) < 5, USED, USED - 1e-9)
+    used = sampling_probabilities(mu, 0.01, rule="used", nats=nats)
+    np.testing.assert_array_equal(used, sampling_probabilities(mu[:, :5], 0.01))
+
+
+def test_faces_are_drawn_alike_while_no_latent_carries_enough(mu):
+    p = sampling_probabilities(mu, 0.01, rule="used", nats=np.zeros(mu.shape[1]))
+    np.testing.assert_array_equal(p, np.full(len(mu), 1 / len(mu)))
+
+
+def test_what_latents_carry_has_to_be_told_where_it_decides(mu):
+    with pytest.raises(FacebiasError, match="what each latent carries"):
+        sampling_probabilities(mu, 0.01, rule="used")
+
+
+def test_a_latents_spread_matters_to_the_maximum_and_not_to_z_scores(mu):
+    narrow = mu.copy()
+    narrow[:, 0] /= 64  # a power of two: the histogram's bins hold the same faces
+    for rule, alike in (("z", True), ("max", False)):
+        a, b = (sampling_probabilities(one, 0.01, rule=rule) for one in (mu, narrow))
+        assert np.allclose(a, b, rtol=1e-6) == alike
+
+
 @pytest.mark.parametrize("rule", ["uniform", "tempered"])
 def test_a_constant_latent_changes_nothing_in_a_product(mu, rule):
     constant = np.column_stack([mu, np.full(len(mu), 3.0, np.float32)])
@@ -55,7 +79,7 @@ def test_a_constant_latent_changes_nothing_in_a_product(mu, rule):
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
-@pytest.mark.parametrize("rule", ["max", "product", "tempered"])
+@pytest.mark.parametrize("rule", ["max", "z", "product", "tempered"])
 def test_latents_that_are_all_constant_give_equal_probabilities(rule):
     p = sampling_probabilities(np.ones((50, 3)), 0.01, rule=rule)
     np.testing.assert_allclose(p, 1 / 50)

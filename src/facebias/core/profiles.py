@@ -7,9 +7,11 @@ from typing import Any
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 
-# Every arm of the protocol: baseline, controls, DB-VAE at four alphas, cheap and labelled remedies
+# Every arm of the protocol: baseline, DB-VAE and its shuffled control at four alphas, other readings of its latents,
+# cheap remedies, and labelled ones on both networks
 ALL_ARMS = (
-    "cnn,vae,dbvae-0.1,dbvae-0.05,dbvae-0.01,dbvae-0.001,tempered,shuffled-0.001,balanced,cnn-photometric,jtt,groupdro"
+    "cnn,vae,dbvae-0.1,dbvae-0.05,dbvae-0.01,dbvae-0.001,shuffled-0.1,shuffled-0.05,shuffled-0.01,shuffled-0.001,"
+    "dbvae-used-0.01,dbvae-z-0.01,tempered,cnn-photometric,jtt,cnn-balanced,balanced,groupdro,vae-groupdro"
 )
 
 PROFILES: dict[str, dict[str, Any]] = {

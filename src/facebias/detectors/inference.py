@@ -45,9 +45,23 @@ def logits(model: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
 
 def latent_means(model: DBVAE, images: Tensor, batch_size: int = 256) -> Tensor:
     """Mean latents (N, k) float32 on the CPU; the encoder alone runs, and training mode is restored."""
-    device = next(model.parameters()).device
+    return posterior(model, images, batch_size)[0]
+
+
+def posterior(model: DBVAE, images: Tensor, batch_size: int = 256) -> tuple[Tensor, Tensor]:
+    """Mean latents (N, k) float32 and, of each latent (k,) float64, its divergence from the prior in nats, on the CPU.
+
+    The divergence is the mean over the images: 0 is a latent that says the same of every one. The encoder alone runs,
+    and training mode is restored.
+    """
+    device, means, nats = next(model.parameters()).device, [], []
     with inference(model):
-        return torch.cat([model.encode(as_input(part, device)).mu.cpu() for part in images.split(batch_size)])
+        for part in images.split(batch_size):
+            encoding = model.encode(as_input(part, device))
+            kl = 0.5 * (encoding.log_variance.exp() + encoding.mu.square() - 1 - encoding.log_variance)
+            means.append(encoding.mu.cpu())
+            nats.append(kl.double().cpu())
+        return torch.cat(means), torch.cat(nats).mean(0)
 
 
 def pick_device(name: str = "auto") -> torch.device:

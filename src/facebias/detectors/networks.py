@@ -7,6 +7,7 @@ from MIT 6.S191 lab 2 ("lab") and from the paper's text ("paper"; it gives no fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -116,12 +117,25 @@ class StandardCNN(nn.Module):
         return self.head(self.encoder(images)).squeeze(1)
 
     def loss(
-        self, images: Tensor, labels: Tensor, config: Config, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        config: Config,
+        generator: torch.Generator | None = None,
+        robust: Callable[[Tensor], Tensor] | None = None,
     ) -> LossParts:
-        """Cross-entropy of the face logit; `labels` (N,) 1 face, 0 non-face. `generator` is not needed."""
-        classification = cross_entropy(self(images), labels)
+        """Cross-entropy of the face logit; `labels` (N,) 1 face, 0 non-face. `generator` is not needed.
+
+        Args:
+            images: (N, 3, 64, 64) in 0..1.
+            labels: (N,).
+            config: gives the weight.
+            generator: without use.
+            robust: makes one number of the images' cross-entropies (N,), in place of their mean.
+        """
+        classified, classification = _classified(self(images), labels, robust)
         zero = torch.zeros((), device=images.device)
-        return LossParts(config.classification_weight * classification, classification.detach(), zero, zero)
+        return LossParts(config.classification_weight * classified, classification, zero, zero)
 
 
 class Encoding(NamedTuple):
@@ -161,7 +175,12 @@ class DBVAE(nn.Module):
         return self.decode(self.encode(images).mu).clamp(0, 1)
 
     def loss(
-        self, images: Tensor, labels: Tensor, config: Config, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        config: Config,
+        generator: torch.Generator | None = None,
+        robust: Callable[[Tensor], Tensor] | None = None,
     ) -> LossParts:
         """The paper's total loss (eq. 1 and 2): every image is classified, faces alone are reconstructed.
 
@@ -174,9 +193,10 @@ class DBVAE(nn.Module):
             labels: (N,) 1 face, 0 non-face.
             config: gives the three weights.
             generator: source of the latent noise.
+            robust: as for the CNN.
         """
         encoding = Encoding(*(at_least_float32(part) for part in self.encode(images)))
-        classification = cross_entropy(encoding.logit, labels)
+        classified, classification = _classified(encoding.logit, labels, robust)
         face = labels.reshape(-1).bool()
         mu, log_variance = encoding.mu[face], encoding.log_variance[face]
         noise = torch.randn(mu.shape, generator=generator, device=mu.device)
@@ -184,11 +204,20 @@ class DBVAE(nn.Module):
         reconstruction = (decoded - images[face]).abs().mean((1, 2, 3)).sum() / len(images)
         kl = 0.5 * (log_variance.exp() + mu.square() - 1 - log_variance).sum() / len(images)
         total = (
-            config.classification_weight * classification
+            config.classification_weight * classified
             + config.reconstruction_weight * reconstruction
             + config.kl_weight * kl
         )
-        return LossParts(total, classification.detach(), reconstruction.detach(), kl.detach())
+        return LossParts(total, classification, reconstruction.detach(), kl.detach())
+
+
+def _classified(logit: Tensor, labels: Tensor, robust: Callable[[Tensor], Tensor] | None) -> tuple[Tensor, Tensor]:
+    """What is minimised of the cross-entropy, and its mean as a detached scalar."""
+    if robust is None:
+        mean = cross_entropy(logit, labels)
+        return mean, mean.detach()
+    losses = cross_entropy(logit, labels, reduction="none")
+    return robust(losses), losses.mean().detach()
 
 
 def cross_entropy(logit: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:

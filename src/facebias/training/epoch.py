@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from facebias.audit.thresholds import threshold
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.data.dataset import FaceDataset
-from facebias.detectors.inference import as_input, latent_means, logits
-from facebias.detectors.networks import DBVAE, LossParts, StandardCNN, cross_entropy
+from facebias.detectors.inference import as_input, logits, posterior
+from facebias.detectors.networks import DBVAE, StandardCNN
 from facebias.training.augmentation import augment
 from facebias.training.remedies import GroupDRO, balanced_probabilities, face_groups, twice_probabilities
 from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
@@ -65,12 +66,9 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
         images = augment(as_input(pixels[rows], device), config, draw)
         labels = torch.from_numpy(train.labels[rows]).to(device, torch.float32)
         noise = torch.Generator(device).manual_seed(draw.initial_seed())
+        robust = None if state.dro is None or groups is None else partial(state.dro.loss, groups=groups[rows])
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            parts = (
-                state.model.loss(images, labels, config, noise)
-                if state.dro is None or groups is None
-                else _robust_loss(state.model, state.dro, images, labels, groups[rows])
-            )
+            parts = state.model.loss(images, labels, config, noise, robust)
         if not math.isfinite(parts.total.item()):
             raise FacebiasError(
                 "DIVERGED",
@@ -86,14 +84,6 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
     _record(config, state, sums / len(plan), train, validation)
 
 
-def _robust_loss(
-    model: StandardCNN | DBVAE, dro: GroupDRO, images: Tensor, labels: Tensor, groups: Tensor
-) -> LossParts:
-    losses = cross_entropy(model(images), labels, reduction="none")
-    zero = torch.zeros((), device=images.device)
-    return LossParts(dro.loss(losses, groups), losses.mean().detach(), zero, zero)
-
-
 def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarray:
     count, rule = len(train.faces), config.resampling
     if state.wrong is not None:
@@ -102,9 +92,9 @@ def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarr
         return balanced_probabilities(face_groups(train.table.iloc[train.faces]))
     if rule == "uniform" or not isinstance(state.model, DBVAE):
         return np.full(count, 1 / count)
-    mu = latent_means(state.model, train.tensor()[train.faces]).numpy()
+    mu, nats = (part.numpy() for part in posterior(state.model, train.tensor()[train.faces]))
     if rule != "shuffled":
-        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess)
+        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess, nats)
     # dealt once a training, not once an epoch: a face keeps its luck, as it does where the latents decide
     deal = np.random.default_rng([config.seed, _DEAL]).permutation(count)
     return sampling_probabilities(mu, config.alpha, config.bins, "max")[deal]

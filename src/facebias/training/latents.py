@@ -10,7 +10,7 @@ from torch import Tensor
 from facebias.core.errors import FacebiasError
 from facebias.core.numbers import minus
 from facebias.data.dataset import FaceDataset
-from facebias.detectors.inference import as_input, inference, latent_means
+from facebias.detectors.inference import as_input, inference, latent_means, posterior
 from facebias.detectors.networks import DBVAE
 from facebias.training.run import Run
 
@@ -54,7 +54,7 @@ def latent_table(run: Run, data: FaceDataset) -> pd.DataFrame:
     Raises:
         FacebiasError: the run is of a network without latents, or its weights cannot be read.
     """
-    mu, nats = _posterior(_with_latents(run), data.tensor()[data.faces])
+    mu, nats = (part.numpy() for part in posterior(_with_latents(run), data.tensor()[data.faces]))
     ita = data.table["ita"].iloc[data.faces].to_numpy(dtype=float)
     known = ~np.isnan(ita)
     means = pd.DataFrame(mu[known])
@@ -100,19 +100,6 @@ def _label(row: dict[str, float]) -> str:
     """ "z 53, 1.5 nats", and below it how the latent goes with skin tone where that was measured."""
     label, tone = f"z {row['latent']:.0f}, {row['nats']:.2g} nats", f"{row['tone']:+.2f}"
     return label if np.isnan(row["tone"]) else f"{label}\nskin tone r {minus(tone)}"
-
-
-def _posterior(model: DBVAE, images: Tensor, batch_size: int = 256) -> tuple[np.ndarray, np.ndarray]:
-    """Mean latents (n, k), and the divergence of each latent (k,) from the prior in nats, mean over the faces."""
-    means, nats = [], []
-    with inference(model):
-        device = next(model.parameters()).device
-        for part in torch.split(images, batch_size):
-            encoding = model.encode(as_input(part, device))
-            kl = 0.5 * (encoding.log_variance.exp() + encoding.mu.square() - 1 - encoding.log_variance)
-            means.append(encoding.mu.float().cpu().numpy())
-            nats.append(kl.double().cpu().numpy())
-    return np.concatenate(means), np.concatenate(nats).mean(axis=0)
 
 
 def _with_latents(run: Run) -> DBVAE:

@@ -4,6 +4,10 @@ The paper estimates each latent's density by a histogram Q_i and draws a face x 
 prod_i 1 / (Q_i(z_i(x)) + alpha). With many latents that product gives all weight to one or two images
 (effective sample size near 1), so published code takes the maximum over latents instead; there alpha means
 something else. All three rules are here, and `effective_sample_size` says how far each one goes.
+
+Under the maximum a latent counts by the height of its density, which grows as its spread shrinks. So latents that carry
+next to nothing decide most faces' probabilities. Two further rules tell that effect apart: "used" leaves such latents
+out, "z" gives all latents the same spread.
 """
 
 from __future__ import annotations
@@ -19,10 +23,16 @@ from scipy.special import logsumexp
 from facebias.core.errors import FacebiasError
 
 COLLAPSED = 0.01  # share of the faces; an effective sample below it is no training set
+USED = 0.2  # nats of divergence from the prior, mean over the faces; a latent with less is called unused
 
 
 def sampling_probabilities(
-    mu: np.ndarray, alpha: float, bins: int = 10, rule: str = "max", target_ess: float = 0.5
+    mu: np.ndarray,
+    alpha: float,
+    bins: int = 10,
+    rule: str = "max",
+    target_ess: float = 0.5,
+    nats: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probability of drawing each face.
 
@@ -31,28 +41,26 @@ def sampling_probabilities(
         alpha: added to the densities, 0 or more; larger is closer to uniform.
         bins: bins of each latent's histogram, between its minimum and maximum.
         rule: "uniform"; "max", the largest over latents of 1 / (Q_i + alpha), each normalised to sum 1 first (MIT
-            6.S191); "product", the paper's formula, in log space; "tempered", the product to the power tau, with
-            tau solved so that the effective sample size is `target_ess`.
+            6.S191); "used", the same over latents of `USED` nats or more, and uniform while there is none; "z", the
+            same over latents divided by their standard deviation; "product", the paper's formula, in log space;
+            "tempered", the product to the power tau, with tau solved so that the effective sample size is
+            `target_ess`.
         target_ess: share of N, for "tempered".
+        nats: (k,) what each latent carries, for "used" (`facebias.detectors.inference.posterior`).
 
     Returns:
         float64 (N,), positive, summing to 1.
 
     Raises:
-        FacebiasError: latents that are not finite or not (N, k), or an unknown rule.
+        FacebiasError: latents that are not finite or not (N, k), an unknown rule, or "used" without `nats`.
     """
     mu = _checked(mu)
-    if rule == "uniform":
-        return np.full(len(mu), 1 / len(mu))
-    if rule == "max":
-        best = np.zeros(len(mu))
-        for density in _densities(mu, bins):
-            inverse = 1 / (density + alpha)
-            np.maximum(best, inverse / inverse.sum(), out=best)
-        best /= best.sum()
-        return best
+    if rule in ("uniform", "max", "used", "z"):
+        return _by_maximum(_read(mu, rule, nats), alpha, bins)
     if rule not in ("product", "tempered"):
-        raise FacebiasError("RESAMPLING", "rule", f"{rule!r} is unknown", "Use uniform, max, product or tempered")
+        raise FacebiasError(
+            "RESAMPLING", "rule", f"{rule!r} is unknown", "Use uniform, max, used, z, product or tempered"
+        )
     log_weight = -sum((np.log(density + alpha) for density in _densities(mu, bins)), start=np.zeros(len(mu)))
     tau = 1.0 if rule == "product" else _temperature(log_weight, target_ess)
     probability = np.exp(tau * log_weight - logsumexp(tau * log_weight))
@@ -63,6 +71,31 @@ def sampling_probabilities(
             stacklevel=2,
         )
     return probability
+
+
+def _read(mu: np.ndarray, rule: str, nats: np.ndarray | None) -> np.ndarray:
+    """The latents (N, some) that a rule of the maximum reads; none for uniform draws."""
+    if rule == "z":
+        mu = mu.astype(np.float64)
+        spread = mu.std(axis=0)
+        scaled: np.ndarray = np.divide(mu, spread, out=np.zeros_like(mu), where=spread > 0)
+        return scaled
+    if rule == "used":
+        if nats is None:
+            raise FacebiasError("RESAMPLING", "nats", "rule 'used' needs what each latent carries", "Give nats (k,)")
+        return mu[:, nats >= USED]
+    return mu if rule == "max" else mu[:, :0]
+
+
+def _by_maximum(mu: np.ndarray, alpha: float, bins: int) -> np.ndarray:
+    if not mu.shape[1]:
+        return np.full(len(mu), 1 / len(mu))
+    best = np.zeros(len(mu))
+    for density in _densities(mu, bins):
+        inverse = 1 / (density + alpha)
+        np.maximum(best, inverse / inverse.sum(), out=best)
+    best /= best.sum()
+    return best
 
 
 def _checked(mu: np.ndarray) -> np.ndarray:

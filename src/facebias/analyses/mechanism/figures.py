@@ -48,8 +48,10 @@ class MechanismFigures:
     def faces(self) -> list[Shown]:
         """Correlations of the arms that resample, of DB-VAE the two smallest alphas; the CSV has every arm."""
         arms = mechanism.resampling_arms(self.drawn)
-        # group DRO draws as the balanced arm does
-        shown = self.preferred[self.preferred["model"].isin(set(arms) - set(debiased(arms)[2:]) - {"groupdro"})]
+        larger = debiased(arms)[2:]
+        # group DRO draws as the balanced arms do
+        left = {"groupdro", "vae-groupdro", *larger, *(arm.replace("dbvae", "shuffled") for arm in larger)}
+        shown = self.preferred[self.preferred["model"].isin(set(arms) - left)]
         if shown.empty:
             return []
         n = int(self.preferred["n"].max())
