@@ -12,6 +12,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.profiles import profile
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
+from facebias.report import explored_latents
 from facebias.training.fit import fit
 from facebias.training.latents import latent_means, latent_table, reconstruct, traverse
 from facebias.training.run import Run
@@ -71,3 +72,11 @@ def test_a_network_without_latents_is_refused_by_name(runs, train):
     for ask in (lambda run: reconstruct(run, train.images[:1]), lambda run: traverse(run, train)):
         with pytest.raises(FacebiasError, match="without latents"):
             ask(runs["cnn"])
+
+
+def test_a_reader_moves_one_latent_at_a_time_away_from_the_mean_face(runs, train):
+    found = explored_latents(runs["vae"], train, count=2)
+    assert len(found.choices["latent"].options) == 2 and len(found.choices["step"].options) == 13
+    pictures = {words: found.picture(step=words) for words in found.choices["step"].options}
+    assert pictures["mean"] != pictures["+3 SD"]
+    assert f"z {latent_table(runs['vae'], train)['latent'][0]}, " in found.shown().words

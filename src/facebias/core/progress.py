@@ -1,8 +1,8 @@
 """Progress that suits the reader: a bar in a terminal or in Jupyter, plain lines where nobody watches live.
 
-Headless means that standard error is no terminal and no Jupyter front end is there, or that ``FACEBIAS_HEADLESS``
-is set (``facebias notebook`` sets it for the kernel that papermill starts, whose lines it then relays). Whoever wants
-results alone is shown no progress (`silence`).
+Headless means that standard error is no terminal and no Jupyter front end is there: papermill and nbclient have a
+kernel and nobody who could answer it. ``FACEBIAS_HEADLESS`` says so too (``facebias notebook`` sets it for the kernel
+that papermill starts, whose lines it then relays). Whoever wants results alone is shown no progress (`silence`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,23 @@ _LINE_EVERY = 10.0  # seconds between lines of a headless bar
 
 def in_jupyter() -> bool:
     """Whether this process is a Jupyter kernel."""
+    return _kernel() is not None
+
+
+def _kernel() -> Any:
     ipython = sys.modules.get("IPython")  # whoever runs in a kernel has it imported
-    return getattr(ipython.get_ipython(), "kernel", None) is not None if ipython else False
+    return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+
+
+def at_a_front_end() -> bool:
+    """Whether somebody steps through a notebook: a front end takes input, what executes a notebook headlessly does
+    not."""
+    return getattr(_kernel(), "_allow_stdin", False) and not os.environ.get("FACEBIAS_HEADLESS")
 
 
 def headless() -> bool:
     """Whether progress should be plain lines."""
-    return bool(os.environ.get("FACEBIAS_HEADLESS")) or not (in_jupyter() or sys.stderr.isatty())
+    return bool(os.environ.get("FACEBIAS_HEADLESS")) or not (at_a_front_end() or sys.stderr.isatty())
 
 
 MARK = "\N{MIDDLE DOT} "  # begins a line of progress, so that it can be told from a notebook's results

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from facebias.core.numbers import minus, percent
-from facebias.plots.images import check_images, picture_grid
+from facebias.plots.images import NATIVE, check_images, picture_grid
 from facebias.plots.style import styled
 
 _CELLS = (1, 2, 4, 8, 16)  # pixels a side, over which pictures are averaged before they are compared
@@ -92,7 +92,9 @@ def _share(value: float) -> str:
     return f"{percent(value, 0)} %" if value > 0 else "nothing"
 
 
-def traversal(grid: np.ndarray, labels: Sequence[str], steps: Sequence[float]) -> Figure:
+def traversal(
+    grid: np.ndarray, labels: Sequence[str], steps: Sequence[float], among: np.ndarray | None = None
+) -> Figure:
     """Decoded images along latent directions, a row a latent, and where lightness changes from first to last.
 
     Decoded images are dim and flat: their contrast is amplified, all alike, and the title says how much.
@@ -101,22 +103,25 @@ def traversal(grid: np.ndarray, labels: Sequence[str], steps: Sequence[float]) -
         grid: uint8 (rows, columns, side, side, 3).
         labels: one a row, for example "z 12".
         steps: value of the latent in each column, in standard deviations.
+        among: pictures like `grid`, by which contrast and scale are set; its own unless told.
     """
     check_images(grid, 5)
-    pictures, gain = amplified(grid)
+    among, alone = grid if among is None else among, len(grid) == 1
+    pictures, gain = amplified(grid, among)
     ends = [minus(f"{step:+g} SD") if step else "0" for step in steps]
     note = f"contrast x {gain:.1f}; last column: lightness of the last picture less that of the first"
     with styled():
         figure = picture_grid(
             [np.concatenate([row, row[-1:]]) for row in pictures],
-            "What changes along the latents that tell most of a face",
+            "What changes along a latent" if alone else "What changes along the latents that tell most of a face",
             note if gain > 1 else note.partition("; ")[2],
             labels=list(labels),
             titles=[*ends, "change"],
+            cell=1.6 if alone else NATIVE,
             beside=0.7,
         )
-        change = 100 * (grid[:, -1] / 255.0 - grid[:, 0] / 255.0) @ _LUMA
-        reach = max(1.0, float(np.quantile(np.abs(change), 0.995)))
+        change = _change(grid)
+        reach = max(1.0, float(np.quantile(np.abs(_change(among)), 0.995)))
         levels = np.asarray(mpl.ticker.MaxNLocator(10, symmetric=True).tick_values(-reach, reach))
         scale = mpl.colors.BoundaryNorm(levels, 256, extend="both")
         axes = [axis for axis in figure.axes if (place := axis.get_subplotspec()) and place.is_last_col()]
@@ -124,23 +129,31 @@ def traversal(grid: np.ndarray, labels: Sequence[str], steps: Sequence[float]) -
             axis.images[0].remove()
             shade = axis.imshow(values, cmap="RdBu_r", norm=scale, interpolation="nearest")
         bar = figure.colorbar(shade, ax=axes, fraction=0.08, pad=0.04, aspect=30)
-        bar.set_label("change of lightness, % of full", fontsize=8)
+        bar.set_label("change, % of full" if alone else "change of lightness, % of full", fontsize=8)
         bar.outline.set_visible(False)
         bar.set_ticks(levels[len(levels) % 4 // 2 :: 2].tolist())  # 0 is one of them
     return figure
 
 
-def amplified(images: np.ndarray) -> tuple[np.ndarray, float]:
+def _change(grid: np.ndarray) -> np.ndarray:
+    """(rows, side, side) lightness of each row's last picture less that of its first, % of full."""
+    change: np.ndarray = 100 * (grid[:, -1] / 255.0 - grid[:, 0] / 255.0) @ _LUMA
+    return change
+
+
+def amplified(images: np.ndarray, among: np.ndarray | None = None) -> tuple[np.ndarray, float]:
     """The pictures with the contrast about their mean lightness raised to fill the scale, and by how much.
 
     Args:
         images: uint8 (..., 3).
+        among: the pictures whose mean and reach count; `images` unless told.
 
     Returns:
         uint8, same shape, around mid grey; and the gain, between 1 (then nothing is changed) and 3.
     """
-    middle = images.mean()
-    reach = float(np.quantile(np.abs(images - middle), 0.995))
+    among = images if among is None else among
+    middle = among.mean()
+    reach = float(np.quantile(np.abs(among - middle), 0.995))
     gain = float(np.clip(127.5 / reach, 1, _GAIN)) if reach else 1.0
     if gain == 1:
         return images, gain

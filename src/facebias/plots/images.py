@@ -16,7 +16,7 @@ from facebias.plots.style import SCREEN, WIDEST, figure_title, layout_of, new_fi
 
 MEAN_OF = 8  # fewest real faces that a mean may be of: fewer and one of them might be recognised
 # Inches of a picture's side. A notebook shows a picture of 64 pixels in its own pixels at 64 / 96.
-_SMALL, _NATIVE, _LARGE = 0.5, 64 / SCREEN, 1.0
+_SMALL, NATIVE, _LARGE = 0.5, 64 / SCREEN, 1.0
 
 
 def contact_sheet(rows: Mapping[str, np.ndarray], title: str) -> Figure:
@@ -120,7 +120,7 @@ def picture_grid(
     *,
     labels: list[str] | None = None,
     titles: list[str] | None = None,
-    cell: float = _NATIVE,
+    cell: float = NATIVE,
     beside: float = 0.0,
 ) -> Figure:
     """A figure of pictures in rows.

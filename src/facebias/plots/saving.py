@@ -149,22 +149,27 @@ class FigureFolder:
         Raises:
             FacebiasError: the folder cannot be written to.
         """
-        behind = table if behind is None else behind
-        footer = provenance(pd.DataFrame() if behind is None else behind, *parts)
+        footer = provenance(table if behind is None else behind, *parts)
         path = self.outputs.path(f"{name}.png")
         save(figure, table, path, synthetic=self.synthetic, provenance=footer, dpi=self.dpi)
         self.outputs.add(path, *([] if table is None else [path.with_suffix(".csv")]))
         return Shown(figure, path, described(figure, table))
 
+    def show(self, figure: Figure, table: pd.DataFrame | None, *parts: str) -> Shown:
+        """As `save`, and nothing is written: for a figure that a reader changes while looking at it."""
+        mark(figure, synthetic=self.synthetic, provenance=provenance(table, *parts))
+        return Shown(figure, Path("figure"), described(figure, table))
 
-def provenance(summary: pd.DataFrame, *parts: str) -> str:
+
+def provenance(summary: pd.DataFrame | None, *parts: str) -> str:
     """The footer of a figure from `facebias.audit.summarise`: data sets with n, seeds, rule, code version.
 
     Args:
-        summary: the rows shown; columns of `dataset`, `n`, `seeds` and `rule` that are missing are left out.
+        summary: the rows shown; columns of `dataset`, `n`, `seeds` and `rule` that are missing are left out. None of
+            pictures.
         parts: whatever else belongs there, for example the name of the training source.
     """
-    found = list(parts)
+    found, summary = list(parts), pd.DataFrame() if summary is None else summary
     if {"dataset", "n", "model", "grouping"} <= set(summary):
         first = summary[summary["model"] == summary["model"].iloc[0]]
         first = first[first["metric"] == "TPR"] if "metric" in first else first

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "audit_figures": ["AuditFigures", "figures_of_detectors", "figures_of_study"],
         "comparison": ["Comparison", "compare_runs"],
+        "explored_latents": ["explored_latents"],
         "study_figures": ["StudyFigures", "write_study"],
     },
 )

@@ -16,6 +16,8 @@ from facebias.core.arms import debiased
 from facebias.core.config import Config
 from facebias.core.studies import SETTINGS
 from facebias.plots import FigureFolder, Shown
+from facebias.plots.sliders import Adjustable
+from facebias.report.explored import explored_groups
 
 if TYPE_CHECKING:  # these rooms need torch, the figures do not
     from facebias.training.gather import Audited
@@ -152,6 +154,10 @@ class AuditFigures:
             )
             for dataset, grouping, table in self._each_set(*_CELLS)
         ]
+
+    def explore(self) -> list[Adjustable]:
+        """The groups' dots at the false positive rate, and beside the baseline the arm, that a reader picks."""
+        return explored_groups(self.audit, self.files)
 
     def write(self) -> None:
         """Write the study's settings, the audit's tables and, last, its verdict."""

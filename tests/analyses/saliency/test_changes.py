@@ -113,3 +113,15 @@ def test_terms_of_every_group_add_up_to_its_logit():
     assert women["value"] == pytest.approx(terms[:, table["gender"] == "Female", 1].mean())
     assert women["low"] < women["value"] < women["high"] and women["n"] == (table["gender"] == "Female").sum()
     assert found.set_index("term").loc["head", "in_map"].eq(False).all() and GRID == 16
+
+
+def test_one_group_is_drawn_on_the_scale_of_all():
+    changes = group_changes(stack(), BY)
+    group = changes.table.loc[~changes.table["small"], "group"].iloc[0]
+    one, every = saliency_beside(changes, only=group), saliency_beside(changes)
+    assert fits(one) and texts(one)
+    shown = [axis for axis in one.axes if axis.images and axis.get_subplotspec()]
+    norms = {id(image.norm) for axis in shown for image in axis.images}
+    assert len(norms) == 2
+    scales = [sorted({tuple(i.norm.boundaries) for a in figure.axes for i in a.images}) for figure in (one, every)]
+    assert scales[0] == scales[1]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from facebias.analyses.saliency.changes import group_changes
-from facebias.analyses.saliency.maps import group_differences, group_means
+from facebias.analyses.saliency.maps import GroupMaps, group_differences, group_means
 from facebias.analyses.saliency.plots import mean_face, saliency_differences, saliency_means
 from facebias.analyses.saliency.plots_changes import saliency_beside
 from facebias.analyses.saliency.plots_regions import region_shares
@@ -26,6 +26,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.progress import tidy
 from facebias.core.words import TIGHT
 from facebias.plots import FigureFolder, Shown
+from facebias.plots.sliders import Adjustable, Choice
 from facebias.saliency.maps_file import SaliencyMaps
 from facebias.saliency.of_faces import explain_faces
 from facebias.training.study import Study
@@ -112,6 +113,24 @@ class SaliencyFigures:
                     )
                 )
         return found
+
+    def explore(self, dataset: str, kind: str = "raw") -> list[Adjustable]:
+        """Both arms and their difference for the group that a reader picks, one list a grouping; of all, all faces."""
+        if len(self.saliency_arms) < 2:
+            return []
+        stack, found = self._stack(dataset, kind), []
+        for by, _ in self._groupings(stack):
+            changes = group_changes(stack, by)
+            groups = list(changes.table.loc[~changes.table["small"], "group"].unique())
+            if groups:
+                draw = partial(self._one_group, changes, self._face(dataset))
+                choice = Choice("group", {group: group for group in groups}, groups[-1], ordered=False)
+                found.append(Adjustable(draw, {"group": choice}))
+        return found
+
+    def _one_group(self, changes: GroupMaps, face: np.ndarray, group: str) -> Shown:
+        rows = changes.table[(changes.table["group"] == group) & (changes.table["model"] == self.saliency_arms[0])]
+        return self.files.show(saliency_beside(changes, face, group), rows)
 
     def overview(self) -> list[Shown]:
         """Where both detectors look, a figure an audit set: by race x gender, or skin tone where race is unknown."""

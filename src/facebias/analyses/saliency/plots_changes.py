@@ -20,19 +20,21 @@ from facebias.plots.crowd import drawn_groups, short
 from facebias.plots.panels import heading, key, outline, p_value, panel
 from facebias.plots.style import FAINT, INK, layout_of, new_figure, styled
 
-_SIDE, _ACROSS, _MOST = 0.76, 8, 24  # inches of a panel; panels beside each other; groups
+_SIDE, _ALONE = 0.76, 1.35  # inches of a panel; of one that has no other beside it
+_ACROSS, _MOST = 8, 24  # panels beside each other; groups
 _NOTE = (
     "Cells of 4 x 4 pixels; 1 is the mean of a face's map. Under each change: share of saliency that lies "
     "elsewhere, in brackets the same between two seeds of one arm. "
 )
 
 
-def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figure:
+def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None, only: str = "") -> Figure:
     """First arm, last arm, and last less first, for each group and all faces; the arms on one scale.
 
     Args:
         changes: from `facebias.analyses.saliency.changes.group_changes`.
         face: from `mean_face`, drawn as contours.
+        only: the group that is drawn, on the scale of all; every group unless told.
 
     Raises:
         FacebiasError: no group is large enough.
@@ -46,7 +48,7 @@ def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None) -> Figur
     means = mpl.ticker.MaxNLocator(16).tick_values(*np.nanquantile(changes.maps[~change], (0.002, 0.998)))
     scales = [mpl.colors.BoundaryNorm(means, 256, extend="both"), mpl.colors.BoundaryNorm(ticks, 256)]
     models = list(table["model"].unique())
-    groups, few = drawn_groups(table[table["model"] == models[0]], most=_MOST)
+    groups, few = ([only], "") if only else drawn_groups(table[table["model"] == models[0]], most=_MOST)
     with styled():
         figure, grid, axes = _axes(table[table["group"].isin(groups)].drop_duplicates("group"), models)
         for number, row in table[table["group"].isin(groups)].iterrows():
@@ -80,8 +82,9 @@ def _axes(groups: pd.DataFrame, models: list[str]) -> tuple[Figure, np.ndarray, 
     """A figure, its panels, and those of each group, one a model; groups that have no room beside others go below."""
     across = _across(len(groups))
     blocks = -(-len(groups) // across)
-    height = 1.5 + blocks * (0.45 + (_SIDE + 0.12) * len(models))
-    figure = new_figure(max(6.5, 1.9 + (_SIDE + 0.04) * across), height)
+    side = _SIDE if across > 1 else _ALONE
+    height = 1.5 + blocks * (0.45 + (side + 0.12) * len(models))
+    figure = new_figure(max(6.5, 1.9 + (side + 0.04) * across), height)
     layout_of(figure).set(w_pad=0.015, h_pad=0.02, wspace=0, hspace=0)
     grid = figure.subplots(blocks * len(models), across, squeeze=False)
     for axis in grid.flat:
