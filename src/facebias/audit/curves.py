@@ -8,7 +8,6 @@ import pandas as pd
 from facebias.audit.decisions import Decisions
 from facebias.audit.groups import groups_of, name_of
 from facebias.audit.predictions import validate
-from facebias.audit.stats.intervals import wilson
 from facebias.audit.thresholds import HEADLINE
 from facebias.core.errors import FacebiasError
 
@@ -77,7 +76,7 @@ def recall_by_ita(predictions: pd.DataFrame, dataset: str, rule: str = HEADLINE,
 
     Returns:
         model, dataset, rule, ita (median of the bin), ita_low, ita_high (its edges), n, seeds, value (mean over
-        seeds), low, high (Wilson, for the bin's images).
+        seeds), low, high (over seeds, images and thresholds).
 
     Raises:
         FacebiasError: no face of the data set has a measured tone.
@@ -90,22 +89,15 @@ def recall_by_ita(predictions: pd.DataFrame, dataset: str, rule: str = HEADLINE,
         known = ~np.isnan(angle)
         if hits is None or not known.any():
             raise FacebiasError("DATASET", dataset, "no face has a measured ITA", "Name another data set")
-        rate, angle = hits.array[0].mean(axis=0)[known], angle[known]
-        edges = np.unique(np.quantile(angle, np.linspace(0, 1, bins + 1)))
+        edges = np.unique(np.quantile(angle[known], np.linspace(0, 1, bins + 1)))
         number = np.clip(np.searchsorted(edges, angle, side="right") - 1, 0, max(len(edges) - 2, 0))
-        part = (
-            pd.DataFrame({"bin": number, "angle": angle, "rate": rate})
-            .groupby("bin")
-            .agg(
-                ita=("angle", "median"),
-                ita_low=("angle", "min"),
-                ita_high=("angle", "max"),
-                n=("angle", "size"),
-                value=("rate", "mean"),
-            )
-            .reset_index(drop=True)
-        )
-        low, high = wilson(part["value"] * part["n"], part["n"])
-        parts.append(part.assign(model=model, low=low, high=high, seeds=len(hits.seeds)))
+        place = np.where(known, [f"{one:04d}" for one in number], "")
+        cells = groups_of(pd.DataFrame({"bin": place}), ("bin",))
+        assert cells is not None  # some tone is known
+        noise = hits.grouped(cells).noise
+        table = pd.DataFrame({"bin": place, "angle": angle})[known].groupby("bin")["angle"]
+        part = table.agg(ita="median", ita_low="min", ita_high="max", n="size").reset_index(drop=True)
+        value, low, high = (row[0, : len(part)] for row in (noise.rates, *noise.interval))
+        parts.append(part.assign(model=model, value=value, low=low, high=high, seeds=len(hits.seeds)))
     table = pd.concat(parts, ignore_index=True).assign(dataset=dataset, rule=rule)
     return table[["model", "dataset", "rule", "ita", "ita_low", "ita_high", "n", "seeds", "value", "low", "high"]]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from facebias.audit.groups import Groups, groups_of
-from facebias.audit.stats.noise import Noise
-from facebias.audit.thresholds import fix_thresholds
+from facebias.audit.operating_points import OperatingPoints, moved_rates
+from facebias.audit.predictions import picture_of
+from facebias.audit.stats.noise import SHARED, Noise, of_units
 from facebias.core.errors import FacebiasError
 
 
@@ -22,13 +23,27 @@ class Hits:
         models: names of the arms.
         seeds: seeds that every arm has.
         cells: the groups of the images.
-        array: bool (arms, seeds, images).
+        ranks: (arms, seeds, images) int of `facebias.audit.operating_points.OperatingPoint.ranks`.
+        allowed: (arms, seeds) the highest rank that is found.
+        drawn: (arms, seeds, draws) the same for other pictures of non-faces; None where they move no threshold.
+        above: the fewest non-faces above a threshold.
+        units: (images,) which of them come from one picture and are drawn together; None where each is its own.
     """
 
     models: tuple[str, ...]
     seeds: tuple[int, ...]
     cells: Groups
-    array: np.ndarray
+    ranks: np.ndarray
+    allowed: np.ndarray
+    drawn: np.ndarray | None = None
+    above: int = 0
+    units: np.ndarray | None = None
+
+    @cached_property
+    def array(self) -> np.ndarray:
+        """Decisions, bool (arms, seeds, images)."""
+        found: np.ndarray = self.ranks <= self.allowed[..., None]
+        return found
 
     @property
     def rates(self) -> np.ndarray:
@@ -42,8 +57,23 @@ class Hits:
 
     @cached_property
     def noise(self) -> Noise:
-        """What makes `rates` uncertain: trainings and images."""
-        return Noise.of(self.array, self.cells.codes, len(self.cells.table))
+        """What makes `rates` uncertain: trainings, images, and the pictures of non-faces that fixed the thresholds."""
+        if self.units is not None:
+            return Noise.of(of_units(self.array, self.units), np.zeros(self.units.max() + 1, dtype=int), 1)
+        return Noise.of(self.array, self.cells.codes, len(self.cells.table), SHARED, self.moved, self.above)
+
+    @property
+    def moved(self) -> list[np.ndarray] | None:
+        """Of each arm, (seeds, draws, groups) rates at the thresholds of other pictures; None where none moves."""
+        if self.drawn is None:
+            return None
+        cells = self.cells
+        sides = zip(self.ranks, self.drawn, strict=True)
+        return [moved_rates(ranks, cells.codes, len(cells.table), drawn) for ranks, drawn in sides]
+
+    def grouped(self, cells: Groups) -> Hits:
+        """The same decisions on the same images, in other groups."""
+        return replace(self, cells=cells)
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -61,14 +91,17 @@ class Decisions:
             predictions: validated.
             rule: threshold rule.
         """
-        fixed = fix_thresholds(predictions, (rule,)).set_index("run_id")
         self._cache: dict[tuple[tuple[str, ...], str, int], tuple[np.ndarray, pd.DataFrame, tuple[int, ...]]] = {}
-        self.rule, self.enough = rule, bool(fixed["enough"].all())
+        self.points = OperatingPoints(predictions, rule)
+        self.rule, self.enough = rule, self.points.enough
         used = predictions[predictions["dataset"] != "validation"]
-        used = used.assign(hit=used["score"] >= used["run_id"].map(fixed["threshold"]))
-        self._parts = dict(list(used.groupby(["dataset", "label"])))
+        scores, ranks = used["score"].to_numpy(dtype=float), np.empty(len(used), dtype=np.int32)
+        for run, rows in used.groupby("run_id").indices.items():
+            ranks[rows] = self.points[str(run)].ranks(scores[rows])
+        self._parts = dict(list(used.assign(rank=ranks).groupby(["dataset", "label"])))
         self.models = tuple(predictions["model"].unique())
         runs = predictions.drop_duplicates("run_id")
+        self._runs = runs.set_index(["model", "seed"])["run_id"]
         self.seeds = {model: tuple(sorted(group["seed"])) for model, group in runs.groupby("model")}
         # the held-out faces of the training source come first: domain shift is read before any group
         names = {name for name, label in self._parts if label == 1}
@@ -85,9 +118,18 @@ class Decisions:
         found = self._wide(models, dataset, label)
         if found is None:
             return None
-        array, faces, seeds = found
+        ranks, faces, seeds = found
         cells = groups_of(faces, by)
-        return None if cells is None else Hits(tuple(models), seeds, cells, array)
+        if cells is None:
+            return None
+        points = [[self.points[self._runs[model, seed]] for seed in seeds] for model in models]
+        allowed = np.array([[point.allowed for point in arm] for arm in points])
+        above = min(point.above for arm in points for point in arm)
+        if label == 0:  # the thresholds as they are are judged by these, and crops of one picture go together
+            units = pd.factorize(picture_of(pd.Series(faces.index)), sort=True)[0]
+            return Hits(tuple(models), seeds, cells, ranks, allowed, above=above, units=units)
+        drawn = [[point.drawn for point in arm if point.drawn is not None] for arm in points]
+        return Hits(tuple(models), seeds, cells, ranks, allowed, np.array(drawn) if drawn[0] else None, above)
 
     def faces(self, model: str, dataset: str) -> pd.DataFrame:
         """Table of the faces of a data set in the order of the images of `hits`."""
@@ -99,7 +141,7 @@ class Decisions:
     def _wide(
         self, models: tuple[str, ...], dataset: str, label: int
     ) -> tuple[np.ndarray, pd.DataFrame, tuple[int, ...]] | None:
-        """Decisions (arms, seeds, images), the table of the images in order of their names, and the seeds."""
+        """Ranks (arms, seeds, images), the table of the images in order of their names, and the seeds."""
         key = (models, dataset, label)
         if key in self._cache:
             return self._cache[key]
@@ -108,7 +150,7 @@ class Decisions:
         if part is None or not seeds:
             return None
         part = part[part["model"].isin(models) & part["seed"].isin(seeds)]
-        wide = part.pivot(index="image_id", columns=["model", "seed"], values="hit")
+        wide = part.pivot(index="image_id", columns=["model", "seed"], values="rank")
         wide = wide.reindex(columns=pd.MultiIndex.from_product([models, seeds]))
         if wide.isna().to_numpy().any():
             raise FacebiasError(
@@ -118,6 +160,6 @@ class Decisions:
                 "Score every run on the same packed set",
             )
         faces = part.drop_duplicates("image_id").set_index("image_id").loc[wide.index]
-        array = wide.to_numpy(dtype=bool).T.reshape(len(models), len(seeds), len(wide))
+        array = wide.to_numpy(dtype=np.int32).T.reshape(len(models), len(seeds), len(wide))
         self._cache[key] = array, faces, tuple(seeds)
         return self._cache[key]

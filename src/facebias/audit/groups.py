@@ -95,6 +95,13 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
     return Groups(by, table.assign(n=n, label=_label(index, by), small=n < SMALL, known=known), codes)
 
 
+def all_alike(cells: Groups) -> Groups:
+    """The same faces in one cell."""
+    found = groups_of(pd.DataFrame(index=range(len(cells.codes))), ())
+    assert found is not None  # nothing is grouped by, so nothing can be unknown
+    return found
+
+
 def own_groupings(predictions: pd.DataFrame) -> tuple[dict[str, int], dict[str, int]]:
     """Group columns that a data set of somebody's own brings, with their number of levels: to group by, and too many.
 

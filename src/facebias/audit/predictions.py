@@ -78,6 +78,14 @@ def validate(frame: pd.DataFrame, where: str | Path = "predictions") -> pd.DataF
     return frame.assign(**{name: frame[name].astype(object).fillna("").astype(str) for name in _TEXT})
 
 
+def picture_of(image_ids: pd.Series) -> pd.Series:
+    """The picture of each image: crops of one picture are called NAME#NUMBER, as the packed negatives are.
+
+    An image of another name is a picture of its own.
+    """
+    return image_ids.str.replace(r"#\d+$", "", regex=True)
+
+
 def _refuse(bad: np.ndarray | pd.Series, values: pd.Series, where: str | Path, column: str, expected: str) -> None:
     bad = np.asarray(bad)
     if bad.any():

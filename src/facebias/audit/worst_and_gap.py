@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.decisions import Decisions, Hits
-from facebias.audit.groups import ALL, GROUPINGS, further_columns, name_of
+from facebias.audit.groups import ALL, GROUPINGS, all_alike, further_columns, name_of
 from facebias.audit.predictions import GROUP_COLUMNS, validate
 from facebias.audit.stats.extremes import between_groups
 from facebias.audit.stats.intervals import null_gap
-from facebias.audit.stats.noise import Noise
 from facebias.audit.stats.variance import corrected_variance, group_variance
 from facebias.audit.thresholds import HEADLINE
 
@@ -164,6 +163,6 @@ def _measure_rows(hits: Hits) -> pd.DataFrame:
 
 def _overall(hits: Hits) -> tuple[float, float, float, float]:
     """Value, corrected (the same: a mean has no bias), low and high of all faces together."""
-    noise = Noise.of(hits.array, np.zeros(hits.array.shape[-1], dtype=int), 1)
+    noise = hits.grouped(all_alike(hits.cells)).noise
     (low,), (high,) = (ends[0] for ends in noise.interval)
     return float(noise.rates[0, 0]), float(noise.rates[0, 0]), float(low), float(high)

@@ -11,7 +11,7 @@ from facebias.audit.changes import paired_changes
 from facebias.audit.decisions import Decisions, Hits
 from facebias.audit.groups import GROUPINGS, name_of
 from facebias.audit.stats.intervals import middle_interval
-from facebias.audit.stats.noise import ALONE, APART, SHARED, Noise
+from facebias.audit.stats.noise import ALONE, APART, SHARED, Noise, of_units
 from facebias.audit.worst_and_gap import worst_group
 
 CHANGE_COLUMNS = (
@@ -44,12 +44,15 @@ class Pair:
         before: bool (seeds, images) of the baseline.
         after: bool (seeds, images) of the other model; seed by seed the baseline's where `drawn` is SHARED.
         drawn: what the interval speaks for: SHARED, APART or ALONE.
+        moved: of each model (seeds, draws, groups) rates at the thresholds that other non-faces would have fixed; None
+            where thresholds are given.
     """
 
     hits: Hits
     before: np.ndarray
     after: np.ndarray
     drawn: str
+    moved: list[np.ndarray] | None = None
 
     @property
     def seeds(self) -> int:
@@ -73,11 +76,12 @@ def pair_of(
     if len(shared) > 1 or (shared and fewest == 1):
         both = decisions.hits((baseline, model), dataset, by, label)
         drawn = SHARED if len(shared) > 1 else ALONE
-        return None if both is None else Pair(both, both.array[0], both.array[1], drawn)
+        return None if both is None else Pair(both, both.array[0], both.array[1], drawn, both.moved)
     one, two = (decisions.hits((name,), dataset, by, label) for name in (baseline, model))
     if one is None or two is None:
         return None
-    return Pair(one, one.array[0], two.array[0], APART if fewest > 1 else ALONE)
+    moved = [*(one.moved or []), *(two.moved or [])] or None
+    return Pair(one, one.array[0], two.array[0], APART if fewest > 1 else ALONE, moved)
 
 
 def group_intervals(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -86,15 +90,18 @@ def group_intervals(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     Two imagined images join each group, one that only the baseline finds and one that only the other model does
     (Bonett and Price 2012): without them a handful of images that all change one way would count as certain.
     """
-    codes, count = pair.hits.cells.codes, len(pair.hits.cells.table)
+    codes, count, units = pair.hits.cells.codes, len(pair.hits.cells.table), pair.hits.units
+    before, after = pair.before, pair.after
+    if units is not None:  # crops of one picture go together
+        before, after, codes = of_units(before, units), of_units(after, units), np.zeros(units.max() + 1, dtype=int)
     present = np.unique(codes)
     ours = np.repeat([[True, False]], len(present), axis=0).ravel()
     wider = np.concatenate([codes, np.repeat(present, 2)])
     sides = [
         np.concatenate([side, np.broadcast_to(extra, (len(side), len(extra)))], axis=1)
-        for side, extra in ((pair.before, ours), (pair.after, ~ours))
+        for side, extra in ((before, ours), (after, ~ours))
     ]
-    noise = Noise.of(sides, wider, count, pair.drawn)
+    noise = Noise.of(sides, wider, count, pair.drawn, pair.moved, pair.hits.above)
     draws = np.diff(noise.rates, axis=0)[0] + np.diff(noise.draws(), axis=1)[:, 0]
     _, low, high = middle_interval(draws)
     return np.clip(low, -1, 1), np.clip(high, -1, 1)
@@ -134,7 +141,8 @@ def changes_table(
 
 def _extremes(pair: Pair) -> dict[str, tuple[float, float, float, float]]:
     cells = pair.hits.cells
-    noise = Noise.of((pair.before, pair.after), cells.codes, len(cells.table), pair.drawn)
+    sides = pair.before, pair.after
+    noise = Noise.of(sides, cells.codes, len(cells.table), pair.drawn, pair.moved, pair.hits.above)
     return paired_changes(noise.rates, noise.draws(), pair.hits, ("worst", "gap"))
 
 
