@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.decisions import Decisions, Hits
+from facebias.audit.decisions import Decisions, Hits, decided
 from facebias.audit.groups import GROUPINGS, name_of
-from facebias.audit.predictions import validate
 from facebias.audit.stats.intervals import corrected_interval
 from facebias.audit.stats.tests import holm, sign_flip
 from facebias.audit.thresholds import HEADLINE
@@ -37,7 +36,7 @@ COMPARE_COLUMNS = (
 
 
 def compare(
-    predictions: pd.DataFrame,
+    predictions: pd.DataFrame | Decisions,
     baseline: str = "cnn",
     rule: str = HEADLINE,
     groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
@@ -58,7 +57,7 @@ def compare(
     Raises:
         FacebiasError: the baseline is not among the models.
     """
-    decisions = Decisions(validate(predictions), rule)
+    decisions = decided(predictions, rule)
     if baseline not in decisions.models:
         raise FacebiasError(
             "BASELINE",

@@ -9,9 +9,8 @@ from dataclasses import dataclass, fields
 import pandas as pd
 
 from facebias.audit.changes import compare
-from facebias.audit.decisions import Decisions
+from facebias.audit.decisions import Decisions, decided
 from facebias.audit.groups import GROUPINGS, matching, name_of
-from facebias.audit.predictions import validate
 from facebias.audit.sentences import JUDGED_BY, Finding, before_groups, cautions_of, finding_of, multiplicity
 from facebias.audit.stats.tests import holm
 from facebias.audit.thresholds import HEADLINE
@@ -56,7 +55,7 @@ class Verdict:
 
 
 def verdict(
-    predictions: pd.DataFrame,
+    predictions: pd.DataFrame | Decisions,
     baseline: str = "cnn",
     arm: str = "",
     *,
@@ -90,13 +89,13 @@ def verdict(
     Raises:
         FacebiasError: no such baseline or arm, or predictions that `validate` refuses.
     """
-    predictions = validate(predictions)
-    enough = Decisions(predictions, rule).enough
+    decisions = decided(predictions, rule)
+    predictions, enough = decisions.predictions, decisions.enough
     groupings = tuple(by for by in groupings if by)
     summary, level, change = known or (
-        summarise(predictions, rule, ((),)),
-        measures(predictions, rule, groupings),
-        compare(predictions, baseline, rule, groupings),
+        summarise(decisions, rule, ((),)),
+        measures(decisions, rule, groupings),
+        compare(decisions, baseline, rule, groupings),
     )
     there = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
     order = sorted(there, key=lambda name: list(datasets).index(name) if name in datasets else len(datasets))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.decisions import Decisions
+from facebias.audit.decisions import Decisions, decided, validated
 from facebias.audit.groups import groups_of, name_of
-from facebias.audit.predictions import validate
 from facebias.audit.thresholds import HEADLINE
 from facebias.core.errors import FacebiasError
 
@@ -19,7 +18,7 @@ CURVE_COLUMNS = ("model", "dataset", "grouping", "group", "n", "small", "fpr", "
 
 
 def recall_by_fpr(
-    predictions: pd.DataFrame, dataset: str, by: tuple[str, ...] = ("race",), fprs: tuple[float, ...] = FPRS
+    predictions: pd.DataFrame | Decisions, dataset: str, by: tuple[str, ...] = ("race",), fprs: tuple[float, ...] = FPRS
 ) -> pd.DataFrame:
     """Recall of each group at every false positive rate allowed, mean over seeds: each model's error trade-off.
 
@@ -32,7 +31,7 @@ def recall_by_fpr(
     Raises:
         FacebiasError: the data set has no faces or says nothing of a column of `by`, or negatives are too few.
     """
-    predictions = validate(predictions)
+    predictions = validated(predictions)
     faces = predictions[(predictions["dataset"] == dataset) & (predictions["label"] == 1)]
     cells = groups_of(faces, by) if len(faces) else None
     if cells is None:
@@ -71,7 +70,9 @@ def _run_curve(
     return found
 
 
-def recall_by_ita(predictions: pd.DataFrame, dataset: str, rule: str = HEADLINE, bins: int = 10) -> pd.DataFrame:
+def recall_by_ita(
+    predictions: pd.DataFrame | Decisions, dataset: str, rule: str = HEADLINE, bins: int = 10
+) -> pd.DataFrame:
     """Recall against measured skin tone, in bins of equally many faces: classes of tone can hide unfairness.
 
     Returns:
@@ -81,7 +82,7 @@ def recall_by_ita(predictions: pd.DataFrame, dataset: str, rule: str = HEADLINE,
     Raises:
         FacebiasError: no face of the data set has a measured tone.
     """
-    decisions = Decisions(validate(predictions), rule)
+    decisions = decided(predictions, rule)
     parts = []
     for model in decisions.models:
         hits = decisions.hits((model,), dataset)

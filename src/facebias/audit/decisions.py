@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from facebias.audit.groups import Groups, groups_of
 from facebias.audit.operating_points import OperatingPoints, moved_rates
-from facebias.audit.predictions import picture_of
+from facebias.audit.predictions import picture_of, validate
 from facebias.audit.stats.noise import SHARED, Noise, of_units
 from facebias.core.errors import FacebiasError
 
@@ -91,20 +92,22 @@ class Decisions:
             predictions: validated.
             rule: threshold rule.
         """
-        self._cache: dict[tuple[tuple[str, ...], str, int], tuple[np.ndarray, pd.DataFrame, tuple[int, ...]]] = {}
         self.points = OperatingPoints(predictions, rule)
         self.rule, self.enough = rule, self.points.enough
-        used = predictions[predictions["dataset"] != "validation"]
-        scores, ranks = used["score"].to_numpy(dtype=float), np.empty(len(used), dtype=np.int32)
-        for run, rows in used.groupby("run_id").indices.items():
-            ranks[rows] = self.points[str(run)].ranks(scores[rows])
-        self._parts = dict(list(used.assign(rank=ranks).groupby(["dataset", "label"])))
-        self.models = tuple(predictions["model"].unique())
+        self.predictions = predictions
         runs = predictions.drop_duplicates("run_id")
-        self._runs = runs.set_index(["model", "seed"])["run_id"]
+        self._runs = {(row.model, row.seed): str(row.run_id) for row in runs.itertuples()}
+        self._row = {run: number for number, run in enumerate(self._runs.values())}
+        self._blocks = {
+            key: _Block.of(part, self.points, self._row)
+            for key, part in predictions.groupby(["dataset", "label"])
+            if key[0] != "validation"
+        }
+        self._cells: dict[tuple[str, int, tuple[str, ...]], Groups | None] = {}
+        self.models = tuple(predictions["model"].unique())
         self.seeds = {model: tuple(sorted(group["seed"])) for model, group in runs.groupby("model")}
         # the held-out faces of the training source come first: domain shift is read before any group
-        names = {name for name, label in self._parts if label == 1}
+        names = {name for name, label in self._blocks if label == 1}
         self.datasets = tuple(sorted(names, key=lambda name: (name != "test", name)))
 
     def hits(self, models: tuple[str, ...], dataset: str, by: tuple[str, ...] = (), label: int = 1) -> Hits | None:
@@ -115,51 +118,99 @@ class Decisions:
         Raises:
             FacebiasError: the runs did not score the same images.
         """
-        found = self._wide(models, dataset, label)
-        if found is None:
+        seeds = tuple(sorted(set.intersection(*(set(self.seeds[model]) for model in models))))
+        block = self._blocks.get((dataset, label))
+        if block is None or not seeds:
             return None
-        ranks, faces, seeds = found
-        cells = groups_of(faces, by)
+        use = [self._row[self._runs[model, seed]] for model in models for seed in seeds]
+        ranks, seen = block.of_runs(use, dataset)
+        if not len(seen):
+            return None
+        cells = self._cells_of(block, dataset, by, label, seen)
         if cells is None:
             return None
+        ranks = ranks.reshape(len(models), len(seeds), -1)
         points = [[self.points[self._runs[model, seed]] for seed in seeds] for model in models]
         allowed = np.array([[point.allowed for point in arm] for arm in points])
         above = min(point.above for arm in points for point in arm)
         if label == 0:  # the thresholds as they are are judged by these, and crops of one picture go together
-            units = pd.factorize(picture_of(pd.Series(faces.index)), sort=True)[0]
+            units = pd.factorize(picture_of(block.images.index[seen].to_series()), sort=True)[0]
             return Hits(tuple(models), seeds, cells, ranks, allowed, above=above, units=units)
         drawn = [[point.drawn for point in arm if point.drawn is not None] for arm in points]
         return Hits(tuple(models), seeds, cells, ranks, allowed, np.array(drawn) if drawn[0] else None, above)
 
     def faces(self, model: str, dataset: str) -> pd.DataFrame:
         """Table of the faces of a data set in the order of the images of `hits`."""
-        found = self._wide((model,), dataset, 1)
-        if found is None:
+        if (dataset, 1) not in self._blocks:
             raise FacebiasError("DATASET", dataset, "no faces of it were scored", "Name another data set")
-        return found[1]
+        block = self._blocks[dataset, 1]
+        use = [self._row[self._runs[model, seed]] for seed in self.seeds[model]]
+        return block.images.iloc[block.of_runs(use, dataset)[1]]
 
-    def _wide(
-        self, models: tuple[str, ...], dataset: str, label: int
-    ) -> tuple[np.ndarray, pd.DataFrame, tuple[int, ...]] | None:
-        """Ranks (arms, seeds, images), the table of the images in order of their names, and the seeds."""
-        key = (models, dataset, label)
-        if key in self._cache:
-            return self._cache[key]
-        seeds = sorted(set.intersection(*(set(self.seeds[model]) for model in models)))
-        part = self._parts.get((dataset, label))
-        if part is None or not seeds:
-            return None
-        part = part[part["model"].isin(models) & part["seed"].isin(seeds)]
-        wide = part.pivot(index="image_id", columns=["model", "seed"], values="rank")
-        wide = wide.reindex(columns=pd.MultiIndex.from_product([models, seeds]))
-        if wide.isna().to_numpy().any():
+    def _cells_of(
+        self, block: _Block, dataset: str, by: tuple[str, ...], label: int, seen: np.ndarray
+    ) -> Groups | None:
+        if len(seen) < len(block.images):
+            return groups_of(block.images.iloc[seen], by)
+        key = (dataset, label, by)
+        if key not in self._cells:
+            self._cells[key] = groups_of(block.images, by)
+        return self._cells[key]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The images of one data set and label.
+
+    Attributes:
+        images: their table, in order of their names, which are its index.
+        ranks: (runs, images) of every run; -1 where a run did not score the image.
+    """
+
+    images: pd.DataFrame
+    ranks: np.ndarray
+
+    @classmethod
+    def of(cls, part: pd.DataFrame, points: OperatingPoints, row: dict[str, int]) -> Self:
+        codes, _ = pd.factorize(part["image_id"], sort=True)
+        scores, ranks = part["score"].to_numpy(dtype=float), np.full((len(row), codes.max() + 1), -1, dtype=np.int32)
+        for run, mine in part.groupby("run_id").indices.items():
+            ranks[row[str(run)], codes[mine]] = points[str(run)].ranks(scores[mine])
+        images = part.drop_duplicates("image_id").set_index("image_id").sort_index()
+        return cls(images, ranks)
+
+    def of_runs(self, use: list[int], dataset: str) -> tuple[np.ndarray, np.ndarray]:
+        """Ranks (runs, images) of some runs, and which of the images they scored.
+
+        Raises:
+            FacebiasError: they did not score the same images.
+        """
+        ranks = self.ranks[use]
+        scored = ranks >= 0
+        if (scored.any(axis=0) != scored.all(axis=0)).any():
             raise FacebiasError(
                 "IMAGES",
                 f"predictions, {dataset}",
                 "the runs did not score the same images",
                 "Score every run on the same packed set",
             )
-        faces = part.drop_duplicates("image_id").set_index("image_id").loc[wide.index]
-        array = wide.to_numpy(dtype=np.int32).T.reshape(len(models), len(seeds), len(wide))
-        self._cache[key] = array, faces, tuple(seeds)
-        return self._cache[key]
+        seen = np.flatnonzero(scored[0])
+        return ranks[:, seen], seen
+
+
+def decided(predictions: pd.DataFrame | Decisions, rule: str) -> Decisions:
+    """Decisions at a rule: those given, or of predictions that are validated here.
+
+    Raises:
+        FacebiasError: decisions at another rule, or predictions that `validate` refuses.
+    """
+    if not isinstance(predictions, Decisions):
+        return Decisions(validate(predictions), rule)
+    if predictions.rule != rule:
+        raise FacebiasError("RULE", rule, f"decisions were made at {predictions.rule}", "Decide anew from predictions")
+    return predictions
+
+
+def validated(predictions: pd.DataFrame | Decisions) -> pd.DataFrame:
+    """The table behind decisions, or predictions as `validate` leaves them."""
+    return predictions.predictions if isinstance(predictions, Decisions) else validate(predictions)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from facebias.audit.decisions import Decisions, validated
 from facebias.audit.groups import ALL, GROUPINGS, further_columns, groups_of, matching
-from facebias.audit.predictions import GROUP_COLUMNS, validate
+from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.audit.rates import auc_rows, detection_rows, false_positive_rows, recall_rows
 from facebias.audit.thresholds import HEADLINE, RULES, fix_thresholds
 from facebias.core.csv import write_csv
@@ -108,7 +109,9 @@ class GroupReport:
 
 
 def group_report(
-    predictions: pd.DataFrame, rules: tuple[str, ...] = RULES, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+    predictions: pd.DataFrame | Decisions,
+    rules: tuple[str, ...] = RULES,
+    groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
 ) -> GroupReport:
     """Recall, AUC and FPR of every run on each audit set and on the held-out test faces.
 
@@ -123,7 +126,7 @@ def group_report(
     Raises:
         FacebiasError: predictions that `validate` refuses, no held-out negatives, or an unknown rule or column.
     """
-    predictions = validate(predictions).sort_values(["run_id", "dataset", "image_id"], kind="stable")
+    predictions = validated(predictions).sort_values(["run_id", "dataset", "image_id"], kind="stable")
     thresholds = fix_thresholds(predictions, rules)
     negatives = predictions[(predictions["dataset"] == "test") & (predictions["label"] == 0)]
     false_positives = false_positive_rows(negatives, thresholds)

@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from facebias.audit.decisions import Decisions, validated
 from facebias.audit.groups import GROUPINGS, Groups, groups_of, name_of
-from facebias.audit.predictions import validate
 from facebias.audit.thresholds import threshold
 
 MOVED_COLUMNS = (
@@ -35,7 +35,7 @@ MOVED_COLUMNS = (
 
 
 def moved_threshold(
-    predictions: pd.DataFrame, baseline: str = "cnn", groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+    predictions: pd.DataFrame | Decisions, baseline: str = "cnn", groupings: tuple[tuple[str, ...], ...] = GROUPINGS
 ) -> pd.DataFrame:
     """Recall of each group at p = 0.5 in both arms, and of the baseline at the arm's false positive rate.
 
@@ -47,7 +47,7 @@ def moved_threshold(
         threshold moved to the arm's false positive rate, `explained` = moved - before, to be held against
         after - before. Shares.
     """
-    predictions = validate(predictions)
+    predictions = validated(predictions)
     runs = predictions.drop_duplicates("run_id").set_index(["model", "seed"])["run_id"]
     negatives = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
     held_out = {run: part.to_numpy(dtype=float) for run, part in negatives.groupby("run_id")["score"]}

@@ -11,9 +11,11 @@ import pandas as pd
 from facebias.audit.changes import compare
 from facebias.audit.conclusions import Verdict, verdict
 from facebias.audit.curves import CURVE_COLUMNS, LOW_FPRS, recall_by_fpr
+from facebias.audit.decisions import Decisions
 from facebias.audit.group_report import GroupReport, group_report
 from facebias.audit.groups import GROUPINGS, MOST, name_of, own_groupings
 from facebias.audit.moved_threshold import moved_threshold
+from facebias.audit.predictions import validate
 from facebias.audit.thresholds import RULES
 from facebias.audit.worst_and_gap import measures, summarise
 from facebias.core.errors import FacebiasError
@@ -63,36 +65,41 @@ class Audit:
         return (*GROUPINGS, *((name,) for name in own_groupings(self.predictions)[0]))
 
     @cached_property
+    def decisions(self) -> Decisions:
+        """What each run decides on each image at the comparison's rule; it holds the predictions, checked."""
+        return Decisions(validate(self.predictions), self.rule)
+
+    @cached_property
     def report(self) -> GroupReport:
         """Every run, rule, metric and group."""
-        return group_report(self.predictions, tuple(dict.fromkeys((*RULES, self.rule))), self.groupings)
+        return group_report(self.decisions, tuple(dict.fromkeys((*RULES, self.rule))), self.groupings)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """Recall of every group at the comparison's rule, mean over seeds, with intervals."""
-        return summarise(self.predictions, self.rule, self.groupings)
+        return summarise(self.decisions, self.rule, self.groupings)
 
     @cached_property
     def measures(self) -> pd.DataFrame:
         """Worst group, gap, null gap and variance of every arm."""
-        return measures(self.predictions, self.rule, self.groupings)
+        return measures(self.decisions, self.rule, self.groupings)
 
     @cached_property
     def changes(self) -> pd.DataFrame:
         """Paired changes from the baseline to every other arm."""
-        return compare(self.predictions, self.baseline, self.rule, self.groupings)
+        return compare(self.decisions, self.baseline, self.rule, self.groupings)
 
     @cached_property
     def moved(self) -> pd.DataFrame:
         """What moving the baseline's threshold to each arm's false positive rate alone would do."""
-        return moved_threshold(self.predictions, self.baseline, self.groupings)
+        return moved_threshold(self.decisions, self.baseline, self.groupings)
 
     @cached_property
     def verdict(self) -> Verdict:
         """The conclusion in sentences."""
         known = self.summary, self.measures, self.changes
         return verdict(
-            self.predictions,
+            self.decisions,
             self.baseline,
             rule=self.rule,
             source=self.source,
@@ -115,7 +122,7 @@ class Audit:
         rates = tuple(sorted({*LOW_FPRS, self.fpr}))
         by = [columns for columns in self.groupings if name_of(columns) == grouping]
         try:
-            parts = [recall_by_fpr(self.predictions, dataset, columns, rates) for columns in dict.fromkeys([*by, ()])]
+            parts = [recall_by_fpr(self.decisions, dataset, columns, rates) for columns in dict.fromkeys([*by, ()])]
         except FacebiasError as error:
             if error.code != "NEGATIVES":
                 raise

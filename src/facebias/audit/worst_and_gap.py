@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from facebias.audit.decisions import Decisions, Hits
+from facebias.audit.decisions import Decisions, Hits, decided
 from facebias.audit.groups import ALL, GROUPINGS, all_alike, further_columns, name_of
-from facebias.audit.predictions import GROUP_COLUMNS, validate
+from facebias.audit.predictions import GROUP_COLUMNS
 from facebias.audit.stats.extremes import between_groups
 from facebias.audit.stats.intervals import null_gap
 from facebias.audit.stats.variance import corrected_variance, group_variance
@@ -40,7 +40,7 @@ def worst_group(rates: np.ndarray, hits: Hits) -> str:
 
 
 def summarise(
-    predictions: pd.DataFrame, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+    predictions: pd.DataFrame | Decisions, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
 ) -> pd.DataFrame:
     """Recall of every group, mean over seeds, with the interval over seeds and images; and the FPR.
 
@@ -52,7 +52,7 @@ def summarise(
     Raises:
         FacebiasError: see `facebias.audit.predictions.validate` and `facebias.audit.thresholds.threshold`.
     """
-    decisions = Decisions(validate(predictions), rule)
+    decisions = decided(predictions, rule)
     wanted = [("TPR", dataset, by, 1) for dataset in decisions.datasets for by in groupings]
     parts = []
     for metric, dataset, by, label in [("FPR", "test", (), 0), *wanted]:
@@ -96,7 +96,7 @@ def _group_rows(hits: Hits) -> pd.DataFrame:
 
 
 def measures(
-    predictions: pd.DataFrame, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
+    predictions: pd.DataFrame | Decisions, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
 ) -> pd.DataFrame:
     """Worst group, gap, null gap, ratio of miss rates, overall and mean recall, and the variance between groups.
 
@@ -108,7 +108,7 @@ def measures(
         confidence distribution whose 95 % lie within `low` and `high` (`facebias.audit.stats.extremes`): for worst
         group and gap, the value less the luck in picking extremes.
     """
-    decisions = Decisions(validate(predictions), rule)
+    decisions = decided(predictions, rule)
     parts = []
     for dataset in decisions.datasets:
         for by in groupings:

@@ -112,16 +112,22 @@ def null_gap(hits: np.ndarray, groups: np.ndarray, count: int, *, replicates: in
         replicates: shuffles.
         seed: of the generator.
     """
-    rate = hits.mean(axis=0)
     size = np.bincount(groups, minlength=count)
     if (size > 0).sum() < 2:
         return np.nan
-    rng = np.random.default_rng(seed)
-    order = np.argsort(groups, kind="stable")
-    starts = (np.cumsum(size) - size)[size > 0]
-    shuffled = rng.permuted(np.broadcast_to(rate[order], (replicates, len(rate))), axis=1)
-    means = np.add.reduceat(shuffled, starts, axis=1) / size[size > 0]
-    return float(np.ptp(means, axis=1).mean())
+    rng, seeds = np.random.default_rng(seed), len(hits)
+    # of images that so many seeds find, so many are left; each group takes its share, which is hypergeometric
+    left = np.tile(np.bincount(hits.sum(axis=0), minlength=seeds + 1), (replicates, 1))
+    means = []
+    for n in size[size > 0]:
+        wanted, total = np.full(replicates, n), np.zeros(replicates)
+        for level in range(seeds, -1, -1):
+            taken = rng.hypergeometric(left[:, level], left[:, :level].sum(axis=1), wanted)
+            left[:, level] -= taken
+            wanted -= taken
+            total += level * taken
+        means.append(total / (n * seeds))
+    return float(np.ptp(means, axis=0).mean())
 
 
 def binomial_null_gap(rate: float, sizes: np.ndarray, *, replicates: int = 100_000, seed: int = 0) -> float:
