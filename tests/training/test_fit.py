@@ -16,7 +16,6 @@ from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
 from facebias.detectors.networks import LossParts
 from facebias.training import epoch
-from facebias.training import fit as training
 from facebias.training.epoch import sampling_plan
 from facebias.training.fit import fit
 from facebias.training.run import Run
@@ -85,7 +84,7 @@ def test_weights_of_another_architecture_are_refused_with_both_named(config):
 
 
 def test_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_the_last_checkpoint(config, monkeypatch):
-    build = training.build_model
+    build = epoch.build_model
 
     def spoiled(config):
         model = build(config)
@@ -99,7 +98,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_the_last_checkpoi
         model.loss = counted
         return model
 
-    monkeypatch.setattr(training, "build_model", spoiled)
+    monkeypatch.setattr(epoch, "build_model", spoiled)
     with pytest.raises(FacebiasError, match=r"epoch 1 step 7: the loss is nan|epoch 2 step \d+: the loss is nan"):
         fit(config.with_(batch_size=32), quiet)
     assert list(Run.of(config.with_(batch_size=32)).path.glob("checkpoint-*.pt"))

@@ -29,7 +29,10 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("float32", "bfloat16")
 # Settings added after runs were published, with the value that stands for how those were trained: at that value they
 # are left out of a fingerprint, so that runs trained before are still found
-_ADDED = {"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"}
+_ADDED = {
+    **{"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"},
+    "hard_share": 0.0,
+}
 
 # Settings by the name that runs of an earlier version have for them
 _RENAMED = {"figures_dir": "studies_dir"}
@@ -58,6 +61,7 @@ class Config:
     negative_size: int = _at("data", 7200, "negative crops at most, over all splits; 0 for all", low=0)
     audit_size: int = _at("audit_data", 3600, "faces at most in an audit set; 0 for all", low=0)
     crops_per_picture: int = _at("data", 4, "random crops of each negative picture", low=1, high=1000)
+    hard_share: float = _at("data", 0.0, "share of hard negatives: faces upside down, ... (0: none)", low=0, high=0.9)
     validation_share: float = _at("data", 0.15, "share of identities that fix thresholds", low=0.01, high=0.5)
     test_share: float = _at("data", 0.15, "share of identities held out to the end", low=0.01, high=0.5)
     dark_share: float = _at("data", 0.06, "rendered training faces: share with brown or dark skin", low=0, high=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from facebias.data.dataset import FaceDataset
+from facebias.data.sources.base import FACTOR_PREFIX
 
 _UNKNOWN = "unknown"
 
@@ -30,6 +31,18 @@ def composition_tables(dataset: FaceDataset) -> dict[str, pd.DataFrame]:
             index=_ordered(table.index, orders.get(rows)), columns=_ordered(table.columns, orders.get(columns))
         )
     return tables
+
+
+def negative_kinds(dataset: FaceDataset) -> pd.DataFrame | None:
+    """How many non-faces are of each kind: n and share, indexed by kind; None where no kind is told.
+
+    A threshold is fixed on these, so 1 % of them is what a false positive rate of 1 % is about.
+    """
+    if f"{FACTOR_PREFIX}kind" not in dataset.table:
+        return None
+    kinds = dataset.table[f"{FACTOR_PREFIX}kind"].iloc[dataset.negatives].replace("", "random square")
+    counts = kinds.str.replace("_", " ").value_counts(sort=True).rename_axis("kind").to_frame("n")
+    return counts.assign(share=(counts["n"] / len(kinds)).round(3))
 
 
 def _ordered(found: pd.Index, order: list[str] | None) -> list[str]:
@@ -61,6 +74,8 @@ def report(dataset: FaceDataset) -> str:
             f"ITA of the skin: median {middle:.0f} degrees, 90 % between {low:.0f} and {high:.0f}, "
             f"not measurable on {faces['ita'].isna().sum():,} faces"
         )
+    if (kinds := negative_kinds(dataset)) is not None:
+        lines += ["", "negatives by kind", kinds.to_string()]
     for name, counts in composition_tables(dataset).items():
         lines += ["", name, counts.to_string()]
     return "\n".join(lines) + "\n"

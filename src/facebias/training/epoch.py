@@ -16,8 +16,8 @@ from facebias.audit.thresholds import threshold
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.data.dataset import FaceDataset
-from facebias.detectors.inference import as_input, logits, posterior
-from facebias.detectors.networks import DBVAE, StandardCNN
+from facebias.detectors.inference import as_input, logits, pick_device, posterior
+from facebias.detectors.networks import DBVAE, StandardCNN, build_model
 from facebias.training.augmentation import augment
 from facebias.training.remedies import GroupDRO, balanced_probabilities, face_groups, twice_probabilities
 from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
@@ -38,6 +38,25 @@ class State:
     probability: np.ndarray  # of the last epoch
     wrong: np.ndarray | None = None  # jtt: training images that the first training got wrong
     dro: GroupDRO | None = None
+
+
+def initial(config: Config, train: FaceDataset) -> State:
+    """What a training starts from."""
+    model = build_model(config).to(pick_device(config.device))
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    faces = len(train.faces)
+    state = State(model, optimizer, 0, [], [], np.full(faces, 1 / faces))
+    if config.remedy == "groupdro":
+        state.dro = GroupDRO(int(group_of_each(train).max()) + 1, config.dro_step)
+    return state
+
+
+def short_training(config: Config, train: FaceDataset, validation: FaceDataset) -> State:
+    """A training of a first network, whose errors teach the next one; neither kept nor resumed."""
+    state = initial(config, train)
+    while state.epoch < config.epochs:
+        train_epoch(config, state, train, validation)
+    return state
 
 
 def group_of_each(train: FaceDataset) -> np.ndarray:

@@ -22,16 +22,15 @@ from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, sweep_stale, write_json
 from facebias.core.lock import folder_lock
-from facebias.core.manifest import manifest_path, write_manifest
+from facebias.core.manifest import write_manifest
 from facebias.core.paths import code_version
 from facebias.core.progress import bar, headless, say
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
-from facebias.detectors.inference import logits, pick_device
-from facebias.detectors.networks import build_model
+from facebias.detectors.inference import logits
 from facebias.training import checkpoints
-from facebias.training.epoch import State, describe, group_of_each, train_epoch
-from facebias.training.remedies import GroupDRO
+from facebias.training.epoch import State, describe, initial, short_training, train_epoch
+from facebias.training.near_misses import training_bytes, training_split
 from facebias.training.run import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
 from facebias.training.tensors import write_tensors
 from facebias.training.threads import threads
@@ -52,14 +51,14 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     """
     run, files = Run.of(config), pack_training(config)
     if run.complete:
-        _warn_on_other_data(run, files["train"])
+        _warn_on_other_data(run, training_bytes(config, files["train"]), files["train"])
         return run
     with folder_lock(run.path), threads(config.threads):
         sweep_stale(run.path)
         run.start(config)
-        train, validation = FaceDataset.load(files["train"]), FaceDataset.load(files["validation"])
+        train, validation = training_split(config, files["train"]), FaceDataset.load(files["validation"])
         _require_both(train, files["train"])
-        under = checkpoints.Circumstances(config.run_id, read_json(manifest_path(train.path))["sha256"], config.threads)
+        under = checkpoints.Circumstances(config.run_id, training_bytes(config, train.path), config.threads)
         state = _begin(config, run, train, validation, under)
         begun = time.monotonic()
         with _progress(config, state.epoch, on_epoch) as report:
@@ -71,8 +70,8 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     return run
 
 
-def _warn_on_other_data(run: Run, train: Path) -> None:
-    if read_json(run.path / "DONE.json")["train_sha256"] != read_json(manifest_path(train))["sha256"]:
+def _warn_on_other_data(run: Run, now: str, train: Path) -> None:
+    if read_json(run.path / "DONE.json")["train_sha256"] != now:
         warnings.warn(
             f"{run.id} was trained on other bytes than {train.name} holds now; delete its folder to train anew",
             stacklevel=3,
@@ -92,7 +91,7 @@ def _require_both(train: FaceDataset, path: Path) -> None:
 def _begin(
     config: Config, run: Run, train: FaceDataset, validation: FaceDataset, under: checkpoints.Circumstances
 ) -> State:
-    state = _initial(config, train)
+    state = initial(config, train)
     if saved := checkpoints.load(run.path, under):
         state.model.load_state_dict(saved["model"])
         state.optimizer.load_state_dict(saved["optimizer"])
@@ -107,22 +106,9 @@ def _begin(
     return state
 
 
-def _initial(config: Config, train: FaceDataset) -> State:
-    model = build_model(config).to(pick_device(config.device))
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    faces = len(train.faces)
-    state = State(model, optimizer, 0, [], [], np.full(faces, 1 / faces))
-    if config.remedy == "groupdro":
-        state.dro = GroupDRO(int(group_of_each(train).max()) + 1, config.dro_step)
-    return state
-
-
 def _first_training(config: Config, train: FaceDataset, validation: FaceDataset) -> np.ndarray:
     """Just train twice, stage one: which training images (N,) a short training like any other gets wrong at p 0.5."""
-    first = config.with_(remedy="none", epochs=config.jtt_epochs)
-    state = _initial(first, train)
-    while state.epoch < first.epochs:
-        train_epoch(first, state, train, validation)
+    state = short_training(config.with_(remedy="none", epochs=config.jtt_epochs), train, validation)
     wrong: np.ndarray = (logits(state.model, train.tensor()).numpy() >= 0) != (train.labels == 1)
     return wrong
 
@@ -166,7 +152,7 @@ def _finish(config: Config, run: Run, state: State, train: FaceDataset, seconds:
             "seconds_of_this_process": round(seconds, 1),
             "torch": torch.__version__,
             "code_version": code_version(),
-            "train_sha256": read_json(manifest_path(train.path))["sha256"],
+            "train_sha256": training_bytes(config, train.path),
         },
     )
     checkpoints.clear(run.path)

@@ -14,6 +14,7 @@ from facebias.core.outputs import OutputFolder
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
+from facebias.training.near_misses import near_misses
 from facebias.training.pool import train_and_score, train_side_by_side
 from facebias.training.run import Run
 from facebias.training.score import is_scored, scored_files
@@ -89,7 +90,8 @@ def run_study(config: Config) -> Study:
     Raises:
         FacebiasError: the first fault of any training; finished runs are kept and are not repeated next time.
     """
-    files = scored_files(config)  # packed once, here: the children find it done
+    files = scored_files(config)  # packed once, here, and near-misses found: the children find it done
+    near_misses(config)
     everything = plan(config)
     todo = [one for one in everything if not is_scored(Run.of(one), files)]
     if config.workers == 1 or len(todo) < 2:

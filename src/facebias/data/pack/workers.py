@@ -76,7 +76,8 @@ def _decode_samples(samples: list[Sample], size: int) -> Decoded:
         try:
             if opened is None or opened[0] != place:  # the crops of one picture follow each other
                 opened = place, *_open(sample, place, result.mended)
-            images.append(square(opened[1], sample.crop, size))
+            image = square(opened[1], sample.crop, size)
+            images.append(image if sample.change is None else sample.change(image))
         except FacebiasError as error:
             result.rejects.append(Reject(sample.image_id, sample.where, error.code, f"{error.where}: {error.what}"))
             continue

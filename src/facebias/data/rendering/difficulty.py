@@ -35,7 +35,8 @@ class Difficulty:
     blur: float = 0.80  # median sigma in pixels
     noise: float = 0.012  # median sigma, of the encoded range
     jpeg: tuple[int, int] = (35, 95)
-    # Negatives: shares of the kinds, in the order of negatives.KINDS
+    # Negatives: shares of the kinds, in the order of negatives.KINDS, and of its last two together beside them
     negatives: tuple[float, ...] = (0.10, 0.09, 0.09, 0.16, 0.10, 0.10, 0.24, 0.12)
+    harder: float = 0.0
     negative_dark_share: float = 0.06  # of the people that negatives are made of, as in training: else dark skin
     # itself would be a sign of a non-face

@@ -18,14 +18,18 @@ from facebias.data.rendering.factors import draw_factors
 from facebias.data.rendering.population import draw_cells
 from facebias.data.rendering.textures import noise, objects, scenery, texture
 
-KINDS = ("noise", "texture", "scenery", "object", "shuffled", "inside_out", "part", "head_from_behind")
+KINDS = (
+    *("noise", "texture", "scenery", "object", "shuffled", "inside_out", "part", "head_from_behind"),
+    *("upside_down", "skin_colour"),  # where `Difficulty.harder` asks for them
+)
 
 
 def draw_kinds(rng: np.random.Generator, n: int, hard: Difficulty) -> np.ndarray:
     """Kind (n,) of each negative, stratified by the shares of `hard`, in random order."""
-    shares = np.divide(hard.negatives, np.sum(hard.negatives))
+    usual, harder = np.divide(hard.negatives, np.sum(hard.negatives)), [hard.harder / 2] * 2
+    shares = np.concatenate([usual * (1 - hard.harder), harder if hard.harder else []])
     even = (rng.permutation(n) + rng.random(n)) / n
-    return np.array(KINDS)[np.minimum(np.searchsorted(np.cumsum(shares), even, side="right"), len(KINDS) - 1)]
+    return np.array(KINDS)[np.minimum(np.searchsorted(np.cumsum(shares), even, side="right"), len(shares) - 1)]
 
 
 def draw_negatives(rng: np.random.Generator, n: int, hard: Difficulty) -> Factors:
@@ -96,6 +100,23 @@ def _inside_out(f: Factors, rng: np.random.Generator) -> np.ndarray:
     return image
 
 
+def _upside_down(f: Factors, rng: np.random.Generator) -> np.ndarray:
+    return face_light(f, rng)[:, :, ::-1, ::-1]
+
+
+def _skin_colour(f: Factors, rng: np.random.Generator) -> np.ndarray:
+    """Noise, textures and scenes whose light is kept and whose colour is that of some skin."""
+    image = np.concatenate([draw(f.rows(rows), rng) for draw, rows in _thirds(len(f)) if len(rows)])
+    light = np.tensordot(np.array([0.2126, 0.7152, 0.0722], np.float32), image, axes=(0, 1))  # Y of linear sRGB
+    shade = light / np.maximum(light.mean(axis=(1, 2), keepdims=True), np.float32(1e-3))
+    tinted: np.ndarray = f.skin_colour * shade[:, None]
+    return tinted
+
+
+def _thirds(n: int) -> list[tuple[Callable[[Factors, np.random.Generator], np.ndarray], np.ndarray]]:
+    return list(zip((noise, texture, scenery), np.array_split(np.arange(n), 3), strict=True))
+
+
 def _behind(f: Factors, rng: np.random.Generator) -> np.ndarray:
     return face_light(f, rng, plain=True)
 
@@ -109,4 +130,6 @@ _DRAWN_BY: dict[str, Callable[[Factors, np.random.Generator], np.ndarray]] = {
     "inside_out": _inside_out,
     "part": face_light,
     "head_from_behind": _behind,
+    "upside_down": _upside_down,
+    "skin_colour": _skin_colour,
 }

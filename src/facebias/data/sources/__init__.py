@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.data.sources.base import Source
+
+if TYPE_CHECKING:
+    from facebias.data.sources.negatives import Folder
 
 
 def training_faces(config: Config) -> Source:
@@ -47,14 +52,43 @@ def training_negatives(config: Config) -> Source:
         case "synthetic":
             from facebias.data.sources.rendered import Rendered
 
-            return Rendered("negatives", _number(config, "negative_size"), config.data_seed)
+            number = _number(config, "negative_size")
+            return Rendered("negatives", number, config.data_seed, hard_share=config.hard_share)
         case "lab":
             from facebias.data.sources.lab_h5 import LabFile
 
             return LabFile(root / "lab" / "train_face.h5", label=0)
+    return _pictures(config)
+
+
+def _pictures(config: Config) -> Folder:
     from facebias.data.sources.negatives import Folder
 
-    return Folder(root / "nonfaces", config.crops_per_picture, config.data_seed)
+    return Folder(config.path("data_root") / "nonfaces", config.crops_per_picture, config.data_seed)
+
+
+def plain_negatives(config: Config) -> int:
+    """How many negatives at most are packed of `training_negatives`; 0 for all."""
+    if config.negatives != "folder":
+        return config.negative_size
+    return round(config.negative_size * (1 - config.hard_share))
+
+
+def hard_negatives(config: Config) -> Source | None:
+    """Hard negatives packed beside the plain ones; None where there are none, or the renderer makes them.
+
+    Raises:
+        FacebiasError: hard negatives are asked for beside the lab's file, which has crops and no pictures.
+    """
+    if not config.hard_share or config.negatives == "synthetic":
+        return None
+    if config.negatives == "lab":
+        mend = "Set hard_share 0, or negatives folder"
+        raise FacebiasError("CONFIG", "hard_share", "the lab's file has no pictures to cut hard negatives from", mend)
+    from facebias.data.sources.hard_negatives import HardNegatives
+
+    cap = plain_negatives(config)
+    return HardNegatives(training_faces(config), _pictures(config), cap, config.hard_share, config.data_seed)
 
 
 def audit_faces(config: Config, name: str) -> Source:

@@ -38,6 +38,14 @@ class Box:
     side: float
 
 
+class Change(Protocol):
+    """What is done to an image after it was cut. Picklable, equal by value."""
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """The changed image; uint8 (size, size, 3), as it is given."""
+        ...
+
+
 class Crop(Protocol):
     """A rule that needs the picture's size first, which is known when it is decoded. Picklable, equal by value."""
 
@@ -60,6 +68,7 @@ class Sample:
         crop: a `Box`, a float (the central square of that share of the shorter side), or a `Crop` rule.
         sha256: expected hash of the picture's bytes where the source publishes it, else "".
         more: columns that this source alone has and their values; all samples of a source have the same.
+        change: what is done to the image after it was cut; None for nothing.
     """
 
     image_id: str
@@ -75,6 +84,7 @@ class Sample:
     skin_tone: str = ""  # where the source has a scale of its own; "" means that the class is measured
     sha256: str = ""
     more: tuple[tuple[str, str], ...] = ()
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,11 @@ class Folder:
         for name, place in places.items():
             where = f"{place.path}!{place.member}" if place.member else str(place.path)
             for number in range(self.crops):
-                crop = RandomSquare(_seed(self.seed, name, number))
+                crop = RandomSquare(seed_of(self.seed, name, number))
                 yield Sample(f"{name}#{number}", 0, name, where, place.path, place.member, crop)
 
 
-def _seed(*parts: object) -> int:
+def seed_of(*parts: object) -> int:
+    """A seed that these parts fix, each read as text."""
     digest = hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
