@@ -144,9 +144,8 @@ class HardNegatives:
         names = {one.image_id for one in chosen}
         for one in samples:
             if one.image_id in names:
-                kinds = ((f"{FACTOR_PREFIX}kind", kind),)
-                blank = {"label": 0, "race": "", "gender": "", "age": "", "skin_tone": "", "more": kinds}
-                yield replace(one, image_id=f"{kind}/{one.image_id}", **blank)
+                name, kinds = f"{kind}/{one.image_id}", ((f"{FACTOR_PREFIX}kind", kind),)
+                yield replace(one, image_id=name, label=0, race="", gender="", age="", skin_tone="", more=kinds)
 
 
 def _is_mammal(name: str) -> bool:

@@ -57,7 +57,7 @@ class UserFolder:
         # without the folder: the same pictures elsewhere are the same data, to the byte
         where = f"{self.given.name}/{row.where.rpartition('/')[2]}"
         identity = values.get("person") or values["file"]
-        return Sample(values["file"], 1, identity, where, picture, crop=_crop(row), more=more, **known)
+        return Sample(values["file"], 1, identity, where, picture, crop=_crop(row), more=more, change=None, **known)
 
     def _refuse_unnamed(self, labels: Path, named: set[Path]) -> None:
         loose = [name for name in pictures(labels.parent) if labels.parent / name not in named]
