@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 import facebias
 from facebias import plots
 from facebias.analyses.mechanism.plots import preferred_faces, step_changes
+from facebias.analyses.mistakes.plots import chance_gaps, false_alarms, sorted_weights
+from facebias.analyses.mistakes.training import Trained
 from facebias.analyses.pictures.plots import protocol_answer, protocol_groups
 from facebias.analyses.saliency.changes import CHANGE
 from facebias.analyses.saliency.maps import GroupMaps
@@ -236,6 +238,12 @@ def retrained() -> pd.DataFrame:
     return benchmark("recall", (*controls, *METHODS[:3]), mean=0.9)
 
 
+def short_training() -> Trained:
+    """Its history alone."""
+    table = pd.DataFrame({"epoch": range(1, 5), "fpr_half": [0.4, 0.2, 0.1, 0.1], "recall_half": [0.8, 0.9, 0.9, 0.95]})
+    return Trained(None, None, table, np.empty((4, 0)), np.zeros(4))
+
+
 def pictures(n: int, side: int = 64) -> np.ndarray:
     coarse = np.random.default_rng(n).integers(0, 255, (n, 4, 4, 3), np.uint8)
     return coarse.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
@@ -290,4 +298,7 @@ def drawers(count: int) -> dict[str, Callable[[], Figure]]:
         "sanity_curves": lambda: sanity_curves(sanity()),
         "recall_beside_published": lambda: recall_beside_published(summary, "fairface", "race x gender"),
         "group_changes": lambda: group_changes(model_changes(count), "fairface", "race x gender"),
+        "false_alarms": lambda: false_alarms({"right": short_training(), "mistaken": short_training()}),
+        "sorted_weights": lambda: sorted_weights({"maximum": np.arange(1, 41) / 820, "mistaken": np.full(40, 1 / 40)}),
+        "chance_gaps": lambda: chance_gaps(),
     }

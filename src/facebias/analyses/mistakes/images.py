@@ -50,7 +50,7 @@ def _kept(right: np.ndarray, wrong: np.ndarray) -> float:
 
 
 def whole_pictures(count: int, seed: int) -> tuple[list[Image.Image], list[Box]]:
-    """Rendered pictures with a face in each, upright RGB, and where the faces are."""
+    """So many rendered pictures with a face in each, upright RGB, and where the faces are."""
     with tempfile.TemporaryDirectory() as folder:
         labels = render_pictures(Path(folder), count, seed)
         table = read_csv(labels, BOX)
@@ -58,15 +58,13 @@ def whole_pictures(count: int, seed: int) -> tuple[list[Image.Image], list[Box]]
     return pictures, [Box(*map(float, place)) for place in table[list(BOX)].to_numpy()]
 
 
-def pixel_table(trained: Trained, count: int = 120, seed: int = 1) -> pd.DataFrame:
+def pixel_table(trained: Trained, pictures: Sequence[Image.Image], boxes: Sequence[Box]) -> pd.DataFrame:
     """Mistake 6, the pixels: recall of faces whose height and width are swapped, or that were resized without a filter.
 
     Args:
         trained: the right training; its threshold is the one at a matched false positive rate.
-        count: faces that are cut from whole pictures to be resized.
-        seed: of these pictures.
+        pictures, boxes: of `whole_pictures`, whose faces are cut out and resized.
     """
-    pictures, boxes = whole_pictures(count, seed)
     cut = [square(picture, box, IMAGE_SIZE) for picture, box in zip(pictures, boxes, strict=True)]
     nearest = [_nearest(picture, box) for picture, box in zip(pictures, boxes, strict=True)]
     upright = trained.lesson.audit.tensor()
@@ -95,15 +93,13 @@ def _recall(trained: Trained, faces: Tensor) -> float:
     return 100 * float((logits(trained.model, faces).numpy() >= trained.limits[-1]).mean())
 
 
-def squash_table(trained: Trained, count: int = 120, seed: int = 2) -> pd.DataFrame:
+def squash_table(trained: Trained, pictures: Sequence[Image.Image], boxes: Sequence[Box]) -> pd.DataFrame:
     """Mistake 10: the window at a face in a whole picture, and in the same picture squashed to 64 x 64 pixels first.
 
     Args:
         trained: the right training; its threshold is the one at a matched false positive rate.
-        count: pictures, a face in each.
-        seed: of the pictures.
+        pictures, boxes: of `whole_pictures`.
     """
-    pictures, boxes = whole_pictures(count, seed)
     whole = [square(picture, box, IMAGE_SIZE) for picture, box in zip(pictures, boxes, strict=True)]
     squashed = [_squashed(picture, box) for picture, box in zip(pictures, boxes, strict=True)]
     side = float(np.median([box.side for box in boxes]))

@@ -14,7 +14,7 @@ from facebias.detectors.inference import as_input, inference
 from facebias.detectors.networks import DBVAE
 from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
 
-_BATCH = 64  # images, half of them faces, in which gradients are looked at
+_BATCH = 64  # images among which gradients are looked at
 
 
 def beside(mistake: int, rows: dict[str, tuple[float, float]]) -> pd.DataFrame:
@@ -48,12 +48,16 @@ def _variance(trained: Trained) -> float:
     return group_variance(groups.rates(trained.audit_scores[-1] >= 0)[groups.comparable])
 
 
-def leak_table(lesson: Lesson) -> pd.DataFrame:
+def leak_table(lesson: Lesson, faces: int = 32) -> pd.DataFrame:
     """Mistake 2: how far the pixels of faces and of non-faces move the VAE's part of the loss, in an untrained network.
 
     Length of the gradient on the pixels of each kind; the cross-entropy is left out.
+
+    Args:
+        lesson: images and settings.
+        faces: how many of the 64 images of the batch are faces.
     """
-    rows = np.concatenate([lesson.train.faces[: _BATCH // 2], lesson.train.negatives[: _BATCH // 2]])
+    rows = np.concatenate([lesson.train.faces[:faces], lesson.train.negatives[: _BATCH - faces]])
     labels = torch.from_numpy(lesson.train.labels[rows]).float()
     lengths = []
     for network in (DBVAE, BroadcastLabels):

@@ -106,7 +106,7 @@ def train_short(lesson: Lesson, network: type[DBVAE]) -> Trained:
     """
     config = lesson.config
     model, faces = untrained(network, config), len(lesson.train.faces)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)  # as `fit` has it
     state = State(model, optimizer, 0, [], [], np.full(faces, 1 / faces))
     rows, scores, limits = [], [], []
     with threads(config.threads), bar(total=config.epochs, desc=network.__name__, unit="epoch") as progress:
