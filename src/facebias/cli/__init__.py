@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from facebias.cli import data, runs
 from facebias.cli.audit import audit
 from facebias.cli.benchmark_saliency import benchmark_saliency
+from facebias.cli.check import check
 from facebias.cli.compare import compare
 from facebias.cli.detect import detect
 from facebias.cli.explain import explain
@@ -54,6 +55,7 @@ STAGES: dict[str, dict[str, tuple[Any, str]]] = {
         "explain": (explain, "what in a picture made a network answer"),
         "benchmark-saliency": (benchmark_saliency, "saliency methods, measured"),
     },
+    "In a course": {"check": (check, "is the answer to an exercise right")},
 }
 
 

@@ -9,7 +9,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "images": ["input_table", "pixel_table", "squash_table", "whole_pictures"],
         "judging": ["PUBLISHED", "chance_gap", "chance_table", "choice_table", "precision_table", "threshold_table"],
-        "networks": ["BroadcastLabels", "EvalLeftOn", "FacesClassifiedAlone", "ReluAtTheEnd", "VarianceAsSpread"],
+        "networks": [
+            "BroadcastLabels",
+            "EvalLeftOn",
+            "FacesClassifiedAlone",
+            "ImageByImage",
+            "ReluAtTheEnd",
+            "VarianceAsSpread",
+        ],
         "plots": ["chance_gaps", "false_alarms", "sorted_weights"],
         "tables": [
             "alarm_table",

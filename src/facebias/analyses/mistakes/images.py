@@ -33,8 +33,8 @@ def input_table(trained: Trained) -> pd.DataFrame:
     right, bgr, whole = (_probabilities(trained, images) for images in (rgb, rgb.flip(1), 255 * rgb))
     rows = {}
     for name, wrong in (("BGR", bgr), ("0..255", whole)):
-        rows[f"{name}: rank correlation with the right probabilities"] = (1.0, float(spearmanr(right, wrong).statistic))
-        rows[f"{name}: of the likeliest tenth of faces, still among them, %"] = (100.0, 100 * _kept(right, wrong))
+        rows[f"{name}: rank correlation with right weights"] = (1.0, float(spearmanr(right, wrong).statistic))
+        rows[f"{name}: likeliest tenth, still among them, %"] = (100.0, 100 * _kept(right, wrong))
     return beside(4, rows)
 
 

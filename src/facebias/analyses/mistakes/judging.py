@@ -52,7 +52,7 @@ def choice_table(trainings: Sequence[Trained]) -> pd.DataFrame:
         8,
         {
             f"worst group of the best of {len(hits)} models, %": (100 * other, 100 * same),
-            "recall of held-out faces, and of those trained on, %": (recalls[0], recalls[1]),
+            "recall of faces held out, and trained on, %": (recalls[0], recalls[1]),
         },
     )
 

@@ -48,7 +48,7 @@ def _variance(trained: Trained) -> float:
     return group_variance(groups.rates(trained.audit_scores[-1] >= 0)[groups.comparable])
 
 
-def leak_table(lesson: Lesson, faces: int = 32) -> pd.DataFrame:
+def leak_table(lesson: Lesson, faces: int = 32, wrong: type[DBVAE] = BroadcastLabels) -> pd.DataFrame:
     """Mistake 2: how far the pixels of faces and of non-faces move the VAE's part of the loss, in an untrained network.
 
     Length of the gradient on the pixels of each kind; the cross-entropy is left out.
@@ -56,11 +56,12 @@ def leak_table(lesson: Lesson, faces: int = 32) -> pd.DataFrame:
     Args:
         lesson: images and settings.
         faces: how many of the 64 images of the batch are faces.
+        wrong: the network that is compared with the project's own.
     """
     rows = np.concatenate([lesson.train.faces[:faces], lesson.train.negatives[: _BATCH - faces]])
     labels = torch.from_numpy(lesson.train.labels[rows]).float()
     lengths = []
-    for network in (DBVAE, BroadcastLabels):
+    for network in (DBVAE, wrong):
         model = untrained(network, lesson.config).eval()  # in training, batch norm mixes a batch's images anyway
         images = as_input(lesson.train.tensor()[rows]).requires_grad_()
         vae = model.loss(
@@ -104,8 +105,8 @@ def spread_table(right: Trained, wrong: Trained) -> pd.DataFrame:
         5,
         {
             "divergence that the loss counts, nats a face": (counted, wrong_counted),
-            "divergence of the noise that is drawn, nats a face": (drawn, wrong_drawn),
-            "decoding error with that noise, |difference| of 0..1": _last(right, wrong, "reconstruction", 2),
+            "divergence of the noise drawn, nats a face": (drawn, wrong_drawn),
+            "decoding error with it, |difference| of 0..1": _last(right, wrong, "reconstruction", 2),
         },
     )
 
