@@ -15,6 +15,7 @@ from facebias.audit import group_report, summarise
 from facebias.audit.group_report import REPORT_COLUMNS
 from facebias.audit.groups import groups_of
 from facebias.audit.predictions import PREDICTION_COLUMNS, read_predictions, validate
+from facebias.audit.worst_and_gap import measures
 from facebias.core.errors import FacebiasError
 
 
@@ -212,3 +213,13 @@ def test_refuses_bad_rows_by_their_number(table):
 def test_selecting_an_unknown_column_is_refused(report):
     with pytest.raises(FacebiasError, match="no such column"):
         report.select(colour="red")
+
+
+def test_faces_whose_skin_cannot_be_measured_are_a_group_that_may_be_the_worst(table):
+    odd = (table["label"] == 1) & (table["race"] == "Black") & (table["gender"] == "Male")
+    partly = table.assign(skin_tone=table["skin_tone"].mask(odd, ""), score=table["score"] - 9.0 * odd)
+    faces = partly[(partly["run_id"] == "cnn-s0") & (partly["dataset"] == "fairface")]
+    cells = groups_of(faces, ("skin_tone",))
+    assert cells.table["label"].tolist()[-1] == "not measurable" and cells.comparable[-1]
+    worst = measures(partly, groupings=(("skin_tone",),)).query("dataset == 'fairface' and metric == 'worst'")
+    assert set(worst["group"]) == {"not measurable"}

@@ -35,7 +35,7 @@ def test_tones_stand_from_light_to_dark_and_ages_by_number():
         gender=["Male"] * 4, skin_tone=["dark", "very light", "tan", ""], age=["more than 70", "3-9", "10-19", "0-2"]
     )
     tables = composition_tables(data)
-    assert list(tables["skin_tone x gender"].index) == ["very light", "tan", "dark", "unknown", "all"]
+    assert list(tables["skin_tone x gender"].index) == ["very light", "tan", "dark", "not measurable", "all"]
     assert list(tables["age x gender"].index) == ["0-2", "3-9", "10-19", "more than 70", "all"]
 
 

@@ -13,7 +13,7 @@ from skimage.color import lab2rgb
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASS_BOUNDS, CLASSES, class_range, classify_ita
 from facebias.data.rendering import render_faces
-from facebias.data.skin_tone import MIN_SHARE, MONK_HEX, ita, measure, nearest_monk, region
+from facebias.data.skin_tone import MIN_SHARE, MONK_HEX, NORMALISED, ita, measure, nearest_monk, of_tone, region
 
 # Lab colours of skin from very dark to very pale
 SKINS = {
@@ -150,6 +150,34 @@ def test_agrees_with_the_known_angle_of_rendered_faces():
     error = (measured["ita"] - known["ita"])[well_lit].abs()
     assert error.median() < 14
     assert measured["ita"][well_lit].corr(known["ita"][well_lit]) > 0.8
+
+
+def test_exposure_normalised_is_nearer_the_truth_most_of_all_where_light_was_short():
+    block = render_faces(480, seed=12)
+    measured, known = measure(block.images), block.table.reset_index(drop=True)
+    dim = known["factor_exposure"] < -0.75
+    for faces, better in ((slice(None), 0.9), (dim, 0.6)):
+        plain, scaled = ((measured[name] - known["ita"])[faces].abs().median() for name in ("ita", "ita_normalised"))
+        assert scaled < better * plain
+
+
+def test_a_crop_at_the_target_luminance_reads_the_same_and_a_dim_one_is_brightened():
+    image = face(SKINS["intermediate"])
+    light = (image / 255) ** 2.2
+    dim, bright = ((255 * np.clip(light * gain, 0, 1) ** (1 / 2.2)).astype(np.uint8) for gain in (0.25, 1.0))
+    table = measure(np.stack([dim, bright]))
+    assert table["l_star_normalised"][0] > table["l_star"][0] + 10
+    lost, left = (np.ptp(table[name]) for name in ("ita", "ita_normalised"))
+    assert left < 0.6 * lost
+    assert np.isnan(measure(np.full((1, 64, 64, 3), 90, np.uint8))["ita_normalised"][0])
+
+
+def test_packed_columns_are_those_of_the_tone_that_is_asked_for():
+    table = measure(np.stack([face(SKINS["tan"])]))
+    for tone, suffix in (("plain", ""), ("normalised", NORMALISED)):
+        found = of_tone(table, tone)
+        assert list(found) == ["ita", "l_star", "hue", "skin_tone", "monk", "skin_share"]
+        assert found["ita"][0] == table["ita" + suffix][0] and found["skin_tone"][0] == table["skin_tone" + suffix][0]
 
 
 def test_real_photographs_order_by_race_as_expected(test_data):

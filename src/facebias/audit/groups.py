@@ -10,7 +10,7 @@ import pandas as pd
 from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
-from facebias.core.words import GENDERS, UNKNOWN
+from facebias.core.words import GENDERS, UNKNOWN, missing_level
 
 GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ("race",), ("skin_tone",), ("gender",), ())
 MOST = 24  # levels of a column that somebody's own data set brings; with more it names pictures, not groups
@@ -71,7 +71,8 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
     """Assign faces to cells, in a fixed order of levels; None where a column is unknown for every face.
 
     Every combination of levels has a cell, so an empty group is shown with n = 0 and never dropped. Levels of
-    skin tone and gender are fixed where the data use them; others are what the data set's own table holds.
+    skin tone and gender are fixed where the data use them; others are what the data set's own table holds. Faces whose
+    skin cannot be measured (grey pictures, covers, coloured light) are a group like others: a detector may miss them.
 
     Raises:
         FacebiasError: a grouping column that the faces do not have, or of numbers.
@@ -86,7 +87,7 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
         return None
     codes = np.zeros(len(faces), dtype=int)
     for column, level in zip(by, levels, strict=True):
-        values = _text(faces[column]).replace("", UNKNOWN)
+        values = _text(faces[column]).replace("", missing_level(column))
         codes = codes * len(level) + pd.Categorical(values, categories=level).codes
     index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
     table = index.reindex(columns=_columns(by), fill_value=ALL)
@@ -144,4 +145,5 @@ def _levels(values: pd.Series, column: str) -> list[str] | None:
     if not present & set(fixed):
         fixed = []  # a scale of the data set's own, such as PPB's
     rest = sorted(present - {"", *fixed})
-    return [*fixed, *rest, *([UNKNOWN] if "" in present and UNKNOWN not in rest else [])]
+    missing = missing_level(column)
+    return [*fixed, *rest, *([missing] if "" in present and missing not in rest else [])]

@@ -27,11 +27,12 @@ MODELS = ("standard_cnn", "db_vae")
 SIZES = ("lab", "paper")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("float32", "bfloat16")
+TONES = ("plain", "normalised")
 # Settings added after runs were published, with the value that stands for how those were trained: at that value they
 # are left out of a fingerprint, so that runs trained before are still found
 _ADDED = {
     **{"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"},
-    "hard_share": 0.0,
+    **{"hard_share": 0.0, "tone": "plain"},
 }
 
 # Settings by the name that runs of an earlier version have for them
@@ -62,6 +63,7 @@ class Config:
     audit_size: int = _at("audit_data", 3600, "faces at most in an audit set; 0 for all", low=0)
     crops_per_picture: int = _at("data", 4, "random crops of each negative picture", low=1, high=1000)
     hard_share: float = _at("data", 0.0, "share of hard negatives: faces upside down, ... (0: none)", low=0, high=0.9)
+    tone: str = _at("data", "plain", "skin tone of photographs: as pictured, or exposure normalised", among=TONES)
     validation_share: float = _at("data", 0.15, "share of identities that fix thresholds", low=0.01, high=0.5)
     test_share: float = _at("data", 0.15, "share of identities held out to the end", low=0.01, high=0.5)
     dark_share: float = _at("data", 0.06, "rendered training faces: share with brown or dark skin", low=0, high=1)
@@ -211,6 +213,7 @@ class Config:
         """Name of the packed audit set `name`."""
         own = self.folder_sets.get(name)
         values = {"set": own.identity if own else name, "audit_size": self.audit_size, "data_seed": self.data_seed}
+        values |= {} if self.tone == _ADDED["tone"] else {"tone": self.tone}
         return f"{name}-{fingerprint(values)}"
 
     @property

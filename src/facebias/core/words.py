@@ -14,6 +14,7 @@ HELD_OUT = ("validation", "test")  # never trained on: the first fixes threshold
 GENDERS = ("Female", "Male")  # as annotators perceived them; every set that we know records two
 AGE_BINS = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
 UNKNOWN = "unknown"  # the level of faces whose source does not say
+NOT_MEASURABLE = "not measurable"  # the skin tone of faces that are grey, covered or in coloured light: a group too
 
 # The one framing of training and audit: dlib's face chip with padding 0.25, as FairFace and UTKFace were cut.
 # Eye centres are 0.35 of the side apart, centred, 0.31 of the side below the top.
@@ -29,6 +30,11 @@ DATASET_NAMES = {
     "lab": "the lab's faces",
     "synthetic": "rendered faces (synthetic)",
 }
+
+
+def missing_level(column: str) -> str:
+    """What faces are called that have no value in a column: of a measured one "not measurable", else "unknown"."""
+    return NOT_MEASURABLE if column == "skin_tone" else UNKNOWN
 
 
 def dataset_name(dataset: str, source: str = "") -> str:

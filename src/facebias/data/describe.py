@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
+from facebias.core.words import NOT_MEASURABLE, UNKNOWN, missing_level
 from facebias.data.dataset import FaceDataset
 from facebias.data.sources.base import FACTOR_PREFIX
 
-_UNKNOWN = "unknown"
+_LAST = (UNKNOWN, NOT_MEASURABLE, "all")
 
 
 def composition_tables(dataset: FaceDataset) -> dict[str, pd.DataFrame]:
     """Counts of the faces: race x gender, skin tone x gender, race x skin tone, age x gender, with margins "all".
 
     A table whose rows or columns the source does not know is left out. Skin tones stand from lightest to darkest;
-    "unknown" is a value that is missing for some.
+    "unknown", or "not measurable" of skin tone, is a value that is missing for some.
     """
     from facebias.core.tone_scale import CLASSES
 
@@ -24,9 +25,8 @@ def composition_tables(dataset: FaceDataset) -> dict[str, pd.DataFrame]:
     for rows, columns in (("race", "gender"), ("skin_tone", "gender"), ("race", "skin_tone"), ("age", "gender")):
         if (faces[rows] == "").all() or (faces[columns] == "").all():
             continue
-        table = pd.crosstab(
-            faces[rows].replace("", _UNKNOWN), faces[columns].replace("", _UNKNOWN), margins=True, margins_name="all"
-        )
+        told = [faces[column].replace("", missing_level(column)) for column in (rows, columns)]
+        table = pd.crosstab(*told, margins=True, margins_name="all")
         tables[f"{rows} x {columns}"] = table.reindex(
             index=_ordered(table.index, orders.get(rows)), columns=_ordered(table.columns, orders.get(columns))
         )
@@ -46,9 +46,9 @@ def negative_kinds(dataset: FaceDataset) -> pd.DataFrame | None:
 
 
 def _ordered(found: pd.Index, order: list[str] | None) -> list[str]:
-    names = [name for name in found if name not in (_UNKNOWN, "all")]
+    names = [name for name in found if name not in _LAST]
     names.sort(key=order.index if order else str)
-    return names + [name for name in (_UNKNOWN, "all") if name in found]
+    return names + [name for name in _LAST if name in found]
 
 
 def _age_order(text: str) -> tuple[int, str]:

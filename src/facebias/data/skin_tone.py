@@ -5,7 +5,10 @@ rules lose dark and pale faces. Geometry picks where skin must be (the tight fra
 height, 0.35 of the side apart), and agreement with that face's own cheeks and nose picks which of those
 pixels are skin.
 
-ITA from photographs depends on lighting. It describes a picture, and a person only under controlled light.
+ITA from photographs depends on lighting. It describes a picture, and a person only under controlled light. A second
+measure takes a part of the light out: exposure is scaled, in linear light, towards the same mean luminance for every
+crop. Half of the way, on a logarithmic scale, since a crop is dark by its light or by its skin. Target and share were
+chosen on rendered faces, whose tone is known, and checked on others (`benchmarks/skin_tone.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.color import deltaE_ciede2000, lab2xyz, rgb2lab, rgb2xyz, xyz2lab
 
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import classify_ita
@@ -24,6 +27,9 @@ MONK_HEX = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43"
 MIN_SHARE = 0.3  # of the region must be consistent skin, or the face is not measured
 MIN_CHROMA = 2.0  # a grey-scale picture has no b*, so its ITA would be an artefact of +-90 degrees
 HUES = (0.0, 100.0)  # degrees, red to yellow-green: wider than any skin; outside is a cover or coloured light
+LUMINANCE = 0.35  # mean over the crop, of white's, that exposure is scaled towards
+TOWARDS = 0.5  # how far, as an exponent: 0 leaves it, 1 gives every crop that mean
+NORMALISED = "_normalised"  # ends the names of columns that are of the scaled exposure
 _CHUNK = 512
 _COLUMNS = ("ita", "l_star", "hue", "skin_tone", "monk", "skin_share")
 
@@ -68,9 +74,10 @@ def measure(images: np.ndarray) -> pd.DataFrame:
     Returns:
         n rows: `ita` (degrees), `l_star` (0 to 100), `hue` (degrees, atan2(b*, a*); Thong et al., ICCV 2023),
         `skin_tone` (one of `CLASSES`), `monk` (1 to 10), of the median colour of the skin pixels, and
-        `skin_share`, the share of the region's pixels that were used. NaN and "" where that share is under
-        `MIN_SHARE`, the picture is grey (chroma under `MIN_CHROMA`), or the hue is outside `HUES` (a face mask,
-        blue light); `skin_share` is always there.
+        `skin_share`, the share of the region's pixels that were used. Then the first five once more, their names ending
+        in `NORMALISED`, of the colour at the scaled exposure. NaN and "" where that share is under `MIN_SHARE`, the
+        picture is grey (chroma under `MIN_CHROMA`), or the hue is outside `HUES` (a face mask, blue light);
+        `skin_share` is always there.
 
     Raises:
         FacebiasError: not uint8 RGB squares.
@@ -87,16 +94,36 @@ def measure(images: np.ndarray) -> pd.DataFrame:
     parts = [_measure_chunk(images[start : start + _CHUNK]) for start in range(0, len(images), _CHUNK)]
     colour = np.concatenate([part[0] for part in parts]) if parts else np.empty((0, 3))
     share = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
+    light = np.concatenate([part[2] for part in parts]) if parts else np.empty(0)
+    plain = _described(colour).assign(skin_share=share)[list(_COLUMNS)]
+    return plain.join(_described(_scaled(colour, light)).add_suffix(NORMALISED))
+
+
+def _described(colour: np.ndarray) -> pd.DataFrame:
+    """Angle, lightness, hue, class and Monk tone of each colour (n, 3) of Lab."""
     angle = ita(colour)
-    values = (
-        angle,
-        colour[:, 0],
-        np.degrees(np.arctan2(colour[:, 2], colour[:, 1])),
-        classify_ita(angle),
-        nearest_monk(colour),
-        share,
-    )
-    return pd.DataFrame(dict(zip(_COLUMNS, values, strict=True)))
+    hue = np.degrees(np.arctan2(colour[:, 2], colour[:, 1]))
+    values = (angle, colour[:, 0], hue, classify_ita(angle), nearest_monk(colour))
+    return pd.DataFrame(dict(zip(_COLUMNS[:5], values, strict=True)))
+
+
+def _scaled(colour: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """The colours (n, 3) of Lab as another exposure would show them; `light` (n,) is each crop's mean luminance."""
+    if not len(colour):
+        return colour
+    gain = (LUMINANCE / np.maximum(light, 1e-3)) ** TOWARDS
+    known = ~np.isnan(colour[:, 0])
+    scaled = np.full_like(colour, np.nan)
+    scaled[known] = xyz2lab(lab2xyz(colour[known]) * gain[known, None])
+    return scaled
+
+
+def of_tone(measured: pd.DataFrame, tone: str) -> pd.DataFrame:
+    """The columns of `measure` by their plain names: as pictured, or at the scaled exposure for "normalised"."""
+    plain = measured[list(_COLUMNS)]
+    if tone == "plain":
+        return plain
+    return plain.assign(**{name: measured[name + NORMALISED] for name in _COLUMNS[:5]})
 
 
 @lru_cache(maxsize=8)
@@ -115,7 +142,7 @@ def region(side: int) -> tuple[np.ndarray, np.ndarray]:
     return core, whole
 
 
-def _measure_chunk(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _measure_chunk(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     core, whole = region(images.shape[1])
     lab = rgb2lab(images[:, whole].astype(np.float32) / 255)
     in_core = core[whole]
@@ -126,7 +153,8 @@ def _measure_chunk(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     grey = np.hypot(colour[:, 1], colour[:, 2]) < MIN_CHROMA
     hue = np.degrees(np.arctan2(colour[:, 2], colour[:, 1]))
     colour[(share < MIN_SHARE) | grey | (hue < HUES[0]) | (hue > HUES[1])] = np.nan
-    return colour.astype(float), share
+    light = rgb2xyz(images.astype(np.float32) / 255)[..., 1].mean(axis=(1, 2))
+    return colour.astype(float), share, light
 
 
 def _consistent(lab: np.ndarray, among: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
-from facebias.core.words import UNKNOWN
+from facebias.core.words import NOT_MEASURABLE, UNKNOWN, missing_level
 from facebias.plots.crowd import LEVELS, short
 from facebias.plots.style import FAINT, figure_title, new_figure, styled
 
@@ -24,8 +24,8 @@ def composition_counts(table: pd.DataFrame) -> pd.DataFrame:
     faces = table[table["label"] == 1] if "label" in table else table
     parts = []
     for column in _TITLES:
-        values = faces[column].replace("", UNKNOWN)
-        if (values == UNKNOWN).all():
+        values = faces[column].replace("", missing_level(column))
+        if (values == missing_level(column)).all():
             continue
         count = values.value_counts()
         levels = sorted(count.index, key=lambda level: _order(column, level))
@@ -37,7 +37,7 @@ def composition_counts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _order(column: str, level: str) -> tuple[int, float, str]:
-    if level == UNKNOWN:
+    if level in (UNKNOWN, NOT_MEASURABLE):
         return (2, 0, "")
     if column == "skin_tone":
         return (0, CLASSES.index(level) if level in CLASSES else 99, level)
@@ -87,7 +87,7 @@ def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bars(axis: Axes, rows: pd.DataFrame, slots: int) -> None:
-    unknown = rows["level"] == UNKNOWN
+    unknown = rows["level"].isin((UNKNOWN, NOT_MEASURABLE))
     colours = [FAINT if one else "#0072B2" for one in unknown]
     axis.barh(range(len(rows)), rows["n"], height=0.72, color=colours)
     axis.set_yticks(range(len(rows)), [short(level) for level in rows["level"]])

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from facebias.core.errors import FacebiasError
-from facebias.core.words import UNKNOWN
+from facebias.core.words import missing_level
 
 _LOGGED = ("epoch", "ess", "grouping", "group", "n", "natural_share", "share")
 
@@ -45,7 +45,7 @@ def share_ratios(log: pd.DataFrame) -> pd.DataFrame:
         )
     log = log.assign(
         model=log.get("model", ""),
-        group=log["group"].astype(object).fillna("").replace("", UNKNOWN),
+        group=[name or missing_level(by) for name, by in zip(log["group"].fillna(""), log["grouping"], strict=True)],
         log_ratio=np.log(log["share"] / log["natural_share"]),
         ess_share=log["ess"] * log["natural_share"] / log["n"],
     )

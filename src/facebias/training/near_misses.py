@@ -40,7 +40,8 @@ from facebias.training.threads import threads
 CANDIDATES = 24  # squares of each training picture
 MOST = 2  # near-misses of one picture
 EPOCHS = 2  # of the first network: it knows faces, and not yet every picture by heart
-_KEPT = 40  # candidates kept while scoring, times as many as are wanted: memory stays flat
+_KEPT = 3  # candidates kept while scoring, times as many as are wanted: the cascade takes some away
+_TOGETHER = 4096  # candidates decoded and scored at a time
 
 
 def training_split(config: Config, path: Path) -> FaceDataset:
@@ -100,16 +101,18 @@ def _hardest(
     model: StandardCNN | DBVAE, config: Config, pictures: set[str], wanted: int
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """The `wanted` squares of these pictures with the highest scores, `MOST` of a picture, highest first."""
-    images, table = np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), pd.DataFrame({"score": []})
-    for decoded in in_order(batches(_candidates(config, pictures)), IMAGE_SIZE, config.workers):
+    images = np.empty((0, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    tables: list[pd.DataFrame] = []
+    for decoded in in_order(batches(_candidates(config, pictures), _TOGETHER), IMAGE_SIZE, config.workers):
         block = decoded.block
         score = logits(model, torch.from_numpy(block.images).permute(0, 3, 1, 2)).numpy()
-        images = np.concatenate([images, block.images])
-        table = pd.concat([table, block.table.assign(score=score)], ignore_index=True)
-        best = np.argsort(-table["score"].to_numpy(), kind="stable")[: _KEPT * wanted]
-        images, table = images[best], table.iloc[best].reset_index(drop=True)
-    place = np.flatnonzero((table.groupby("identity").cumcount() < MOST).to_numpy())
-    keep = list(_no_faces(images, place, wanted))
+        table = pd.concat([*tables, block.table.assign(score=score)], ignore_index=True)
+        table = table.sort_values("score", ascending=False, kind="stable")
+        table = table[table.groupby("identity").cumcount() < MOST].head(_KEPT * wanted)
+        images = np.concatenate([images, block.images])[table.index]
+        tables = [table.reset_index(drop=True)]
+    (table,) = tables
+    keep = list(_no_faces(images, wanted))
     lowest = table["score"][keep].min()
     say(f"{len(keep):,} near-misses of {len(pictures):,} training pictures, lowest logit {lowest:.1f}")
     kinds = table.iloc[keep].drop(columns="score").assign(**{f"{FACTOR_PREFIX}kind": "near_miss"})
@@ -125,8 +128,9 @@ def _candidates(config: Config, pictures: set[str]) -> Iterator[Sample]:
             yield replace(sample, image_id=f"near_miss/{sample.image_id}", where=where)
 
 
-def _no_faces(images: np.ndarray, place: np.ndarray, wanted: int) -> Iterator[int]:
+def _no_faces(images: np.ndarray, wanted: int) -> Iterator[int]:
     """The first `wanted` of these images in which the cascade finds no face."""
+    place = np.arange(len(images))
     step = max(wanted, 1)
     for start in range(0, len(place), step):
         some = place[start : start + step]

@@ -8,10 +8,11 @@ import pytest
 
 from facebias.analyses.tone.figures import ToneFigures
 from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
-from facebias.analyses.tone.tables import NOT_MEASURED, tone_accuracy, tone_by_race, tone_summary
+from facebias.analyses.tone.tables import tone_accuracy, tone_by_race, tone_summary
 from facebias.core.errors import FacebiasError
 from facebias.core.outputs import recorded
 from facebias.core.tone_scale import CLASSES, classify_ita
+from facebias.core.words import NOT_MEASURABLE
 
 N = 400
 
@@ -72,9 +73,9 @@ def test_the_cross_table_keeps_empty_cells_and_unmeasured_faces():
     race = pd.Series(["Black", "Black", "White", "White", ""])
     table = tone_by_race(skin([-40, np.nan, 60, -40, 30]), race)
     assert len(table) == 3 * (len(CLASSES) + 1) and table["n"].sum() == 5
-    assert list(table["skin_tone"][:7]) == [*CLASSES, NOT_MEASURED]
+    assert list(table["skin_tone"][:7]) == [*CLASSES, NOT_MEASURABLE]
     cell = table.set_index(["race", "skin_tone"])
-    assert cell.loc[("Black", NOT_MEASURED), "share"] == 0.5 == cell.loc[("White", "dark"), "share"]
+    assert cell.loc[("Black", NOT_MEASURABLE), "share"] == 0.5 == cell.loc[("White", "dark"), "share"]
     assert cell.loc[("unknown", "intermediate"), "n"] == 1
     assert table.groupby("race")["share"].sum().to_numpy() == pytest.approx(1)
     with pytest.raises(FacebiasError, match="no face has a label"):

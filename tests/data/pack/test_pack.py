@@ -162,6 +162,16 @@ def test_an_empty_split_is_refused(config):
     assert not list(config.path("data").glob("*.h5"))
 
 
+def test_another_tone_is_another_file_that_says_so(config):
+    other = config.with_(tone="normalised")
+    assert other.data_key != config.data_key and other.audit_key("fairface") != config.audit_key("fairface")
+    plain, normalised = (FaceDataset.load(pack_audit(one, "fairface")) for one in (config, other))
+    assert "tone" not in plain.attrs and normalised.attrs["tone"] == "normalised"
+    assert np.array_equal(plain.images, normalised.images)
+    assert plain.table["ita"].notna().equals(normalised.table["ita"].notna())
+    assert (plain.table["ita"] != normalised.table["ita"])[plain.table["ita"].notna()].all()
+
+
 def test_the_training_photographs_cannot_audit(config):
     with pytest.raises(FacebiasError, match="trained on too"):
         pack_audit(config.with_(train_faces="fairface"), "fairface")

@@ -8,10 +8,10 @@ from scipy import stats
 
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
-from facebias.core.words import UNKNOWN
+from facebias.core.words import NOT_MEASURABLE, UNKNOWN
+from facebias.data.skin_tone import NORMALISED
 
-NOT_MEASURED = "not measured"
-QUANTITIES = ("ita", "l_star", "hue", "monk")
+QUANTITIES = ("ita", "ita_normalised", "l_star", "l_star_normalised", "hue", "monk", "monk_normalised")
 # Stops; the tone curve of the renderer is centred on 0.25
 EXPOSURE_EDGES = (-np.inf, -0.75, -0.25, 0.25, 0.75, 1.25, np.inf)
 _REPLICATES = 1000
@@ -22,22 +22,22 @@ def tone_accuracy(measured: pd.DataFrame, truth: pd.DataFrame, exposure: np.ndar
 
     Args:
         measured: of `facebias.data.skin_tone.measure`, n rows.
-        truth: n rows with the true `ita`, `l_star`, `hue`, `monk` and `skin_tone`.
+        truth: n rows with the true `ita`, `l_star`, `hue`, `monk` and `skin_tone`, the truth of normalised ones too.
         exposure: (n,) stops.
 
     Returns:
         One row a quantity and level: quantity, by ("all", "exposure", "skin tone"), level, centre (median exposure), n,
         measured (faces with a value), median_error (median absolute error: degrees, L* units or steps of Monk) with
         low and high (95 %, bootstrap over faces), bias (median of measured less true), pearson, spearman, same
-        (share with the same class of ITA, or the same Monk tone; NaN for others), skin_share (median share of the
-        region's pixels that were used).
+        (share of all n with the right class of ITA, or the right Monk tone; NaN for others), skin_share (median share
+        of the region's pixels that were used).
     """
     levels = [("all", "all", np.ones(len(truth), dtype=bool))]
     bins = pd.cut(exposure, EXPOSURE_EDGES, right=False)
     levels += [("exposure", _stops(one), bins == one) for one in bins.categories]
     levels += [("skin tone", tone, (truth["skin_tone"] == tone).to_numpy()) for tone in CLASSES]
     rows = []
-    for quantity in QUANTITIES:
+    for quantity in (name for name in QUANTITIES if name in measured):
         for by, level, mine in levels:
             if mine.any():
                 rows.append(
@@ -59,7 +59,8 @@ def _stops(interval: pd.Interval) -> str:
 
 
 def _agreement(measured: pd.DataFrame, truth: pd.DataFrame, quantity: str) -> dict[str, float]:
-    one, other = measured[quantity].to_numpy(dtype=float), truth[quantity].to_numpy(dtype=float)
+    base = quantity.removesuffix(NORMALISED)
+    one, other = measured[quantity].to_numpy(dtype=float), truth[base].to_numpy(dtype=float)
     known = ~np.isnan(one) & ~np.isnan(other)
     found = {
         "n": len(one),
@@ -90,10 +91,10 @@ def _agreement(measured: pd.DataFrame, truth: pd.DataFrame, quantity: str) -> di
             "pearson": float(stats.pearsonr(one, other).statistic),
             "spearman": float(stats.spearmanr(one, other).statistic),
         }
-    if quantity == "ita":
-        found["same"] = float((measured["skin_tone"] == truth["skin_tone"]).to_numpy()[known].mean())
-    elif quantity == "monk":
-        found["same"] = float((error == 0).mean())
+    if base == "ita":
+        found["same"] = float((measured[quantity.replace("ita", "skin_tone")] == truth["skin_tone"]).mean())
+    elif base == "monk":
+        found["same"] = float((error == 0).sum() / len(measured))
     return found
 
 
@@ -105,7 +106,7 @@ def tone_by_race(measured: pd.DataFrame, race: pd.Series) -> pd.DataFrame:
         race: n labels; "" is shown as unknown.
 
     Returns:
-        One row a race and class, empty cells too: race, skin_tone (lightest first, then "not measured"), n, share (of
+        One row a race and class, empty cells too: race, skin_tone (lightest first, then "not measurable"), n, share (of
         the race's faces).
 
     Raises:
@@ -114,8 +115,8 @@ def tone_by_race(measured: pd.DataFrame, race: pd.Series) -> pd.DataFrame:
     if not (race != "").any():
         raise FacebiasError("RACE", "tone by race", "no face has a label of race", "Take a set that labels it")
     labels = race.replace("", UNKNOWN).to_numpy()
-    table = pd.crosstab(labels, measured["skin_tone"].replace("", NOT_MEASURED).to_numpy())
-    table = table.reindex(columns=[*CLASSES, NOT_MEASURED], fill_value=0)
+    table = pd.crosstab(labels, measured["skin_tone"].replace("", NOT_MEASURABLE).to_numpy())
+    table = table.reindex(columns=[*CLASSES, NOT_MEASURABLE], fill_value=0)
     counts = table.rename_axis("race").rename_axis("skin_tone", axis=1).stack().rename("n").reset_index()
     return counts.assign(share=counts["n"] / counts.groupby("race")["n"].transform("sum"))
 

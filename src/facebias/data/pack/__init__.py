@@ -131,7 +131,7 @@ def _pack(
         for path in outputs.values():
             manifest_path(path).unlink(missing_ok=True)  # of an earlier file that is about to be replaced
         _decode_into(writers, parts, route, ledger, record, reject_share, config)
-        tables = _finish(writers, parts)
+        tables = _finish(writers, parts, config.tone)
     ledger.pins.write()
     left_out = [Reject("", *what) for part in parts for what in _left_out(part)]
     write_rejects(record, [*left_out, *ledger.rejects])
@@ -162,7 +162,7 @@ def _decode_into(
     names = "+".join(part.source.name for part in parts)
     with bar(total=total, desc=f"pack {names}", unit="image") as progress:
         for part in parts:
-            for decoded in in_order(batches(taken(part)), IMAGE_SIZE, config.workers):
+            for decoded in in_order(batches(taken(part)), IMAGE_SIZE, config.workers, config.tone):
                 keep = ledger.fresh(decoded, part.source.name)
                 ledger.refuse_past(reject_share, total, record)
                 table = decoded.block.table.iloc[keep]
@@ -175,7 +175,7 @@ def _decode_into(
                 progress.update(len(decoded.pixels) + len(decoded.rejects))
 
 
-def _finish(writers: Mapping[str, Writer], parts: Sequence[Part]) -> dict[str, pd.DataFrame]:
+def _finish(writers: Mapping[str, Writer], parts: Sequence[Part], tone: str) -> dict[str, pd.DataFrame]:
     attrs = {
         "schema": SCHEMA,
         "source": "+".join(part.source.name for part in parts),
@@ -183,6 +183,7 @@ def _finish(writers: Mapping[str, Writer], parts: Sequence[Part]) -> dict[str, p
         "framing_rules": "; ".join(f"{part.source.name}: {part.source.rule}" for part in parts),
         "image_size": IMAGE_SIZE,
         "synthetic": any(part.source.name == "synthetic" for part in parts),
+        **({} if tone == "plain" else {"tone": tone}),
     }
     tables = {split: writer.finish({**attrs, "split": split}) for split, writer in writers.items()}
     wanted = [1] if len(parts) == 1 else [1, 0]

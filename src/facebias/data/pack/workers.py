@@ -40,12 +40,13 @@ class Decoded:
     mended: Counter[str] = field(default_factory=Counter)
 
 
-def decode(item: Item, size: int) -> Decoded:
+def decode(item: Item, size: int, tone: str = "plain") -> Decoded:
     """Make, measure and hash one item; the skin tone of faces is measured where the table lacks it.
 
     Args:
         item: what to decode.
         size: side of the images in pixels.
+        tone: "plain" keeps the colour of the skin as pictured, "normalised" that at a scaled exposure.
 
     Raises:
         FacebiasError: a block or task whose images are not of `size`. Samples that cannot be read are returned
@@ -63,7 +64,7 @@ def decode(item: Item, size: int) -> Decoded:
                 "Choose images of that size",
             )
         result = Decoded(block, [], [])
-    result.block = _measured(result.block)
+    result.block = _measured(result.block, tone)
     result.pixels = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in result.block.images]
     return result
 
@@ -105,7 +106,7 @@ def _parquet_bytes(place: Place) -> bytes:
     return picture_bytes(place.path, int(place.member))
 
 
-def _measured(block: Block) -> Block:
+def _measured(block: Block, tone: str) -> Block:
     table = block.table.copy()
     faces = (table["label"] == 1).to_numpy()
     if not set(MEASURED) <= set(table.columns):
@@ -114,9 +115,9 @@ def _measured(block: Block) -> Block:
         if "skin_tone" not in table:
             table["skin_tone"] = pd.Series([""] * len(table), dtype="str", index=table.index)
         if faces.any():
-            from facebias.data.skin_tone import measure
+            from facebias.data.skin_tone import measure, of_tone
 
-            found = measure(block.images[faces])
+            found = of_tone(measure(block.images[faces]), tone)
             # a source's own scale of skin type is kept; the measured angle stands beside it
             own = table.loc[faces, "skin_tone"].to_numpy()
             found["skin_tone"] = np.where(own == "", found["skin_tone"].to_numpy(), own)
@@ -125,7 +126,7 @@ def _measured(block: Block) -> Block:
     return Block(block.images, table)
 
 
-def in_order(items: Iterable[Item], size: int, workers: int) -> Iterator[Decoded]:
+def in_order(items: Iterable[Item], size: int, workers: int, tone: str = "plain") -> Iterator[Decoded]:
     """`decode` of each item, in the items' order, `workers` at a time; one worker runs in this process.
 
     Raises:
@@ -133,13 +134,13 @@ def in_order(items: Iterable[Item], size: int, workers: int) -> Iterator[Decoded
     """
     if workers == 1:
         for item in items:
-            yield decode(item, size)
+            yield decode(item, size, tone)
         return
     pool = process_pool(workers)
     waiting: deque[Future[Decoded]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(decode, item, size))
+            waiting.append(pool.submit(decode, item, size, tone))
             if len(waiting) > 2 * workers:  # few in flight: memory stays flat however large the source
                 yield waiting.popleft().result()
         while waiting:

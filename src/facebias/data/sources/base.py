@@ -18,7 +18,8 @@ import pandas as pd
 # The demographic side table of a packed file, one row an image. Text is "" where a source does not say, numbers
 # are NaN. `gender` is "Female" or "Male" as annotators perceived it, `race` the source's own words, `age` a
 # FairFace age bin ("0-2", "3-9", "10-19", ... "60-69", "more than 70") or a source's own. `ita` (degrees),
-# `l_star` and `hue` (degrees) are of the skin, `skin_tone` is the class of `ita` (facebias.data.skin_tone.CLASSES).
+# `l_star` and `hue` (degrees) are of the skin, `skin_tone` is the class of `ita` (facebias.data.skin_tone.CLASSES); all
+# four as pictured, or at a scaled exposure where the file's attribute `tone` says "normalised".
 # `identity` is the unit of splitting: person, or picture for negatives. `where` is file:row of the source.
 TABLE_COLUMNS = ("image_id", "label", "identity", "where", "race", "gender", "age", "skin_tone", "ita", "l_star", "hue")
 FACTOR_PREFIX = "factor_"  # ground truth of rendered images, one column a factor
