@@ -19,7 +19,8 @@ PROFILES: dict[str, dict[str, Any]] = {
     "embedded": {},
     # The published study on rendered faces: every arm, six seeds, which an exact paired test needs to reach p < .05
     "evidence": {"arms": ALL_ARMS, "seeds": 6, "precision": "bfloat16"},
-    # The same on photographs: CelebA and ImageNet-style negatives, audited on FairFace and UTKFace
+    # The same on photographs: CelebA and ImageNet-style negatives, half of them hard, audited on FairFace and UTKFace with
+    # the measure of skin tone that is nearer to the rendered truth (figures/skin-tone.csv); ten seeds
     "photographs": {
         "train_faces": "celeba",
         "negatives": "folder",
@@ -27,9 +28,11 @@ PROFILES: dict[str, dict[str, Any]] = {
         "train_size": 0,
         "negative_size": 0,
         "audit_size": 0,
+        "hard_share": 0.5,
+        "tone": "normalised",
         "epochs": 10,
         "arms": ALL_ARMS,
-        "seeds": 6,
+        "seeds": 10,
         "precision": "bfloat16",
     },
     # Seconds: for tests and for trying a change
