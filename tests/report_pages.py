@@ -25,7 +25,7 @@ HOSTILE = ('<script>alert("1")</script>', "\"' onload=alert(2) x='", "</script><
 DONE = {"device": "cpu", "seconds_of_this_process": 90.0, "torch": "2", "code_version": "0"}
 
 
-def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, *, tones=True, **more) -> AuditFolder:
+def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=6, *, tones=True, **more) -> AuditFolder:
     """An audited study of made predictions, races named at will, with figures of the audit, of FullGrad and of a kind
     that the report does not know. Without `tones` no skin is measured, so the headline is about the named races."""
     config = Config.make(
@@ -37,7 +37,7 @@ def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, *, tones=True
         runs_dir=str(root / "runs"),
         studies_dir=str(root / "figures"),
     )
-    table = predictions(models=config.arm_names, seeds=seeds, **more)
+    table = predictions(models=config.arm_names, seeds=seeds, **{"negatives": 2000, **more})
     table["race"] = table["race"].replace(dict(zip(RACES, names, strict=True)))
     if not tones:
         table = table.assign(ita=np.nan, skin_tone="")
@@ -48,7 +48,7 @@ def study(root: Path, names=RACES, arms="cnn,dbvae-0.01", seeds=2, *, tones=True
         run.write_parquet("predictions.parquet", rows.assign(run_id=run.id), PREDICTIONS_SCHEMA, "made")
         write_json(run.path / "DONE.json", DONE)
     outputs = OutputFolder(config.study_folder, config.study_id)
-    findings = Audit(table, 0.01, "celeba", config.arm_names[0])
+    findings = Audit(table, 0.01, "celeba", config.arm_names[0], primary=config.primary)
     figures = AuditFigures(findings, FigureFolder(outputs, synthetic=False), settings=config)
     figures.source_recall()
     figures.write()

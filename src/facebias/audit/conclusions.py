@@ -8,15 +8,27 @@ from dataclasses import dataclass, fields
 
 import pandas as pd
 
-from facebias.audit.changes import compare
 from facebias.audit.decisions import Decisions, decided
 from facebias.audit.groups import GROUPINGS, matching, name_of
-from facebias.audit.sentences import JUDGED_BY, Finding, before_groups, cautions_of, finding_of, multiplicity
+from facebias.audit.power import power, power_text
+from facebias.audit.primary import missing, primary_table, primary_text
+from facebias.audit.second_view import both_views
+from facebias.audit.sentences import (
+    JUDGED_BY,
+    Finding,
+    before_groups,
+    cautions_of,
+    finding_of,
+    multiplicity,
+    other_view,
+    why_withheld,
+)
 from facebias.audit.stats.tests import holm
 from facebias.audit.thresholds import HEADLINE
 from facebias.audit.worst_and_gap import measures, summarise
 from facebias.core.arms import counterpart
 from facebias.core.errors import FacebiasError
+from facebias.core.primary import Primary
 
 # Skin tone is what the paper is about, and it is measured alike in every set. Its six groups are larger than those of
 # any crossing, so their gap owes less to luck.
@@ -31,6 +43,7 @@ class Verdict:
         before_groups: recall on held-out faces of the training source and on each audit set, before any group.
         findings: one for each arm, audit set and grouping.
         cautions: what limits them (seeds, small cells, too few negatives, rendered data).
+        primary: what the primary comparison says, or why there is none; "" where none was wanted.
         headline: the sentence about the first audit set by skin tone, or by the next grouping that it knows.
     """
 
@@ -38,13 +51,19 @@ class Verdict:
     findings: tuple[Finding, ...]
     cautions: tuple[str, ...]
     headline: str
+    primary: str = ""
+
+    @property
+    def opening(self) -> tuple[str, ...]:
+        """What is told first: the primary comparison, where one was wanted, and the headline."""
+        return (self.primary, f"Exploratory: {self.headline}") if self.primary else (self.headline,)
 
     def __str__(self) -> str:
-        return "\n".join([self.headline, self.before_groups, *(f.sentence for f in self.findings), *self.cautions])
+        return "\n".join([*self.opening, self.before_groups, *(f.sentence for f in self.findings), *self.cautions])
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: paragraphs of plain text, whatever a data set calls its groups."""
-        lines = [self.headline, self.before_groups, *self.cautions]
+        lines = [*self.opening, self.before_groups, *self.cautions]
         return "\n".join(f"<p>{html.escape(line)}</p>" for line in lines)
 
     def table(self) -> pd.DataFrame:
@@ -63,13 +82,14 @@ def verdict(
     source: str = "",
     groupings: tuple[tuple[str, ...], ...] = GROUPINGS,
     datasets: Sequence[str] = (),
-    known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None,
+    known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None,
+    primary: str = "",
 ) -> Verdict:
     """Conclude from predictions; every number in it is computed here.
 
-    A reduction is claimed only at the headline rule (matched FPR 1 %), with two shared seeds or more and negatives
-    enough to fix that rate, where the interval of the change in worst-group recall or in the gap excludes 0 and the
-    other of the two does not get worse beyond its interval.
+    A reduction is claimed only where the interval of the change in worst-group recall or in the gap excludes 0 and the
+    other of the two does not get worse beyond its interval; and nothing is claimed where
+    `facebias.audit.sentences.why_withheld` says why. Then the numbers stand, and the sentence says what is missing.
 
     One arm alone can be in the headline. It is the one that the figures show too, `facebias.core.arms.counterpart`: the
     DB-VAE that resamples most, with the smallest alpha, whatever it shows. Every arm has its findings, in every audit
@@ -83,24 +103,26 @@ def verdict(
         source: the training source ("celeba", "synthetic", ...), for the words.
         groupings: what to compare by.
         datasets: the audit sets in the order in which they are told, the headline's first; by name unless told.
-        known: `summarise`, `measures` and `compare` of the same predictions, baseline and rule, over all GROUPINGS,
-            where they have been computed already.
+        known: `summarise`, `measures`, `both_views` and `power` of the same predictions, baseline and rule, over all
+            GROUPINGS, where they have been computed already.
+        primary: the primary comparison in words (`facebias.core.primary`); "" for none.
 
     Raises:
         FacebiasError: no such baseline or arm, or predictions that `validate` refuses.
     """
     decisions = decided(predictions, rule)
-    predictions, enough = decisions.predictions, decisions.enough
     groupings = tuple(by for by in groupings if by)
-    summary, level, change = known or (
+    summary, level, change, seen = known or (
         summarise(decisions, rule, ((),)),
         measures(decisions, rule, groupings),
-        compare(decisions, baseline, rule, groupings),
+        both_views(decisions, baseline, groupings),
+        power(decisions, baseline, rule, groupings),
     )
     there = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
     order = sorted(there, key=lambda name: list(datasets).index(name) if name in datasets else len(datasets))
     change = _over_all(change, order, groupings)
     arms, findings = list(change["model"].unique()) or [""], []
+    reasons = {name: _reason(decisions, baseline, name, change) for name in arms if name}
     arm = arm or counterpart(arms)
     if arm not in arms:
         raise FacebiasError("ARM", arm, f"no such arm beside {baseline}; found {', '.join(arms)}", "Name one of them")
@@ -109,10 +131,32 @@ def verdict(
             where = {"dataset": dataset, "grouping": name_of(by)}
             here = _at(level, model=baseline, **where)
             for name in arms if len(here) else ():
-                findings.append(finding_of(here, _at(change, model=name, **where), name, rule, enough, source))
-    cautions = cautions_of(predictions, baseline, rule, enough, groupings, source) + multiplicity(findings, change)
+                told = power_text(matching(seen, model=name, **where))
+                rows = _at(change, model=name, **where)
+                findings.append(finding_of(here, rows, name, rule, source, reasons.get(name, ""), told))
+    cautions = (
+        *cautions_of(decisions.predictions, baseline, rule, decisions.above(*decisions.models), groupings, source),
+        *multiplicity(findings, change),
+        *other_view(change),
+    )
     before = before_groups(summary[summary["grouping"] == name_of(())], baseline, rule, source)
-    return Verdict(before, tuple(findings), cautions, _headline(findings, arm))
+    first = "" if not primary else _primary(decisions, primary, [name for name in order if name != "test"], source)
+    return Verdict(before, tuple(findings), cautions, _headline(findings, arm), first)
+
+
+def _primary(decisions: Decisions, wanted: str, datasets: Sequence[str], source: str) -> str:
+    asked = Primary.parse(wanted)
+    if asked is None:
+        return ""
+    return primary_text(primary_table(decisions, asked, datasets, source), missing(decisions, asked, datasets))
+
+
+def _reason(decisions: Decisions, baseline: str, arm: str, change: pd.DataFrame) -> str:
+    """Why nothing may be claimed of an arm."""
+    mine = change[change["model"] == arm]
+    fpr = mine[mine["metric"] == "FPR"]
+    above = decisions.above(baseline, arm)
+    return why_withheld(decisions.rule, above, int(mine["seeds"].max()), fpr.iloc[0] if len(fpr) else None)
 
 
 def _headline(findings: Sequence[Finding], arm: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -138,6 +140,16 @@ class Decisions:
             return Hits(tuple(models), seeds, cells, ranks, allowed, above=above, units=units)
         drawn = [[point.drawn for point in arm if point.drawn is not None] for arm in points]
         return Hits(tuple(models), seeds, cells, ranks, allowed, np.array(drawn) if drawn[0] else None, above)
+
+    def of(self, models: Sequence[str]) -> Decisions:
+        """The same decisions of some models alone."""
+        found = copy.copy(self)
+        found.models = tuple(models)
+        return found
+
+    def above(self, *models: str) -> int:
+        """The fewest held-out non-faces above a threshold of these models."""
+        return self.points.above(run for (model, _), run in self._runs.items() if model in models)
 
     def faces(self, model: str, dataset: str) -> pd.DataFrame:
         """Table of the faces of a data set in the order of the images of `hits`."""

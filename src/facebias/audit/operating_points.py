@@ -11,6 +11,7 @@ may pass. So another threshold is another number of non-faces that may pass, and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -86,6 +87,10 @@ class OperatingPoints:
         """Whether every run has non-faces enough for one to pass."""
         return all(point.enough for point in self._points.values())
 
+    def above(self, runs: Iterable[str]) -> int:
+        """The fewest non-faces above the threshold of one of these runs."""
+        return min(self._points[run].above for run in runs)
+
     @cached_property
     def _weights(self) -> np.ndarray:
         return np.random.default_rng(0).standard_exponential((DRAWS, self._pictures), dtype=np.float32)
@@ -112,9 +117,10 @@ class OperatingPoints:
         taken = min(len(pictures), 2 * allowed + 50)
         while True:
             sums = np.cumsum(self._weights[:, pictures[:taken]], axis=1)
-            passing: np.ndarray = (sums <= self._rate * weight[:, None] * (1 + 1e-6)).sum(axis=1)
+            passing = (sums <= self._rate * weight[:, None] * (1 + 1e-6)).sum(axis=1)
             if taken == len(pictures) or passing.max() < taken:
-                return np.minimum(passing, len(pictures) - 1)
+                fewer: np.ndarray = np.minimum(passing, len(pictures) - 1)
+                return fewer
             taken = min(len(pictures), 2 * taken)
 
 

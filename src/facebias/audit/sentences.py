@@ -15,7 +15,8 @@ from facebias.core.numbers import interval, percent, points
 from facebias.core.words import HELD_OUT, dataset_name
 
 JUDGED_BY = ("worst", "gap")
-_WANTED_SEEDS = 6
+WANTED_SEEDS = 6  # fewer allow no exact p under .05, and at 3 the intervals of a gap hold the truth too rarely
+WANTED_ABOVE = 20  # non-faces above a threshold: fewer are a handful of pictures
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Finding:
         claim: "reduced", "increased", "mixed" or "none": whether the arm changed worst-group recall or the gap, by
             the intervals; the sentence says which of the two.
         sentence: all of it, with numbers.
-        judged: whether a claim could have been made: at the headline rule, with negatives enough to fix it, and two
-            shared seeds or more.
+        judged: whether a claim could have been made; `why_withheld` says where not.
         p_holm: the smaller p-value over seeds of the two changes (worst group, gap), after Holm over both changes of
             all findings; NaN with one seed.
     """
@@ -46,8 +46,20 @@ class Finding:
     p_holm: float = np.nan
 
 
-def finding_of(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, enough: bool, source: str) -> Finding:
-    """What one audit set and grouping shows of one arm: `level` of the baseline and `change` by metric, as sentence."""
+def finding_of(
+    level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, source: str, withheld: str = "", power: str = ""
+) -> Finding:
+    """What one audit set and grouping shows of one arm, as sentence.
+
+    Args:
+        level: rows of `facebias.audit.measures` of the baseline, by metric.
+        change: rows of `facebias.audit.compare`, by metric, with `p_all`.
+        arm: the arm compared; "" for none.
+        rule: threshold rule.
+        source: the training source, for the words.
+        withheld: of `why_withheld`: why nothing may be claimed; "" where it may.
+        power: which change would have been seen, in words.
+    """
     first = level.iloc[0]
     dataset, grouping, baseline = str(first["dataset"]), str(first["grouping"]), str(first["model"])
     place = f"On {dataset_name(dataset, source)}, by {grouping}"
@@ -63,8 +75,7 @@ def finding_of(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, e
     )
     if not arm:
         return Finding(dataset, grouping, arm, str(worst["group"]), "none", sentence)
-    withheld = _withheld(rule, enough, int(change.loc["gap", "seeds"]))
-    claim, words = _claim(change, withheld)
+    claim, words = _claim(change, withheld, power)
     return Finding(
         dataset,
         grouping,
@@ -77,24 +88,40 @@ def finding_of(level: pd.DataFrame, change: pd.DataFrame, arm: str, rule: str, e
     )
 
 
-def _withheld(rule: str, enough: bool, seeds: int) -> str:
-    """Why nothing may be claimed; "" where it may."""
+def why_withheld(rule: str, above: int, seeds: int, fpr: pd.Series | None) -> str:
+    """Why nothing may be claimed of an arm, all reasons; "" where it may.
+
+    Args:
+        rule: threshold rule.
+        above: the fewest held-out non-faces above a threshold of the arm or the baseline.
+        seeds: that both share.
+        fpr: the row of `facebias.audit.compare` of the false positive rate on test non-faces; None without any.
+    """
     if rule != HEADLINE:
         return f"claims are made at {rule_text(HEADLINE)} alone"
-    if not enough:
-        return "too few held-out non-faces"
-    return "only one seed is shared" if seeds < 2 else ""
+    found = []
+    if seeds < WANTED_SEEDS:
+        found.append(
+            f"only {'one seed is' if seeds == 1 else f'{seeds} seeds are'} shared and {WANTED_SEEDS} are needed"
+        )
+    if above < WANTED_ABOVE:
+        found.append(f"only {above} held-out non-faces lie above a threshold and {WANTED_ABOVE} are needed")
+    if fpr is None:
+        found.append("no test non-faces tell whether the false positive rate moved")
+    elif fpr["distinguishable"]:
+        found.append(f"its false positive rate on test non-faces moved by {change_text(fpr)}")
+    return "; ".join(found)
 
 
-def _claim(change: pd.DataFrame, withheld: str) -> tuple[str, str]:
+def _claim(change: pd.DataFrame, withheld: str, power: str) -> tuple[str, str]:
     """Code and words of what the intervals allow to be said."""
     worst, gap = change.loc["worst"], change.loc["gap"]
     rise, narrowing = _sign(worst), -_sign(gap)
-    numbers = f"worst group {_change(worst)}, gap {_change(gap)}"
+    numbers = f"worst group {change_text(worst)}, gap {change_text(gap)}"
     if withheld:
         return "none", f"is not judged here, {withheld} ({numbers})"
     if rise == narrowing == 0:
-        return "none", f"is not distinguishable from no change ({numbers})"
+        return "none", f"is not distinguishable from no change ({numbers}{f'; {power}' if power else ''})"
     if rise * narrowing < 0:
         return "mixed", f"changed it both ways ({numbers})"
     code = "reduced" if rise + narrowing > 0 else "increased"
@@ -150,13 +177,24 @@ def multiplicity(findings: list[Finding], change: pd.DataFrame) -> tuple[str, ..
     )
 
 
+def other_view(change: pd.DataFrame) -> tuple[str, ...]:
+    """Whether thresholds of the test non-faces lead to the same conclusions; () where there are none.
+
+    Args:
+        change: of `facebias.audit.second_view.both_views`, with `p_all` where a finding judges the row.
+    """
+    told = change[change["metric"].isin(JUDGED_BY) & (change["agrees"] != "") & change["p_all"].notna()]
+    if told.empty:
+        return ()
+    same = int((told["agrees"] == "yes").sum())
+    return (
+        f"With thresholds that the test non-faces fix instead, {same} of {len(told)} changes of worst group and gap "
+        f"come to the same conclusion.",
+    )
+
+
 def cautions_of(
-    predictions: pd.DataFrame,
-    baseline: str,
-    rule: str,
-    enough: bool,
-    groupings: tuple[tuple[str, ...], ...],
-    source: str,
+    predictions: pd.DataFrame, baseline: str, rule: str, above: int, groupings: tuple[tuple[str, ...], ...], source: str
 ) -> tuple[str, ...]:
     """What limits the findings: rendered faces, the rule, too few non-faces or seeds, groups left out."""
     found = []
@@ -164,8 +202,11 @@ def cautions_of(
         found.append("Rendered faces (synthetic): this shows how the method behaves, nothing about people.")
     if rule != HEADLINE:
         found.append(f"Claims are made at {rule_text(HEADLINE)} alone; this is {rule_text(rule)}.")
-    if not enough:
-        found.append(f"Too few held-out non-faces to fix {rule_text(rule)}; nothing is claimed.")
+    elif above < WANTED_ABOVE:
+        found.append(
+            f"Too few held-out non-faces to fix {rule_text(rule)}: {above} lie above a threshold. Claims need "
+            f"{WANTED_ABOVE}, so none is made."
+        )
     found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
     faces = predictions[(predictions["label"] == 1) & (predictions["model"] == baseline)]
     images = faces.drop_duplicates(["dataset", "image_id"])
@@ -175,15 +216,14 @@ def cautions_of(
 
 
 def _few_seeds(seeds: pd.Series) -> list[str]:
-    few, alone = seeds[seeds < _WANTED_SEEDS], seeds[seeds == 1]
+    few = seeds[seeds < WANTED_SEEDS]
     if few.empty:
         return []
     counts = (
         str(few.iloc[0]) if seeds.nunique() == 1 else ", ".join(f"{n} of {arm_name(arm)}" for arm, n in few.items())
     )
-    whose = "" if len(alone) == len(seeds) else f" of {' and '.join(map(arm_name, alone.index))}"
-    one = f", so the spread between trainings is unknown and nothing is claimed{whose}" if len(alone) else ""
-    return [f"Training seeds an arm: {counts} (the protocol asks for {_WANTED_SEEDS}){one}."]
+    whose = "" if len(few) == len(seeds) else f" of {' and '.join(map(arm_name, few.index))}"
+    return [f"Training seeds an arm: {counts}. Claims need {WANTED_SEEDS}, so none is made{whose}."]
 
 
 def _left_out(faces: pd.DataFrame, place: str, groupings: tuple[tuple[str, ...], ...]) -> list[str]:
@@ -205,5 +245,6 @@ def _percent(row: pd.Series) -> str:
     return f"{percent(row['value'])} % {interval(row['low'], row['high'])}"
 
 
-def _change(row: pd.Series) -> str:
+def change_text(row: pd.Series) -> str:
+    """A change in points with its interval."""
     return f"{points(row['change'])} points {interval(row['low'], row['high'], signed=True)}"

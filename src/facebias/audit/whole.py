@@ -8,19 +8,22 @@ from typing import Any
 
 import pandas as pd
 
-from facebias.audit.changes import compare
 from facebias.audit.conclusions import Verdict, verdict
 from facebias.audit.curves import CURVE_COLUMNS, LOW_FPRS, recall_by_fpr
 from facebias.audit.decisions import Decisions
 from facebias.audit.group_report import GroupReport, group_report
 from facebias.audit.groups import GROUPINGS, MOST, name_of, own_groupings
 from facebias.audit.moved_threshold import moved_threshold
+from facebias.audit.power import power
 from facebias.audit.predictions import validate
+from facebias.audit.primary import PRIMARY_COLUMNS, primary_table
+from facebias.audit.second_view import both_views
 from facebias.audit.thresholds import RULES
 from facebias.audit.worst_and_gap import measures, summarise
 from facebias.core.errors import FacebiasError
 from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
+from facebias.core.primary import Primary
 from facebias.core.words import HELD_OUT
 
 
@@ -34,6 +37,7 @@ class Audit:
         source: the training source ("celeba", "synthetic", ...), "" where unknown.
         baseline: the arm that the others are compared with.
         sets: the audit sets in the order in which they are told; as the predictions have them unless told.
+        primary: the primary comparison in words (`facebias.core.primary`); "" for none.
     """
 
     predictions: pd.DataFrame
@@ -41,6 +45,7 @@ class Audit:
     source: str = ""
     baseline: str = "cnn"
     sets: tuple[str, ...] = ()
+    primary: str = ""
 
     @property
     def rule(self) -> str:
@@ -86,8 +91,21 @@ class Audit:
 
     @cached_property
     def changes(self) -> pd.DataFrame:
-        """Paired changes from the baseline to every other arm."""
-        return compare(self.decisions, self.baseline, self.rule, self.groupings)
+        """Paired changes from the baseline to every other arm, with thresholds of either half of the non-faces."""
+        return both_views(self.decisions, self.baseline, self.groupings)
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        """Paired change of every named group, and which rises would have been seen."""
+        return power(self.decisions, self.baseline, self.rule, self.groupings)
+
+    @cached_property
+    def primary_table(self) -> pd.DataFrame:
+        """The contrasts of the primary comparison; empty where there is none."""
+        wanted = Primary.parse(self.primary)
+        if wanted is None:
+            return pd.DataFrame(columns=list(PRIMARY_COLUMNS))
+        return primary_table(self.decisions, wanted, self.audit_sets, self.source)
 
     @cached_property
     def moved(self) -> pd.DataFrame:
@@ -97,7 +115,7 @@ class Audit:
     @cached_property
     def verdict(self) -> Verdict:
         """The conclusion in sentences."""
-        known = self.summary, self.measures, self.changes
+        known = self.summary, self.measures, self.changes, self.power
         return verdict(
             self.decisions,
             self.baseline,
@@ -106,6 +124,7 @@ class Audit:
             groupings=self.groupings,
             datasets=self.audit_sets,
             known=known,
+            primary=self.primary,
         )
 
     @cached_property
@@ -134,7 +153,7 @@ class Audit:
         """The verdict for a terminal: headline, recall before groups, and what limits them."""
         found, many = self.verdict, own_groupings(self.predictions)[1]
         left = [f"{name}: {count:,} values, over {MOST}, so it is not grouped by." for name, count in many.items()]
-        return "\n".join([found.headline, found.before_groups, *found.cautions, *left])
+        return "\n".join([*found.opening, found.before_groups, *found.cautions, *left])
 
     @property
     def told(self) -> dict[str, Any]:
@@ -142,6 +161,7 @@ class Audit:
         found = self.verdict
         return {
             "text": self.text,
+            "primary": found.primary,
             "headline": found.headline,
             "shift": found.before_groups,
             "cautions": list(found.cautions),
@@ -154,7 +174,9 @@ class Audit:
     def write(self, outputs: OutputFolder) -> None:
         """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
         outputs.csv(self.report.table, "group_report.csv")
-        for name in ("summary", "measures", "changes", "moved", "recall_by_rate"):
+        for name in ("summary", "measures", "changes", "power", "moved", "recall_by_rate"):
             outputs.csv(getattr(self, name), f"{name}.csv")
+        if self.primary:
+            outputs.csv(self.primary_table, "primary.csv")
         outputs.csv(self.verdict.table(), "findings.csv")
         outputs.json(self.told, "verdict.json")

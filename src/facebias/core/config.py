@@ -19,6 +19,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.folder_sets import PREFIX, FolderSet, hashed
 from facebias.core.manifest import fingerprint
 from facebias.core.paths import anchored
+from facebias.core.primary import PRIMARY, Primary
 
 FACE_SOURCES = ("synthetic", "celeba", "fairface", "utkface", "lab")
 NEGATIVE_SOURCES = ("synthetic", "folder", "lab")
@@ -27,12 +28,14 @@ MODELS = ("standard_cnn", "db_vae")
 SIZES = ("lab", "paper")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("float32", "bfloat16")
+LOGGERS = ("none", "tensorboard", "mlflow")
 TONES = ("plain", "normalised")
 # Settings added after runs were published, with the value that stands for how those were trained: at that value they
 # are left out of a fingerprint, so that runs trained before are still found
 _ADDED = {
     **{"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"},
     **{"hard_share": 0.0, "tone": "plain"},
+    **{"primary": PRIMARY},
 }
 
 # Settings by the name that runs of an earlier version have for them
@@ -107,6 +110,7 @@ class Config:
     )
     seeds: int = _at("study", 3, "trainings of each arm", low=1, high=1000)
     fpr: float = _at("study", 0.01, "false positive rate at which groups are compared", low=1e-6, high=0.5)
+    primary: str = _at("study", PRIMARY, "the comparison that alone is tested at 5 %, written down before the run")
 
     # Where and on what; without influence on what is learned but for rounding
     runs_dir: str = _at("runtime", "runs", "folder of the runs")
@@ -115,6 +119,7 @@ class Config:
     device: str = _at("runtime", "auto", "auto takes CUDA, then MPS, then the CPU", among=DEVICES)
     threads: int = _at("runtime", 1, "threads of one training", low=1, high=1024)
     workers: int = _at("runtime", 2, "trainings, or decoding processes, at a time", low=1, high=1024)
+    logger: str = _at("runtime", "none", "who else is told of each epoch of a training", among=LOGGERS)
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -132,6 +137,7 @@ class Config:
             )
         for arm in self.arm_names:
             parse_arm(arm)
+        Primary.parse(self.primary)
 
     def _checked_sets(self) -> str:
         """The audit sets as they are kept: folders of somebody's own with the hash of what they hold."""

@@ -186,7 +186,7 @@ def _slug(grouping: str) -> str:
 def figures_of_study(study: Study) -> AuditFigures:
     """The audit of a study's runs and its figures."""
     config = study.config
-    audit = Audit(study.predictions, config.fpr, config.train_faces, study.baseline, config.audit_names)
+    audit = Audit(study.predictions, config.fpr, config.train_faces, study.baseline, config.audit_names, config.primary)
     return AuditFigures(audit, FigureFolder(study.outputs, config.synthetic), settings=config)
 
 

@@ -17,9 +17,23 @@ from facebias.report.page import AuditFolder, write_report
 from report_pages import HOSTILE, forget, study, table_of, words
 
 
-def test_the_first_sentence_is_the_verdicts_headline_word_for_word(audited, report_page):
+def test_the_first_sentence_is_the_primary_comparison_and_the_second_the_verdicts_headline(audited, report_page):
     sentence = report_page[report_page.index('id="sentence"') :]
-    assert words(sentence[: sentence.index("</p>")]).split(">", 1)[1].strip() == audited.verdict["headline"]
+    first, second = (words(part.partition("</p>")[0]) for part in sentence.split("<p", 3)[1:3])
+    assert first.partition(">")[2].strip() == audited.verdict["primary"]
+    assert second.partition(">")[2].strip() == audited.verdict["headline"]
+
+
+def test_the_primary_comparison_is_told_in_one_line_and_has_a_table(tmp_path):
+    audited = study(tmp_path, arms="cnn,vae,dbvae-0.01", seeds=2)
+    text = write_report(audited, tmp_path / "primary.html").read_text()
+    told = audited.table("primary")
+    line = words(text[text.index('class="primary"') : text.index('class="tally"')])
+    assert "Primary comparison, of recall of brown and dark skin tone, DB-VAE alpha 0.01: against the VAE" in line
+    assert line.count("after Holm: not judged") == 2 == len(told)
+    rows = table_of(text, "Primary comparison")[1:]
+    assert [row[4] for row in rows] == ["2", "2"] and {row[10] for row in rows} == {"not judged"}
+    assert audited.verdict["primary"].startswith("Primary comparison, written down before the run")
 
 
 def test_the_four_numbers_are_those_of_the_audits_tables(audited, report_page):
@@ -69,7 +83,10 @@ def test_with_one_seed_nothing_is_judged_and_the_first_screen_says_why(tmp_path)
     text = write_report(study(tmp_path, seeds=1, lift=2.0), tmp_path / "one.html").read_text()
     first = words(text[: text.index("</header>")])
     assert "On FairFace, by skin tone, at FPR 1 %" in first and "FairFace by skin tone, FPR 1 %" in first
-    assert "is not judged here, only one seed is shared" in first and "comparisons none is judged" in first
+    assert (
+        "is not judged here, only one seed is shared and 6 are needed" in first
+        and "comparisons none is judged" in first
+    )
     assert "one seed, not judged" in first and "includes 0" not in first
     assert {row[3] for row in table_of(text, "What each comparison allows to be said")[1:]} == {"not judged"}
 
@@ -160,8 +177,8 @@ def test_one_line_tells_where_the_numbers_come_from(report_page):
         "FairFace, n = 240 faces",
         "smallest cell",
         "n = 80",
-        "FPR 1 % on 400 held-out non-faces",
-        "2 seeds an arm",
+        "FPR 1 % on 2,000 held-out non-faces",
+        "6 seeds an arm",
         "2026-01-02",
         "facebias 0.",
     ):

@@ -126,6 +126,29 @@ class Noise:
         """95 % interval of `rates`, low and high (arms, groups); see `facebias.audit.stats.intervals.rate_interval`."""
         return rate_interval(self.rates, self.variance, self.freedom, self.n)
 
+    def change_error(self, group: int) -> tuple[float, float]:
+        """Standard error of the change of a group's rate from the first arm to the second, paired by seed.
+
+        As `draws` has it: seeds, images and thresholds, and at the least the doubt of Agresti and Coull (1998) of a
+        group that no arm misses a face of.
+
+        Returns:
+            The standard error, a share, and its degrees of freedom (Satterthwaite 1946).
+        """
+        count, n = len(self.n), float(self.n[group])
+        apart = self.by_seed[1][:, group] - self.by_seed[0][:, group]
+        seeds = apart.var(ddof=1) / len(apart) if len(apart) > 1 else 0.0
+        side = np.array([-1.0, 1.0])
+        images = max(float(side @ self.images[group] @ side), 0.0)
+        both = np.ix_([group, count + group], [group, count + group])
+        moved = 0.0 if self.thresholds is None else max(float(side @ self.thresholds[both] @ side), 0.0)
+        least = 2 / (n + 4) ** 2  # of one face that one arm alone finds and one that the other does, of n + 4
+        parts = np.array([seeds, images, moved])
+        freedoms = np.array([max(len(apart) - 1, 1), max(n - 1, 1), max(self.above, 1)])
+        total = parts.sum()
+        freedom = total**2 / (parts**2 / freedoms).sum() if total > 0 else n - 1
+        return float(np.sqrt(max(total, least))), float(freedom)
+
     @property
     def _seeds(self) -> np.ndarray:
         spread = [
@@ -151,17 +174,7 @@ class Noise:
         lacking = np.sqrt(np.maximum(least - self.variance, 0))
         errors += lacking * rng.standard_normal((replicates, 1, count))
         if self.thresholds is not None:
-            errors += self._threshold_errors(rng, replicates).reshape(replicates, arms, count)
-        return errors
-
-    def _threshold_errors(self, rng: np.random.Generator, replicates: int) -> np.ndarray:
-        """(replicates, arms * groups), with the tails of t where few non-faces lie above the threshold."""
-        size, axes = np.linalg.eigh(self.thresholds)
-        # rounded, so that arms that decide alike have the very same errors
-        parts = np.round(axes * np.sqrt(np.maximum(size, 0)), 7)
-        freedom = max(self.above, 1)
-        tails = np.sqrt(freedom / rng.chisquare(freedom, size=(replicates, 1)))
-        errors: np.ndarray = np.round(rng.standard_normal((replicates, len(size))) * tails @ parts.T, 12)
+            errors += _correlated(rng, self.thresholds, max(self.above, 1), replicates).reshape(replicates, arms, count)
         return errors
 
     def _seed_errors(self, rng: np.random.Generator, replicates: int) -> list[np.ndarray]:
@@ -178,6 +191,16 @@ class Noise:
                 shared = weights * tails / np.sqrt(seeds * (seeds - 1))
             found.append(shared @ (side - side.mean(axis=0)))
         return found
+
+
+def _correlated(rng: np.random.Generator, covariance: np.ndarray, freedom: int, replicates: int) -> np.ndarray:
+    """(replicates, k) draws of this covariance (k, k), with the tails of t where it rests on little."""
+    size, axes = np.linalg.eigh(covariance)
+    # rounded, so that arms that decide alike have the very same errors
+    parts = np.round(axes * np.sqrt(np.maximum(size, 0)), 7)
+    tails = np.sqrt(freedom / rng.chisquare(freedom, size=(replicates, 1)))
+    errors: np.ndarray = np.round(rng.standard_normal((replicates, len(size))) * tails @ parts.T, 12)
+    return errors
 
 
 def _threshold_covariance(moved: Sequence[np.ndarray], drawn: str) -> np.ndarray:

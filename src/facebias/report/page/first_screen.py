@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.sentences import too_coarse
+from facebias.audit.sentences import WANTED_SEEDS, too_coarse
 from facebias.audit.stats.tests import ALPHA
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
-from facebias.core.numbers import NONE, interval, percent, points, side
+from facebias.core.numbers import NONE, interval, p_value, percent, points, side
 from facebias.core.words import dataset_name
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.headline import HeadlineSubject, one
@@ -86,6 +86,23 @@ def _beneath(audited: AuditFolder, about: HeadlineSubject, row: pd.Series, **whe
     return [corrected, f"chance alone: {NONE if null is None else percent(null['value'])}"]
 
 
+def primary(audited: AuditFolder) -> str:
+    """The primary comparison in one line, or why there is none; "" of an audit that has none to look for."""
+    table, told = audited.table("primary"), str(audited.verdict.get("primary", ""))
+    if table.empty:
+        return told
+    first = table.iloc[0]
+    contrasts = [
+        f"against the {arm_name(row['baseline'])} {points(row['change'])} points "
+        f"{interval(row['low'], row['high'], signed=True)}, p {p_value(row['p_holm'])} after Holm: {row['answer']}"
+        for _, row in table.iterrows()
+    ]
+    return (
+        f"Primary comparison, of recall of {first['group']}, {arm_name(first['model'])}: {'; '.join(contrasts)}. "
+        "All else is exploratory."
+    )
+
+
 def tally(audited: AuditFolder) -> str:
     """In words, how many of all comparisons show a change, and how many of those with DB-VAE: one is the headline's."""
     findings = audited.tables["findings"]
@@ -134,7 +151,7 @@ def provenance(audited: AuditFolder, about: HeadlineSubject, date: str) -> list[
         f"trained on {dataset_name(audited.source)}"
         + (f", {audited.training_faces:,} faces" if audited.training_faces else ""),
         f"thresholds at {rule_text(audited.rule)} on {audited.held_out_negatives:,} held-out non-faces, one a training",
-        f"{audited.seeds} {'seeds' if audited.seeds > 1 else 'seed'} an arm (protocol: 6)",
+        f"{audited.seeds} {'seeds' if audited.seeds > 1 else 'seed'} an arm (claims need {WANTED_SEEDS})",
         date,
         f"facebias {audited.verdict['code_version']}",
     ]

@@ -39,12 +39,15 @@ _CHANGE_HEADS = [
     "#p",
     "#p, Holm",
     "interval",
+    "thresholds of test non-faces",
 ]
 _CHANGE_NOTE = (
     "Paired: same seeds ({seeds} at most), same images, same rule. p: exact sign flips over seeds, so it speaks for "
     "other trainings on these images; with {seeds} seeds none is under {least}. Holm: over detectors, for each data "
-    "set, grouping and measure by itself; over everything: see the verdict."
+    "set, grouping and measure by itself; over everything: see the verdict. Last: whether thresholds that the test "
+    "non-faces fix lead to the same."
 )
+_AGREES = {"yes": "the same", "no": "not the same", "": NONE}
 _MOVED_HEADS = [
     "detector",
     "group",
@@ -142,6 +145,7 @@ def _change_cells(row: pd.Series) -> list[Cell]:
         rated(row, "change", signed=True),
         *(Cell(p_value(row[name])) for name in ("p", "p_holm")),
         said(side(row), not row["distinguishable"]),
+        said(_AGREES[row["agrees"]] if "agrees" in row else NONE),
     ]
 
 

@@ -13,7 +13,7 @@ from facebias.core.files import write_text
 from facebias.core.paths import code_version
 from facebias.core.words import dataset_name
 from facebias.report.page import first_screen as first
-from facebias.report.page import outcomes, tables
+from facebias.report.page import outcomes, planned, tables
 from facebias.report.page.cells import Section
 from facebias.report.page.dots import NARROW, WIDE, dots_of
 from facebias.report.page.figures import beside, gather
@@ -63,6 +63,7 @@ def _first_screen(audited: AuditFolder, about: HeadlineSubject, date: str) -> di
     return {
         "title": f"Bias audit: trained on {dataset_name(audited.source)}, audited on {' and '.join(sets)}",
         "about": about,
+        "primary": first.primary(audited),
         "tally": first.tally(audited),
         "numbers": first.four_numbers(audited, about),
         "names": [arm_name(arm) for arm in about.arms],
@@ -79,7 +80,9 @@ def _sections(audited: AuditFolder, about: HeadlineSubject) -> list[Section]:
     return [
         Section("Recall of each group", "groups", "Groups", tables.recalls(audited, about)),
         Section("Gaps and worst groups", "gaps", "Gaps", outcomes.gaps(audited, about)),
+        Section("The primary comparison", "primary", "Primary", planned.primary(audited)),
         Section("Changes from the baseline", "changes", "Changes", outcomes.changes(audited, about)),
+        Section("Which change would have been seen", "power", "Power", planned.power(audited, about)),
         Section("Overall cost", "cost", "Cost", outcomes.cost(audited)),
         Section("Variation over seeds", "seeds", "Seeds", outcomes.seeds(audited, about)),
         Section("The threshold moved at p = 0.5", "moved", "p = 0.5", outcomes.moved(audited, about)),
