@@ -19,8 +19,8 @@ PROFILES: dict[str, dict[str, Any]] = {
     "embedded": {},
     # The published study on rendered faces: every arm, six seeds, which an exact paired test needs to reach p < .05
     "evidence": {"arms": ALL_ARMS, "seeds": 6, "precision": "bfloat16"},
-    # The same on photographs: CelebA and ImageNet-style negatives, half of them hard, audited on FairFace and UTKFace with
-    # the measure of skin tone that is nearer to the rendered truth (figures/skin-tone.csv); ten seeds
+    # The same on photographs, ten seeds: CelebA and ImageNet-style negatives, half of them hard, audited on
+    # FairFace and UTKFace, skin tone by the measure that is nearer to the rendered truth (benchmarks/skin_tone.py)
     "photographs": {
         "train_faces": "celeba",
         "negatives": "folder",

@@ -14,6 +14,7 @@ from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gap
 from facebias.analyses.shift.scores import shift_scores
 from facebias.analyses.shift.tables import (
     FACTORS,
+    HARD_RULE,
     UNCHANGED,
     VIEWS,
     Factor,
@@ -26,6 +27,7 @@ from facebias.analyses.shift.tables import (
 from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.profiles import profile
+from facebias.core.words import HEADLINE
 from facebias.training.study import run_study
 
 DARKER = Factor("brightness", (-1.0,), 0.0)
@@ -179,9 +181,47 @@ def test_the_best_view_is_the_unchanged_one_where_every_change_harms(tables):
 
 
 def test_changes_compare_arms_at_each_value(tables):
-    rows = tables.changes.query("dataset == 'fairface' and negatives == 'unchanged'")
-    assert rows["value"].tolist() == [-1.0, 0.0]
+    rows = tables.changes.query("dataset == 'fairface' and negatives == 'unchanged' and metric == 'overall'")
+    assert rows["value"].tolist() == [-1.0, 0.0] and rows["grouping"].eq("all faces").all()
     assert (rows["model"] == "dbvae-0.01").all() and (rows["change"] > 0).all()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_worst_group_and_the_gap_are_compared_at_each_value_as_the_audit_does(made, tables, view):
+    rows = tables.changes.query("dataset == 'fairface' and grouping == 'race' and negatives == @view")
+    assert sorted(zip(rows["value"], rows["metric"], strict=True)) == [
+        (value, metric) for value in (-1.0, 0.0) for metric in ("gap", "worst")
+    ]
+    known = audit.compare(predictions_at(made, DARKER.column(-1.0), view), "cnn", groupings=(("race",),))
+    for metric in ("worst", "gap"):
+        mine = rows[(rows["value"] == -1) & (rows["metric"] == metric)].iloc[0]
+        one = known[(known["dataset"] == "fairface") & (known["metric"] == metric)].iloc[0]
+        assert mine[["change", "low", "high"]].tolist() == pytest.approx(
+            one[["change", "low", "high"]].tolist(), abs=2e-6
+        )
+        assert not mine["declared"]
+
+
+def test_conditions_chosen_before_results_have_the_hard_rate_too_where_negatives_allow():
+    small = Factor("size", (16.0,), 64.0)
+    found = {}
+    for negatives in (400, 4000):
+        table = predictions(seeds=2, negatives=negatives).query("not (dataset == 'test' and label == 0)")
+        scores = table.drop(columns="score").assign(**{UNCHANGED: table["score"], small.column(16.0): table["score"]})
+        found[negatives] = shift_tables(scores.reset_index(drop=True), "cnn", factors=(small,)).changes
+    assert set(found[400]["rule"]) == {HEADLINE} and set(found[4000]["rule"]) == {HEADLINE, HARD_RULE}
+    assert found[4000]["declared"].all() and set(found[4000]["value"]) == {16.0, 64.0}
+
+
+def test_a_small_face_has_lost_its_detail_and_kept_its_place():
+    fine = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    fine[:, :, :, ::2] = 200
+    coarse = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    coarse[:, :, 32:] = 200
+    assert change(fine, "size", 16.0).float().std() < 5
+    lost = change(coarse, "size", 16.0)[0, 0, :, 32].float()
+    assert lost[:24].max() < 10 and lost[40:].min() > 190 and (lost.diff() >= -1).all()
+    assert torch.equal(change(coarse, "size", 64.0), coarse)
 
 
 def test_a_missing_column_of_scores_is_one_line(made):
@@ -204,6 +244,8 @@ def test_figures_show_a_row_a_data_set_and_their_csv_reads_back(tables, tmp_path
     drawn = changes.axes[len(FACTORS) + 2].lines[-1]  # FairFace, exposure
     wanted = tables.changes.query("dataset == 'fairface' and negatives == 'unchanged' and metric == 'overall'")
     assert drawn.get_ydata() == pytest.approx(100 * wanted["change"].to_numpy())
+    gaps = shift_changes(tables.changes, trained, "celeba", "gap")
+    assert gaps.axes[len(FACTORS)].get_ylabel() == "change of gap by race, points"
     with pytest.raises(FacebiasError, match="no such factor"):
         shift_curves(tables.curves, "blur")
 

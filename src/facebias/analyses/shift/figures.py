@@ -10,7 +10,8 @@ import pandas as pd
 
 from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
 from facebias.analyses.shift.scores import shift_scores
-from facebias.analyses.shift.tables import FACTORS, VIEWS, ShiftTables, best_view, shift_tables
+from facebias.analyses.shift.tables import DECLARED_TEXT, FACTORS, VIEWS, ShiftTables, best_view, shift_tables
+from facebias.core.words import IMAGE_SIZE
 from facebias.plots import FigureFolder, Shown
 from facebias.training.study import Study
 
@@ -70,12 +71,23 @@ class ShiftFigures:
         return [self.files.save(figure, gaps, "shift-gaps", behind=gaps[["seeds", "rule"]])]
 
     def changes(self) -> list[Shown]:
-        """Paired change in recall of the DB-VAE and of its controls, along every factor."""
-        changes = self.tables.changes
-        if changes.empty:
-            return []
-        figure = shift_changes(changes, self.trained, self.study.config.train_faces)
-        return [self.files.save(figure, changes, "shift-changes", behind=changes[["seeds", "rule"]])]
+        """Paired change in recall, worst group and gap of the DB-VAE and of its controls, along every factor.
+
+        `shift-changes.csv` has all of them; the other figures' tables have what they draw.
+        """
+        changes, found = self.tables.changes, []
+        for metric, name in (
+            ("overall", "shift-changes"),
+            ("worst", "shift-worst-changes"),
+            ("gap", "shift-gap-changes"),
+        ):
+            mine = changes[changes["metric"] == metric]
+            if mine.empty:
+                continue
+            figure = shift_changes(mine, self.trained, self.study.config.train_faces, metric)
+            table = changes if metric == "overall" else mine
+            found.append(self.files.save(figure, table, name, behind=table[["seeds", "rule"]][:1]))
+        return found
 
     @property
     def text(self) -> str:
@@ -89,7 +101,19 @@ class ShiftFigures:
                 at, best, now = best_view(self.tables.curves, factor.name, dataset, self.study.baseline)
                 parts.append(f"{factor.name} {100 * mine.min():.1f} at {mine.idxmin():g} to {100 * best:.1f} at {at:g}")
             lines.append(f"{dataset}: {100 * now:.1f} % as packed; " + "; ".join(parts))
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._declared(), DECLARED_TEXT])
+
+    def _declared(self) -> list[str]:
+        """How many of the declared conditions' changes of worst groups and gaps can be told from none, a line."""
+        changes = self.tables.changes
+        mine = changes[
+            changes["declared"] & changes["metric"].isin(("worst", "gap")) & (changes["model"] == self.study.debiased)
+        ]
+        mine = mine[mine["value"] < IMAGE_SIZE]  # at 64 nothing is changed
+        if mine.empty:
+            return []
+        clear = int(mine["distinguishable"].sum())
+        return [f"small faces: {clear} of {len(mine)} changes of a worst group or a gap can be told from none"]
 
     def all(self) -> None:
         """Draw and save every figure."""

@@ -27,7 +27,8 @@ def change(images: Tensor, factor: str, value: float) -> Tensor:
     Args:
         images: uint8 (N, 3, side, side) RGB.
         factor: "scale" (side of the view over the side as packed), "offset" (the face moved down, share of the
-            side), "brightness" (stops) or "blur" (sigma in pixels); see `facebias.analyses.shift.tables.FACTORS`.
+            side), "brightness" (stops), "blur" (sigma in pixels) or "size" (pixels a side that are left); see
+            `facebias.analyses.shift.tables.FACTORS`.
         value: how far.
 
     Returns:
@@ -44,6 +45,8 @@ def change(images: Tensor, factor: str, value: float) -> Tensor:
         return _exposed(images, value)
     if factor == "blur":
         return _blurred(images, value)
+    if factor == "size":
+        return _small(images, round(value))
     raise FacebiasError("SHIFT", factor, "no such factor", f"Use {', '.join(one.name for one in FACTORS)}")
 
 
@@ -69,6 +72,13 @@ def _exposed(images: Tensor, stops: float) -> Tensor:
     linear = np.clip(linear * 2.0**stops, 0, 1)
     level = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return torch.from_numpy(np.rint(255 * level).astype(np.uint8))[images.int()]
+
+
+def _small(images: Tensor, side: int) -> Tensor:
+    """Shrunk to `side` pixels as a small face would be cut, and enlarged again as cutting to 64 would."""
+    size = images.shape[-1]
+    small = transforms.resize(images, [side, side], antialias=True)
+    return transforms.resize(small, [size, size], antialias=True)
 
 
 def _blurred(images: Tensor, sigma: float) -> Tensor:

@@ -34,8 +34,16 @@ AXES = {
     "offset": "face moved down, share of the side (left: up)",
     "brightness": "exposure, stops",
     "blur": "blur, sigma in pixels of 64",
+    "size": "pixels a side that are left of 64",
 }
+_SHORT = ("view, side /\nas packed", "moved down,\nshare", "exposure,\nstops", "blur,\npixels", "pixels left\nof 64")
 _TRAINED = "#eef3f7"
+_CHANGE = {
+    "overall": "change in recall, points",
+    "worst": "change of worst {}, points",
+    "gap": "change of gap by {}, points",
+}
+_CHANGED = {"overall": "Recall", "worst": "Recall of the worst group", "gap": "Gap between groups"}
 
 
 def shift_curves(
@@ -160,12 +168,7 @@ def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], s
         trained: range of a factor that augmentation covered in training.
         source: name of the training source.
     """
-    chosen = pd.concat(
-        [
-            part[part["grouping"] == ("race" if (part["grouping"] == "race").any() else "skin tone")]
-            for _, part in gaps.groupby("dataset", sort=False)
-        ]
-    )
+    chosen = _one_grouping(gaps)
     datasets, models = list(chosen["dataset"].unique()), list(chosen["model"].unique())
     with styled():
         figure, axes = _panels(datasets, trained, source)
@@ -183,15 +186,19 @@ def shift_gaps(gaps: pd.DataFrame, trained: Mapping[str, tuple[float, float]], s
     return figure
 
 
-def shift_changes(changes: pd.DataFrame, trained: Mapping[str, tuple[float, float]], source: str = "") -> Figure:
+def shift_changes(
+    changes: pd.DataFrame, trained: Mapping[str, tuple[float, float]], source: str = "", metric: str = "overall"
+) -> Figure:
     """Change in recall from the baseline to each other arm along every factor, with its 95 % interval.
 
     Args:
-        changes: `facebias.analyses.shift.tables.ShiftTables.changes`, of one arm or more.
+        changes: `facebias.analyses.shift.tables.ShiftTables.changes`, of one arm or more; its first rule is drawn.
         trained: range of a factor that augmentation covered in training.
         source: name of the training source.
+        metric: "overall", of all faces; "worst" or "gap", of groups by race where the set says it, else by skin tone.
     """
-    rows = changes[(changes["metric"] == "overall") & (changes["negatives"] == VIEWS[0])]
+    rows = changes[(changes["metric"] == metric) & (changes["negatives"] == VIEWS[0])]
+    rows = _one_grouping(rows[rows["rule"] == changes["rule"].iloc[0]])
     datasets, models = list(rows["dataset"].unique()), list(rows["model"].unique())
     with styled():
         figure, axes = _panels(datasets, trained, source)
@@ -213,14 +220,24 @@ def shift_changes(changes: pd.DataFrame, trained: Mapping[str, tuple[float, floa
                         linewidth=0,
                     )
                     axis.plot(mine["value"], 100 * mine["change"], **seen, markersize=3.5)
-            axes[line, 0].set_ylabel("change in recall, points", fontsize=8)
+            by = rows.loc[rows["dataset"] == dataset, "grouping"].iloc[0]
+            axes[line, 0].set_ylabel(_CHANGE[metric].format(by), fontsize=8)
         _legend(figure, [*_arms_key(models, start=1), _band_key(), _trained_key()])
         _heading(
             figure,
-            f"Recall against the {arm_name(rows['baseline'].iloc[0])} as the picture changes, "
+            f"{_CHANGED[metric]} against the {arm_name(rows['baseline'].iloc[0])} as the picture changes, "
             f"{rule_text(rows['rule'].iloc[0])}, same seeds",
         )
     return figure
+
+
+def _one_grouping(table: pd.DataFrame) -> pd.DataFrame:
+    """Of every data set the rows by race where it has them, else those by skin tone, else all."""
+    parts = []
+    for _, part in table.groupby("dataset", sort=False):
+        found = [by for by in ("race", "skin tone") if (part["grouping"] == by).any()]
+        parts.append(part[part["grouping"] == found[0]] if found else part)
+    return pd.concat(parts)
 
 
 def _panels(datasets: list[str], trained: Mapping[str, tuple[float, float]], source: str) -> tuple[Figure, np.ndarray]:
@@ -231,9 +248,7 @@ def _panels(datasets: list[str], trained: Mapping[str, tuple[float, float]], sou
         axes[line, 0].set_title(dataset_name(dataset, source))
         for axis, factor in zip(axes[line], FACTORS, strict=True):
             _ground(axis, factor.name, trained.get(factor.name))
-    for axis, name in zip(
-        axes[-1], ("view, side / as packed", "moved down, share", "exposure, stops", "blur, pixels"), strict=True
-    ):
+    for axis, name in zip(axes[-1], _SHORT, strict=True):
         axis.set_xlabel(name)
     return figure, axes
 

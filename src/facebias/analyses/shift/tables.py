@@ -4,6 +4,9 @@ Thresholds come from validation negatives in one of two views. "unchanged": the 
 changed faces, which is what shift does in use; its false positive rate on negatives changed alike is then reported
 beside recall. "changed alike": the threshold is fixed anew on negatives with the same change, so that the false
 positive rate is matched at every value and what is left is how far faces and non-faces can still be told apart.
+
+Small faces, and a false positive rate of 0.1 %, were chosen as conditions before any result was seen (`DECLARED`,
+`HARD_RULE`). The other factors were looked at in earlier studies: what they show is exploratory.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import pandas as pd
 
 from facebias.audit.changes import compare
 from facebias.audit.predictions import PREDICTION_COLUMNS
-from facebias.audit.thresholds import HEADLINE
+from facebias.audit.thresholds import HEADLINE, fix_thresholds
 from facebias.audit.worst_and_gap import measures, summarise
 from facebias.core.errors import FacebiasError
 
@@ -31,7 +34,8 @@ class Factor:
 
     Attributes:
         name: "scale", side of the view over the side as packed, below 1 nearer; "offset", how far the face is moved
-            down, in shares of the side; "brightness", stops of exposure; "blur", sigma in pixels of 64.
+            down, in shares of the side; "brightness", stops of exposure; "blur", sigma in pixels of 64; "size", the
+            pixels a side that are left of 64, enlarged again.
         values: changed values, ascending.
         neutral: the value of an unchanged picture.
     """
@@ -56,6 +60,13 @@ FACTORS = (
     Factor("offset", tuple(pixels / 64 for pixels in (-10, -8, -5, -3, 3, 5, 8, 10)), 0.0),
     Factor("brightness", (-2.0, -1.5, -1.0, -0.5, 0.5, 1.0), 0.0),
     Factor("blur", (0.5, 1.0, 1.5, 2.0, 2.5), 0.0),
+    Factor("size", (16.0, 24.0, 32.0), 64.0),
+)
+DECLARED = ("size",)  # factors chosen before any result, at all of their values
+HARD_RULE = "fpr=0.001"  # looked at beside the study's rule for these and for unchanged pictures, where negatives allow
+DECLARED_TEXT = (
+    "Chosen before any result: faces of 32, 24 and 16 pixels, and a false positive rate of 0.1 % on these and on "
+    "unchanged pictures. The other factors were looked at in earlier studies, so they are exploratory."
 )
 
 
@@ -72,7 +83,9 @@ class ShiftTables:
         curves: recall of all faces and of each group, and the false positive rate on changed negatives: factor, value
             (of the factor), negatives (one of VIEWS), and the columns of `summarise` with `rate` for its `value`.
         gaps: best less worst group, of `measures`, and the gap that equal groups would show; unchanged negatives.
-        changes: paired change in overall recall from the baseline arm to each other, of `compare`, in both views.
+        changes: paired change from the baseline arm to each other, of `compare`, in both views: of overall recall, and
+            of the worst group and the gap by race and by skin tone; `declared` says whether the condition was chosen
+            before any result.
     """
 
     curves: pd.DataFrame
@@ -105,7 +118,8 @@ def shift_tables(
             known[key] = _at(scores, *key, baseline, rule)
         for kept, table in zip(parts, known[key], strict=True):
             kept.append(table.assign(factor=factor.name, value=value, negatives=view))
-    return ShiftTables(*[_front(pd.concat(kept, ignore_index=True)) for kept in parts])
+    curves, gaps, changes = (_front(pd.concat(kept, ignore_index=True)) for kept in parts)
+    return ShiftTables(curves, gaps, changes.assign(declared=changes["factor"].isin(DECLARED)))
 
 
 def _cases(factors: tuple[Factor, ...]) -> Iterator[tuple[Factor, float, str]]:
@@ -120,13 +134,25 @@ def _at(scores: pd.DataFrame, column: str, view: str, baseline: str, rule: str) 
     groupings = SHIFT_GROUPINGS if view == VIEWS[0] else ((),)
     curves = summarise(predictions, rule, groupings).rename(columns={"value": "rate"})
     gaps = measures(predictions, rule, groupings).astype({"corrected": float, "low": float, "high": float})
-    changes = compare(predictions, baseline, rule, ((),))
+    declared = column == UNCHANGED or column.partition("=")[0] in DECLARED
+    changes = _changes(predictions, baseline, (rule, HARD_RULE) if declared else (rule,))
     return (
         curves.drop(columns=["race", "skin_tone", "gender"]),
         gaps[gaps["metric"].isin(["gap", "null_gap"])].rename(columns={"value": "gap"}).drop(columns="group"),
         # Holm's correction is over the arms of one call, here one: not over all values
-        changes.drop(columns=["grouping", "group", "groups", "p_holm"]),
+        changes.drop(columns=["groups", "p_holm"]),
     )
+
+
+def _changes(predictions: pd.DataFrame, baseline: str, rules: tuple[str, ...]) -> pd.DataFrame:
+    """Changes at the first rule, and at further ones for which every run has validation negatives enough."""
+    parts = [
+        compare(predictions, baseline, rule, SHIFT_GROUPINGS)
+        for rule in dict.fromkeys(rules)
+        if rule == rules[0] or fix_thresholds(predictions, (rule,))["enough"].all()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table[(table["grouping"] == "all faces") | table["metric"].isin(("worst", "gap"))]
 
 
 def predictions_at(scores: pd.DataFrame, column: str, view: str = VIEWS[0]) -> pd.DataFrame:
