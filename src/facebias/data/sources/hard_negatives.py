@@ -30,7 +30,7 @@ from facebias.data.sources.negatives import Folder, RandomSquare, seed_of
 from facebias.data.splits import place_of
 
 KINDS = ("upside_down", "part", "skin_colour", "animal")
-PART = (0.3, 0.5)  # of the face's side: eyes without a mouth, or a mouth without eyes, at a scale that no face has
+PART = (0.3, 0.5)  # of the face's side: too near for a whole face to be seen
 ANIMAL_CROPS = 8  # squares at most of a mammal's picture: a folder has fewer of them than of anything else
 # ImageNet's classes in order of their WordNet ids: marsupials and monotremes; whales, dogs, cats, bears and mongooses;
 # rabbits to primates, elephants and pandas. Between them lie birds, crabs and insects.
