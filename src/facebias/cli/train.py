@@ -6,7 +6,7 @@ from facebias.cli.options import COMPUTING, with_config
 from facebias.core.config import Config
 
 
-@with_config("data", "train", *COMPUTING, arm=True)
+@with_config("data", "train", *COMPUTING, "logger", arm=True)
 def train(config: Config) -> str:
     """Train one detector; a finished one is found, an interrupted one goes on.
 

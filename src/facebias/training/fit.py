@@ -30,6 +30,7 @@ from facebias.data.pack import pack_training
 from facebias.detectors.inference import logits
 from facebias.training import checkpoints
 from facebias.training.epoch import State, describe, initial, short_training, train_epoch
+from facebias.training.loggers import logger
 from facebias.training.near_misses import training_bytes, training_split
 from facebias.training.run import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
 from facebias.training.tensors import write_tensors
@@ -61,10 +62,11 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
         under = checkpoints.Circumstances(config.run_id, training_bytes(config, train.path), config.threads)
         state = _begin(config, run, train, validation, under)
         begun = time.monotonic()
-        with _progress(config, state.epoch, on_epoch) as report:
+        with logger(config, run, state.epoch) as log, _progress(config, state.epoch, on_epoch) as report:
             while state.epoch < config.epochs:
                 train_epoch(config, state, train, validation)
                 checkpoints.save(run.path, state.epoch, _pack_state(state), under)
+                log(state.history[-1])
                 report(state.history[-1])
         _finish(config, run, state, train, time.monotonic() - begun)
     return run
