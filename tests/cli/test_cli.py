@@ -78,6 +78,7 @@ def test_verbs_have_the_options_that_count_for_them():
         "report",
         "compare",
         "detect",
+        "audit-pictures",
         "runs",
     ):
         assert not options[verb] & training, verb
@@ -85,7 +86,8 @@ def test_verbs_have_the_options_that_count_for_them():
     assert {"epochs", "arms", "seeds", "fpr"} <= options["study"] and "model" not in options["study"]
     assert not options["audit"] & {"arms", "seeds", "epochs"} and "fpr" in options["audit"]
     assert all("quiet" in options[verb] for verb in VERBS)
-    assert {verb for verb in VERBS if "json" in options[verb]} == {"audit", "score", "compare", "study", "runs"}
+    told = {"audit", "audit-pictures", "detectors", "score", "compare", "study", "runs"}
+    assert {verb for verb in VERBS if "json" in options[verb]} == told
 
 
 def test_version_and_help_need_no_heavy_library(tmp_path):

@@ -11,10 +11,12 @@ from typer.core import TyperGroup
 
 from facebias.cli import data, runs
 from facebias.cli.audit import audit
+from facebias.cli.audit_pictures import audit_pictures
 from facebias.cli.benchmark_saliency import benchmark_saliency
 from facebias.cli.check import check
 from facebias.cli.compare import compare
 from facebias.cli.detect import detect
+from facebias.cli.detectors import detectors
 from facebias.cli.explain import explain
 from facebias.cli.explain_groups import explain_groups
 from facebias.cli.mechanism import mechanism
@@ -49,6 +51,10 @@ STAGES: dict[str, dict[str, tuple[Any, str]]] = {
         "tone": (tone, "is skin tone measured right"),
         "protocols": (protocols, "whole pictures: how far the window grid moves the answer"),
         "explain-groups": (explain_groups, "what the detectors look at, group by group (FullGrad)"),
+    },
+    "Detectors that people use, in whole pictures": {
+        "audit-pictures": (audit_pictures, "groups compared, as shipped and at matched false alarms"),
+        "detectors": (detectors, "which of them run here"),
     },
     "Pictures, one by one": {
         "detect": (detect, "find faces, boxes drawn"),

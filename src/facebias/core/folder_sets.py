@@ -133,7 +133,7 @@ def rows(labels: Path) -> Iterator[tuple[Row, Path]]:
     seen: dict[str, str] = {}
     for row in read_csv(labels, ("file",)):
         if not seen:
-            _check_columns(list(row.values), labels)
+            check_columns(list(row.values), labels)
         name = row.values["file"]
         if not name or not name.isprintable():
             raise FacebiasError("LABELS", row.where, f"{name!r} is no name of a file", "Mend or remove that row")
@@ -167,7 +167,8 @@ def content_of(labels: Path) -> str:
     return whole.hexdigest()[:16]
 
 
-def _check_columns(found: list[str], labels: Path) -> None:
+def check_columns(found: list[str], labels: Path) -> None:
+    """Refuse column names that are odd, that mean something else in our tables, or a part of a square's three."""
     for column in found:
         if not _COLUMN.fullmatch(column):
             raise FacebiasError(

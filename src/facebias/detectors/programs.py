@@ -33,11 +33,7 @@ def load_program(path: Path, device: str = "auto") -> Score:
         FacebiasError: no such file, it holds no program (a state_dict is none), or torch cannot load it.
     """
     where = pick_device(device)
-    load = _loader(path)
-    try:
-        program = load(path, where)
-    except Exception as error:
-        raise FacebiasError(CODE, path, f"cannot be loaded: {first_line(error)}", _WRITE) from error
+    program = open_program(path, where)
 
     def score(images: np.ndarray) -> np.ndarray:
         """Crops through the program, and its answer checked."""
@@ -49,6 +45,19 @@ def load_program(path: Path, device: str = "auto") -> Score:
         return (found.float() if found.is_floating_point() else found).cpu().numpy()
 
     return score
+
+
+def open_program(path: Path, device: torch.device) -> Any:
+    """The program in a file, of either kind, ready to be called.
+
+    Raises:
+        FacebiasError: no such file, it holds no program, or torch cannot load it.
+    """
+    load = _loader(path)
+    try:
+        return load(path, device)
+    except Exception as error:
+        raise FacebiasError(CODE, path, f"cannot be loaded: {first_line(error)}", _WRITE) from error
 
 
 def _loader(path: Path) -> Callable[[Path, torch.device], Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from facebias.data.archive import Place
 from facebias.data.user_pictures import readable, spell
 from facebias.detectors.fast import Folded
 from facebias.detectors.networks import DBVAE, StandardCNN
+from facebias.detectors.pictures import Detections
 from facebias.detectors.windows import BATCH, Scan, batches, boxes_of
 
 SCHEMA = "facebias.detections/1"
@@ -32,13 +33,6 @@ COLUMNS = ("image", "x0", "y0", "x1", "y1", "score", "probability")
 OVERLAP = 0.3  # intersection over union above which the lower of two windows is dropped
 
 Scorer = Callable[[np.ndarray], np.ndarray]
-
-
-class Detections(NamedTuple):
-    """Boxes float (n, 4), x0, y0, x1, y1 in pixels of the upright picture, and their scores float (n,), best first."""
-
-    boxes: np.ndarray
-    scores: np.ndarray
 
 
 def scorer(model: StandardCNN | DBVAE) -> Scorer:

@@ -101,7 +101,7 @@ class CelebA:
         boxes = _numbers(self.folder / "list_bbox_celeba.txt", 4)
         points = _numbers(self.folder / "list_landmarks_celeba.txt", 10)
         seen: set[str] = set()
-        for row, attributes in _attributes(self.folder / "list_attr_celeba.txt"):
+        for row, attributes in attributes_of(self.folder / "list_attr_celeba.txt"):
             file = row.values["0"]
             if file in seen:
                 raise FacebiasError("DUPLICATE", row.where, f"{file} is listed twice", "Remove one of the lines")
@@ -153,7 +153,8 @@ class CelebA:
             )
 
 
-def _attributes(path: Path) -> Iterator[tuple[Row, dict[str, str]]]:
+def attributes_of(path: Path) -> Iterator[tuple[Row, dict[str, str]]]:
+    """Each picture's row, whose "0" is its file, and its attributes, "1" or "-1", of list_attr_celeba.txt."""
     numbered = lines(path)
     count = next(numbered, (1, ""))[1].strip()
     names = next(numbered, (2, ""))[1].split()

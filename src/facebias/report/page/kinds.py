@@ -78,6 +78,16 @@ KINDS = (
         "Recall as framing, light and blur of the same faces change.",
         printed=True,
     ),
+    Kind(
+        "whole-detectors",
+        "Detectors in whole pictures",
+        "Recall of all faces, worst group and gap, as shipped and at the same false alarms, with 95 % intervals.",
+    ),
+    Kind(
+        "whole-groups",
+        "Who is found in whole pictures",
+        "A mark a group and detector, with its 95 % interval over images and threshold. Faint: under 30 faces.",
+    ),
     Kind("protocols", "Whole pictures", "The same detectors slid over whole pictures, by grid of windows."),
     Kind(
         "sampling",

@@ -1,0 +1,242 @@
+"""The audit of whole pictures: every detector asked, matched, compared; its tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from facebias.analyses.whole_pictures.asking import ask, tasks_of
+from facebias.analyses.whole_pictures.find import Spec
+from facebias.analyses.whole_pictures.matching import RULES
+from facebias.analyses.whole_pictures.points import RATES, SHIPPED, gaps_table, named, points_of, points_table, rule_of
+from facebias.analyses.whole_pictures.scored import Scored, scored
+from facebias.analyses.whole_pictures.sets import PictureSet
+from facebias.analyses.whole_pictures.store import Store
+from facebias.analyses.whole_pictures.verdict import agreement, change_sentence, changes_table, findings_table, sentence
+from facebias.audit.groups import GROUPINGS, MOST, groups_of, own_groupings
+from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
+from facebias.core.files import atomic_write
+from facebias.core.numbers import percent
+from facebias.core.outputs import OutputFolder
+from facebias.core.paths import code_version
+from facebias.detectors.pictures import PictureDetector
+
+
+@dataclass(frozen=True)
+class PictureAudit:
+    """Some detectors on the same pictures.
+
+    Attributes:
+        detectors: in order; the others are compared with the first.
+        found: what each made of the pictures.
+        faces: the pictures with faces.
+        negatives: those without.
+        groupings: what is grouped by.
+        match: the rule of matching that the sentences are about.
+        rates: shares of face-free pictures with a detection, the headline's first.
+    """
+
+    detectors: tuple[PictureDetector, ...]
+    found: tuple[Scored, ...]
+    faces: PictureSet
+    negatives: PictureSet
+    groupings: tuple[tuple[str, ...], ...]
+    match: str = RULES[0]
+    rates: tuple[float, ...] = RATES
+
+    @cached_property
+    def predictions(self) -> dict[str, pd.DataFrame]:
+        """Predictions of all detectors by rule of matching, the headline's first."""
+        order = sorted(RULES, key=lambda rule: rule != self.match)
+        return {rule: pd.concat([one.predictions[rule] for one in self.found], ignore_index=True) for rule in order}
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """The audit's threshold rule of each point, by its name."""
+        return {named(point): rule_of(point) for point in points_of(self.rates)}
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """Recall by group at every point (`facebias.analyses.whole_pictures.points.points_table`)."""
+        seconds = {one.name: found.seconds for one, found in zip(self.detectors, self.found, strict=True)}
+        return points_table(self.predictions, self.groupings, seconds, self.rates)
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """Worst group and gap at every point (`facebias.analyses.whole_pictures.points.gaps_table`)."""
+        return gaps_table(self.predictions, self.groupings, self.rates)
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """What each comparison allows to be said, with its sentence."""
+        table = findings_table(self.predictions, self.gaps, self.rules)
+        key = ["match", "point", "model", "dataset", "grouping"]
+        levels = dict(list(self.points.groupby(key)))
+        return table.assign(sentence=[sentence(row, levels[tuple(row[key])]) for _, row in table.iterrows()])
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """Paired changes from the first detector to the others."""
+        return changes_table(self.predictions, self.groupings, self.detectors[0].name, self.rules)
+
+    @cached_property
+    def cards(self) -> pd.DataFrame:
+        """What each detector is: name, version, weights (SHA-256), licence, input, settings, own threshold."""
+        rows = [
+            {
+                "name": one.name,
+                "version": one.card.version,
+                "weights": one.card.weights,
+                "licence": one.card.licence,
+                "input": one.card.input,
+                "settings": ", ".join(f"{name} {value}" for name, value in one.card.settings.items()),
+                "threshold": "all that it returns" if one.shipped is None else f"{one.shipped:g}",
+                "seconds": found.seconds,
+                "failed": len(found.errors),
+            }
+            for one, found in zip(self.detectors, self.found, strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def cautions(self) -> list[str]:
+        """What limits the findings."""
+        lines = [
+            f"{one.name} failed on {len(found.errors)} picture(s), each counted as a miss, the first: "
+            f"{found.errors[0][1]}."
+            for one, found in zip(self.detectors, self.found, strict=True)
+            if found.errors
+        ]
+        if left := len({key for found in self.found for key in found.unreadable}):
+            lines.append(f"{left} picture(s) could not be read and are left out.")
+        whole = self.points[(self.points["match"] == self.match) & (self.points["grouping"] == "all faces")]
+        for row in whole[~whole["reached"]].itertuples():
+            lines.append(
+                f"{row.model} cannot be set to {row.point}: its scores tie, or face-free pictures are too few. It is "
+                f"judged at {percent(row.false_alarms, 2)} %."
+            )
+        return [*lines, agreement(self.findings)]
+
+    @property
+    def headline(self) -> list[str]:
+        """A sentence a detector and point: the first grouping, as shipped and at the first rate."""
+        points = [named(SHIPPED), named(self.rates[0])]
+        mine = self.findings[(self.findings["match"] == self.match) & self.findings["point"].isin(points)]
+        return list(mine[mine["grouping"] == mine["grouping"].iloc[0]]["sentence"])
+
+    @property
+    def text(self) -> str:
+        """The verdict for a terminal."""
+        first = self.findings["grouping"].iloc[0]
+        mine = self.changes[(self.changes["match"] == self.match) & (self.changes["grouping"] == first)]
+        mine = mine[(mine["metric"] == "gap") & (mine["point"] == named(self.rates[0]))]
+        return "\n".join([*self.headline, *(change_sentence(row) for _, row in mine.iterrows()), *self.cautions])
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The verdict for a program."""
+        return {
+            "headline": self.headline,
+            "cautions": self.cautions,
+            "detectors": [one.name for one in self.detectors],
+            "pictures": self.faces.name,
+            "faces": len(self.faces.faces),
+            "face_free": len(self.negatives.pictures),
+            "truth": self.faces.truth,
+            "match": self.match,
+            "code_version": code_version(),
+        }
+
+    def write(self, outputs: OutputFolder) -> None:
+        """Write all tables, each detector's predictions, and verdict.json last."""
+        for one in self.detectors:
+            path = outputs.path(f"predictions-{one.name}.parquet")
+            mine = self.predictions[self.match]
+            with atomic_write(path) as temporary:
+                mine[mine["model"] == one.name].to_parquet(temporary, index=False)
+            outputs.add(path)
+        errors = [
+            (one.name, *pair) for one, found in zip(self.detectors, self.found, strict=True) for pair in found.errors
+        ]
+        outputs.csv(pd.DataFrame(errors, columns=["detector", "sha256", "error"], dtype=object), "errors.csv")
+        for name in ("points", "gaps", "findings", "changes", "cards"):
+            outputs.csv(getattr(self, name), f"{name}.csv")
+        outputs.json(self.told, "verdict.json")
+
+
+def audit_detectors(
+    config: Config,
+    specs: Sequence[Spec],
+    faces: PictureSet,
+    negatives: PictureSet,
+    groups: Sequence[str] = (),
+    match: str = RULES[0],
+) -> PictureAudit:
+    """Ask every detector, where its answers are not kept yet, and compare groups.
+
+    Args:
+        config: where answers are kept (`data_dir`), how many processes ask (`workers`), and the seed of halves.
+        specs: the detectors.
+        faces: pictures with faces.
+        negatives: pictures without.
+        groups: columns to group by, or two joined by "+"; all that the set has unless told.
+        match: rule of matching that the sentences are about; tables have both.
+
+    Raises:
+        FacebiasError: no detector, two of one name, one that is not there, a column that the set lacks, or a fault of
+            a detector.
+    """
+    groupings = groupings_of(faces.faces, groups)
+    if match not in RULES:
+        raise FacebiasError("MATCH", match, "no such rule", f"Use {' or '.join(RULES)}")
+    detectors = _loaded(specs)  # all before any is asked: a wrong word in the last does not cost the time of the first
+    found = []
+    for spec, one in zip(specs, detectors, strict=True):
+        store = Store(config.path("data") / "detections" / f"{one.name}-{one.key}" / "clean")
+        for part in (faces, negatives):
+            ask(spec, tasks_of(part.pictures), store, workers=config.workers, what=f"{one.name} on {part.name}")
+        found.append(scored(one, faces, negatives, (store, store), config.data_seed))
+    return PictureAudit(detectors, tuple(found), faces, negatives, groupings, match)
+
+
+def _loaded(specs: Sequence[Spec]) -> tuple[PictureDetector, ...]:
+    if not specs:
+        raise FacebiasError("DETECTOR", "--detectors", "no detector is named", "Name some, as facebias detectors does")
+    detectors = tuple(spec() for spec in specs)
+    names = [one.name for one in detectors]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise FacebiasError("NAME", twice, "two detectors of this name", "Tell them apart with --name")
+    return detectors
+
+
+def groupings_of(faces: pd.DataFrame, groups: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """What is grouped by: the columns named, two joined by "+"; else all of the set, and its own with few levels.
+
+    Raises:
+        FacebiasError: a column that the set lacks, or of one level or too many.
+    """
+    usual = [by for by in GROUPINGS if by and groups_of(faces, by) is not None]
+    own = own_groupings(faces.drop(columns=["picture", "x1", "y1", "x2", "y2"]))[0]
+    if not groups:
+        found = [*((name,) for name in own), *usual]
+        if not found:
+            raise FacebiasError("GROUPING", "labels", "no column tells groups apart", f"Add one of 2 to {MOST} levels")
+        return tuple(found)
+    wanted = [tuple(text.split("+")) for text in groups]
+    for name in dict.fromkeys(name for by in wanted for name in by):
+        levels = faces[name].nunique() if name in faces else 0
+        if not 2 <= levels <= MOST:
+            what = f"{levels} levels" if name in faces else "no such column"
+            raise FacebiasError(
+                "GROUPING", name, what, f"Name columns of 2 to {MOST} levels, of {', '.join([*own, *_grouped(usual)])}"
+            )
+    return tuple(wanted)
+
+
+def _grouped(groupings: Sequence[tuple[str, ...]]) -> list[str]:
+    return list(dict.fromkeys(name for by in groupings for name in by))

@@ -1,0 +1,75 @@
+"""The figures of an audit of whole pictures, each drawn, saved with the CSV behind it, and handed back for display."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from facebias.analyses.whole_pictures.audited import PictureAudit
+from facebias.analyses.whole_pictures.plots import detectors_overview, groups_at_points
+from facebias.analyses.whole_pictures.points import SHIPPED, named
+from facebias.core.words import dataset_name
+from facebias.plots import FigureFolder, Shown
+
+_MATCHED = {
+    "centre": "a detection whose centre lies in the face and whose side is 0.5 to 2 of its",
+    "iou": "IoU >= 0.5",
+}
+
+
+@dataclass(frozen=True)
+class PictureFigures:
+    """Draws what an audit of whole pictures found.
+
+    Attributes:
+        audit: the tables.
+        files: where figures and tables go.
+    """
+
+    audit: PictureAudit
+    files: FigureFolder
+
+    def detectors(self) -> list[Shown]:
+        """Every detector at both points, a figure a grouping."""
+        gaps, found = self._shown(self.audit.gaps), []
+        for grouping in gaps["grouping"].unique():
+            mine = gaps[gaps["grouping"] == grouping]
+            figure = detectors_overview(mine, self.audit.faces.name, grouping)
+            found.append(self._save(figure, mine, "detectors", grouping))
+        return found
+
+    def groups(self) -> list[Shown]:
+        """Every group of every detector at both points, a figure a grouping."""
+        points, found = self._shown(self.audit.points), []
+        for grouping in [name for name in points["grouping"].unique() if name != "all faces"]:
+            mine = points[points["grouping"].isin([grouping, "all faces"])]
+            figure = groups_at_points(mine, self.audit.faces.name, grouping)
+            found.append(self._save(figure, mine, "groups", grouping))
+        return found
+
+    def _shown(self, table: pd.DataFrame) -> pd.DataFrame:
+        wanted = [named(SHIPPED), named(self.audit.rates[0])]
+        return table[(table["match"] == self.audit.match) & table["point"].isin(wanted)]
+
+    def _save(self, figure: Figure, table: pd.DataFrame, kind: str, grouping: str) -> Shown:
+        name = self.audit.faces.name
+        return self.files.save(
+            figure,
+            table,
+            f"whole-{kind}-{name}-{grouping.replace(' ', '-')}",
+            f"{dataset_name(name)}: n\u00a0=\u00a0{len(self.audit.faces.faces):,} faces",
+            f"{len(self.audit.negatives.pictures):,} face-free pictures",
+            f"found: {_MATCHED[self.audit.match]}",
+            behind=pd.DataFrame(),
+        )
+
+    def all(self) -> list[Shown]:
+        """Draw and save every figure."""
+        return [*self.detectors(), *self.groups()]
+
+    @property
+    def text(self) -> str:
+        """The verdict in sentences."""
+        return self.audit.text

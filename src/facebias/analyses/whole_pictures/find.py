@@ -1,0 +1,59 @@
+"""From what somebody says of a detector to the detector: loaded in each process that asks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facebias.analyses.whole_pictures.ours import windows_of
+from facebias.core.manifest import sha256
+from facebias.detectors.find import checked_name
+from facebias.detectors.functions import load_function
+from facebias.detectors.pictures import KNOWN, Card, PictureDetector, load_known
+from facebias.detectors.pictures.known import refuse_unknown
+from facebias.detectors.pictures.programs import SUFFIXES, load_picture_program
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A detector by what it is called; calling the spec loads it.
+
+    Attributes:
+        text: one of `facebias.detectors.pictures.KNOWN`, one of them with a model file (``yunet=FILE``), ``ours=RUN``
+            (a run's folder), ``file.py:function``, ``package.module:function``, or a stored program (.pt, .pt2, .onnx).
+        name: in tables and figures; its own unless told.
+        batch: whether a function takes a list of pictures.
+        threshold: score from which on a function's detections count as shipped; None for all of them.
+    """
+
+    text: str
+    name: str = ""
+    batch: bool = False
+    threshold: float | None = None
+
+    def __call__(self) -> PictureDetector:
+        """Load it.
+
+        Raises:
+            FacebiasError: nothing of that name, a missing package, or a function that cannot be loaded.
+        """
+        known, _, model = self.text.partition("=")
+        if known in KNOWN:
+            found = load_known(known, model)
+        elif known == "ours" and model:
+            found = windows_of(Path(model))
+        elif Path(self.text).suffix in SUFFIXES:
+            found = load_picture_program(Path(self.text), self.threshold)
+        elif ":" in self.text:
+            found = self._function()
+        else:
+            raise refuse_unknown(self.text)
+        name = checked_name(self.name or found.name)
+        return PictureDetector(name, found.find, found.shipped, found.card, found.batch)
+
+    def _function(self) -> PictureDetector:
+        place, _, function = self.text.rpartition(":")
+        find = load_function(place, function)
+        weights = sha256(place) if Path(place).is_file() else ""
+        card = Card(version=self.text, weights=weights, licence="its author's")
+        return PictureDetector(function, find, self.threshold, card, self.batch)

@@ -1,0 +1,119 @@
+"""Figures of an audit of whole pictures: every detector at both operating points, and every group of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from facebias.core.words import dataset_name
+from facebias.plots.style import (
+    GRID,
+    WIDEST,
+    figure_title,
+    legend_below,
+    look,
+    new_figure,
+    nothing,
+    panel_title,
+    percent_axis,
+    styled,
+)
+
+_PANELS = {"overall": "recall of all faces, %", "worst": "recall of the worst group, %", "gap": "gap, points"}
+
+
+def detectors_overview(gaps: pd.DataFrame, dataset: str, grouping: str) -> Figure:
+    """One row a detector, a mark a point: recall of all faces, worst group and gap, with the gap by chance as a bar.
+
+    Args:
+        gaps: `facebias.analyses.whole_pictures.points.gaps_table` of one rule of matching and one grouping, with the
+            points that are to be shown.
+        dataset: name of the data set.
+        grouping: of the groups, in words.
+    """
+    models, points = list(gaps["model"].unique()), list(gaps["point"].unique())
+    with styled():
+        figure = new_figure(WIDEST, 1.4 + 0.42 * len(models))
+        axes = figure.subplots(1, len(_PANELS), sharey=True)
+        for axis, (metric, label) in zip(axes, _PANELS.items(), strict=True):
+            mine = gaps[gaps["metric"] == metric]
+            for number, point in enumerate(points):
+                rows = mine[mine["point"] == point].set_index("model").loc[models]
+                if rows["corrected"].isna().all():
+                    nothing(axis)
+                    continue
+                _marks(axis, rows, number, len(points), "corrected")
+            axis.set_xlabel(label)
+            axis.grid(True, axis="x")
+            axis.tick_params(axis="y", length=0)
+        _chance(axes[-1], gaps, models, points)
+        axes[0].set_yticks(range(len(models)), models)
+        axes[0].set_ylim(len(models) - 0.5, -0.5)
+        figure_title(figure, f"Detectors of whole pictures on {dataset_name(dataset)} by {grouping}")
+        bar = Line2D([], [], color=GRID, linewidth=6, label="gap of groups that do not differ")
+        handles = [*_key(points), bar]
+        legend_below(figure, handles, [str(handle.get_label()) for handle in handles], most=3)
+    return figure
+
+
+def groups_at_points(points: pd.DataFrame, dataset: str, grouping: str) -> Figure:
+    """A panel a point, a row a group, a mark a detector: recall with 95 % intervals over images and threshold.
+
+    Args:
+        points: `facebias.analyses.whole_pictures.points.points_table` of one rule of matching, the grouping and all
+            faces, with the points that are to be shown.
+        dataset: name of the data set.
+        grouping: of the groups, in words.
+    """
+    groups, names = list(points["group"].unique()), list(points["point"].unique())
+    models = list(points["model"].unique())
+    sizes = points.drop_duplicates("group").set_index("group")
+    with styled():
+        figure = new_figure(WIDEST, 1.5 + max(0.26, 0.11 * len(models)) * len(groups))
+        axes = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
+        for axis, point in zip(axes, names, strict=True):
+            for number, model in enumerate(models):
+                rows = points[(points["point"] == point) & (points["model"] == model)].set_index("group").loc[groups]
+                _marks(axis, rows, number, len(models), "value")
+            panel_title(axis, point, WIDEST / len(names))
+            percent_axis(axis, float(points["low"].min()))
+            axis.set_xlabel("recall, %")
+            axis.tick_params(axis="y", length=0)
+        axes[0].set_yticks(range(len(groups)), [f"{name} ({int(sizes.loc[name, 'n']):,})" for name in groups])
+        axes[0].set_ylim(len(groups) - 0.5, -0.5)
+        figure_title(figure, f"Who is found on {dataset_name(dataset)} by {grouping}")
+        handles = _key(models)
+        legend_below(figure, handles, [str(handle.get_label()) for handle in handles])
+    return figure
+
+
+def _marks(axis: Axes, rows: pd.DataFrame, number: int, of: int, value: str) -> None:
+    """A mark a row, with its interval, beside those of the other `of` sets of rows."""
+    shift = 0.7 * ((number + 0.5) / of - 0.5)
+    style = look(number)
+    for place, (_, row) in enumerate(rows.iterrows()):
+        alpha = 0.35 if row.get("small", False) else 1.0
+        axis.plot([100 * row["low"], 100 * row["high"]], [place + shift] * 2, color=style["color"], lw=1.2, alpha=alpha)
+        axis.plot(100 * row[value], place + shift, **style, markersize=4.5, alpha=alpha)
+
+
+def _chance(axis: Axes, gaps: pd.DataFrame, models: Sequence[str], points: Sequence[str]) -> None:
+    null = gaps[gaps["metric"] == "null_gap"]
+    for number, point in enumerate(points):
+        rows = null[null["point"] == point].set_index("model").loc[models]
+        shift = 0.7 * ((number + 0.5) / len(points) - 0.5)
+        heights = np.arange(len(models)) + shift
+        axis.barh(heights, 100 * rows["value"], height=0.6 / len(points), color=GRID, zorder=0)
+    axis.set_xlim(left=0)
+
+
+def _key(names: Sequence[str]) -> list[Line2D]:
+    return [
+        Line2D([], [], linestyle="none", markersize=4.5, label=f"{name}, 95 % interval" if not at else name, **look(at))
+        for at, name in enumerate(names)
+    ]

@@ -1,0 +1,90 @@
+"""Whole pictures audited from what somebody asked to what is read: tables, figures, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from facebias.analyses.whole_pictures.audited import PictureAudit, audit_detectors
+from facebias.analyses.whole_pictures.figures import PictureFigures
+from facebias.analyses.whole_pictures.find import Spec
+from facebias.analyses.whole_pictures.known_sets import SETS, known_set
+from facebias.analyses.whole_pictures.matching import RULES
+from facebias.analyses.whole_pictures.own_set import own_set
+from facebias.analyses.whole_pictures.sets import PictureSet, face_free
+from facebias.core.config import Config
+from facebias.core.errors import FacebiasError
+from facebias.core.outputs import OutputFolder
+from facebias.plots import FigureFolder
+from facebias.report.pictures_page import write_pictures_report
+
+
+@dataclass(frozen=True)
+class PictureQuestion:
+    """What is to be audited on what; the same words as the options of ``facebias audit-pictures``.
+
+    Attributes:
+        detectors: as `facebias.analyses.whole_pictures.find.Spec.text`.
+        pictures: a data set by name, or a folder or zip.
+        labels: the CSV of a folder.
+        negatives: pictures without faces; those of `Config.data_root` unless told.
+        groups: columns to group by, two joined by "+"; all unless told.
+        match: rule of matching that sentences are about.
+        faces: "central" where the CSV has no boxes.
+        names: of the detectors, in order.
+        threshold: of functions, as shipped.
+        batch: whether functions take a list of pictures.
+    """
+
+    detectors: tuple[str, ...]
+    pictures: str = SETS[0]
+    labels: Path | None = None
+    negatives: Path | None = None
+    groups: tuple[str, ...] = ()
+    match: str = RULES[0]
+    faces: str = ""
+    names: tuple[str, ...] = ()
+    threshold: float | None = None
+    batch: bool = False
+
+    def specs(self) -> list[Spec]:
+        """The detectors, by name.
+
+        Raises:
+            FacebiasError: more names than detectors.
+        """
+        if len(self.names) > len(self.detectors):
+            what = f"{len(self.names)} names for {len(self.detectors)} detectors"
+            raise FacebiasError("NAME", self.names[-1], what, "Give --name once for each detector, in order")
+        pairs = zip_longest(self.detectors, self.names, fillvalue="")
+        return [Spec(text.strip(), name, self.batch, self.threshold) for text, name in pairs]
+
+    def sets(self, config: Config) -> tuple[PictureSet, PictureSet]:
+        """The pictures with faces, and those without.
+
+        Raises:
+            FacebiasError: a fault of either.
+        """
+        if self.labels is None and self.pictures not in SETS:
+            raise FacebiasError(
+                "LABELS", self.pictures, "no labels say who is in them", f"Give --labels, or one of {', '.join(SETS)}"
+            )
+        free = self.negatives or config.path("data_root") / "nonfaces"
+        if self.labels is None:
+            return known_set(config, self.pictures), face_free(free)
+        return own_set(self.pictures, self.labels, self.faces), face_free(free)
+
+    def answer(self, config: Config, out: Path) -> PictureAudit:
+        """Audit, and write tables, figures and report.html into a folder.
+
+        Raises:
+            FacebiasError: a fault of any part.
+        """
+        audit = audit_detectors(config, self.specs(), *self.sets(config), self.groups, self.match)
+        outputs = OutputFolder(out, f"{audit.faces.name}: {' and '.join(one.name for one in audit.detectors)}")
+        figures = PictureFigures(audit, FigureFolder(outputs, audit.faces.name == "synthetic"))
+        drawn = figures.all()
+        audit.write(outputs)
+        outputs.add(write_pictures_report(audit, [one.path for one in drawn], out / "report.html"))
+        return audit
