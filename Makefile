@@ -30,8 +30,11 @@ audit: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+# The study opened in JupyterLab, the project's folder beside it, in a workspace of its own: no tabs of other projects.
+# LAB takes more options: make lab LAB=--no-browser
 lab: $(READY)
-	$(BIN)/jupyter lab Bias_in_face_detection.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" \
+	    --LabApp.default_url=/lab/workspaces/facebias/tree/Bias_in_face_detection.ipynb $(LAB)
 
 # The study and its chapters, executed with the default settings, in place
 notebooks: $(READY)
