@@ -26,7 +26,7 @@ from facebias.analyses.saliency.regions import REGIONS
 from facebias.analyses.saliency.stack import GRID
 from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
 from facebias.analyses.shift.tables import FACTORS, VIEWS
-from facebias.analyses.tone.plots import tone_accuracy, tone_by_race
+from facebias.analyses.tone.plots import recall_along, tone_accuracy, tone_by_race
 from facebias.core.tone_scale import CLASSES
 from facebias.report.comparison.plots import group_changes, recall_beside_published
 from facebias.saliency.benchmarks.plots import perturbation_curves, retrain_curves, sanity_curves
@@ -209,11 +209,12 @@ def accuracy() -> tuple[pd.DataFrame, pd.DataFrame]:
     points = pd.DataFrame({"ita": np.linspace(-50, 70, 99), "measured": np.linspace(-60, 60, 99) ** 3 / 3600})
     bins = ["all", "under -0.75", "-0.75 to -0.25", "-0.25 to 0.25", "0.25 to 0.75", "1.25 and over"]
     table = pd.DataFrame({"by": ["all"] + ["exposure"] * 5, "level": bins, "quantity": "ita", "pearson": 0.8})
+    table = pd.concat([table, table.assign(quantity="ita_normalised")], ignore_index=True)
     return points, table.assign(n=1234, measured=1200, median_error=12.0, low=10.0, high=14.0, bias=-3.0)
 
 
 def race_tones(count: int) -> pd.DataFrame:
-    rows = [(race, tone, 9 + len(race)) for race in levels(count) for tone in (*CLASSES, "not measured")]
+    rows = [(race, tone, 9 + len(race)) for race in levels(count) for tone in (*CLASSES, "not measurable")]
     return pd.DataFrame(rows, columns=["race", "skin_tone", "n"]).assign(share=1 / 7)
 
 
@@ -292,6 +293,7 @@ def drawers(count: int) -> dict[str, Callable[[], Figure]]:
         "shift_gaps": lambda: shift_gaps(gaps_along(), trained, "celeba"),
         "shift_changes": lambda: shift_changes(changes_along(), trained, "celeba"),
         "tone_accuracy": lambda: tone_accuracy(points, checked, "synthetic"),
+        "recall_along": lambda: recall_along(by_tone().rename(columns={"ita": "hue"}), "hue", "fairface"),
         "tone_by_race": lambda: tone_by_race(race_tones(count), "fairface", 0.4),
         "perturbation_curves": lambda: perturbation_curves(benchmark("relative change", METHODS, "least"), "least"),
         "retrain_curves": lambda: retrain_curves(retrained()),

@@ -8,11 +8,12 @@ import pytest
 
 from facebias.analyses.tone.figures import ToneFigures
 from facebias.analyses.tone.plots import tone_by_race as cross_table_figure
-from facebias.analyses.tone.tables import tone_accuracy, tone_by_race, tone_summary
+from facebias.analyses.tone.tables import recall_by_colour, tone_accuracy, tone_by_race, tone_summary
 from facebias.core.errors import FacebiasError
 from facebias.core.outputs import recorded
 from facebias.core.tone_scale import CLASSES, classify_ita
 from facebias.core.words import NOT_MEASURABLE
+from facebias.training.study import run_study
 
 N = 400
 
@@ -107,6 +108,37 @@ def test_rendered_sets_are_checked_without_any_training(tiny):
         "tone-summary.csv",
     }
     assert figures.text.startswith("synthetic: ") and not tiny.path("runs").exists()
+
+
+def test_a_trained_study_has_recall_along_lightness_and_hue_whose_bins_hold_all_measured_faces(tiny):
+    study = run_study(tiny)
+    figures = ToneFigures(tiny)
+    assert [shown.path.name for shown in figures.recall()] == [
+        "tone-recall-by-l_star-synthetic.png",
+        "tone-recall-by-hue-synthetic.png",
+    ]
+    faces = study.audit_set("synthetic").table
+    table = recall_by_colour(study.predictions, faces.set_index("image_id")["hue"], "synthetic", study.rule)
+    assert {"hue", "hue_low", "hue_high"} <= set(table) and table["hue"].between(0, 100).all()
+    assert table.groupby("model")["n"].sum().eq(faces["hue"].notna().sum()).all()
+    none = pd.Series(np.nan, index=faces["image_id"], name="hue")
+    assert recall_by_colour(study.predictions, none, "synthetic", study.rule).empty
+
+
+def test_both_measures_are_checked_against_the_same_truth():
+    truth = skin(np.linspace(-60, 60, N))
+    read = skin(truth["ita"] - 30).join(skin(truth["ita"] - 5)[["ita", "skin_tone"]].add_suffix("_normalised"))
+    table = tone_accuracy(read, truth, np.zeros(N)).query("by == 'all'").set_index("quantity")
+    assert table.loc["ita", "median_error"] == pytest.approx(30)
+    assert table.loc["ita_normalised", "median_error"] == pytest.approx(5)
+    assert table.loc["ita_normalised", "same"] > table.loc["ita", "same"]
+
+
+def test_classes_are_those_of_the_tone_that_the_settings_name(tiny):
+    plain, scaled = (
+        ToneFigures(tiny.with_(tone=tone)).summary("synthetic").iloc[-1] for tone in ("plain", "normalised")
+    )
+    assert plain["ita"] != scaled["ita"] and plain["n"] == scaled["n"]
 
 
 def test_photographs_have_their_cross_tables(tiny, test_data):

@@ -9,10 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from facebias.analyses.tone.tables import AXES
+from facebias.audit.thresholds import rule_text
+from facebias.core.arms import arm_name
 from facebias.core.numbers import minus
 from facebias.core.words import dataset_name
 from facebias.plots.crowd import drawn_groups, short
-from facebias.plots.style import INK, figure_title, legend_below, log_ticks, look, new_figure, styled
+from facebias.plots.style import INK, figure_title, legend_below, log_ticks, look, new_figure, percent_axis, styled
 
 
 def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Figure:
@@ -42,6 +45,12 @@ def tone_accuracy(points: pd.DataFrame, table: pd.DataFrame, dataset: str) -> Fi
         log_ticks(bar.ax.yaxis, *shade.get_clim())
         bar.outline.set_visible(False)
         _errors(right, bins)
+        scaled = table[(table["quantity"] == "ita_normalised") & (table["by"] == "exposure")]
+        if len(scaled):
+            seen = look(1)
+            right.plot(
+                range(len(scaled)), scaled["median_error"], **seen, markersize=4.8, label="with exposure normalised"
+            )
         figure_title(
             figure,
             f"Skin tone measured on {dataset_name(dataset)}: {int(whole['measured']):,} of {int(whole['n']):,} faces",
@@ -75,6 +84,36 @@ def _errors(axis: mpl.axes.Axes, bins: pd.DataFrame) -> None:
     axis.set_ylabel("degrees of ITA")
     axis.set_title("Error by exposure")
     axis.grid(True, axis="y")
+
+
+def recall_along(table: pd.DataFrame, column: str, dataset: str) -> Figure:
+    """Recall along lightness or hue of the skin, an arm a line, with the published bound between two kinds of skin.
+
+    Args:
+        table: from `facebias.analyses.tone.tables.recall_by_colour`.
+        column: "l_star" or "hue".
+        dataset: name of the data set.
+    """
+    name, below, above = _SKIN[column]
+    with styled():
+        figure = new_figure(7.5, 3.5)
+        axis = figure.add_subplot()
+        for number, (model, mine) in enumerate(table.groupby("model", sort=False)):
+            value = 100 * mine["value"]
+            reach = [value - 100 * mine["low"], 100 * mine["high"] - value]
+            label = arm_name(str(model))
+            axis.errorbar(mine[column], value, yerr=reach, **look(number), markersize=4.8, elinewidth=1, label=label)
+        axis.axvline(AXES[column], color="#777777", linewidth=0.9, linestyle=":", zorder=1)
+        percent_axis(axis, float(table["low"].min()), which="y")
+        axis.set_xlabel(f"{name}: {below} up to {AXES[column]:g}, {above} beyond")
+        axis.set_ylabel("recall, % (95 % interval)")
+        rule = rule_text(table["rule"].iloc[0])
+        figure_title(figure, f"Recall along the skin's {name.split(',')[0]} on {dataset_name(dataset)}, {rule}")
+        legend_below(figure, *axis.get_legend_handles_labels())
+    return figure
+
+
+_SKIN = {"l_star": ("lightness L*", "dark", "light"), "hue": ("hue, degrees", "reddish", "yellowish")}
 
 
 def tone_by_race(table: pd.DataFrame, dataset: str, explained: float) -> Figure:

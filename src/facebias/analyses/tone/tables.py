@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from facebias.audit.curves import recall_by_ita
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
 from facebias.core.words import NOT_MEASURABLE, UNKNOWN
 from facebias.data.skin_tone import NORMALISED
 
 QUANTITIES = ("ita", "ita_normalised", "l_star", "l_star_normalised", "hue", "monk", "monk_normalised")
+AXES = {"l_star": 60.0, "hue": 55.0}  # with the bounds of dark and of reddish skin of Thong et al., ICCV 2023
 # Stops; the tone curve of the renderer is centred on 0.25
 EXPOSURE_EDGES = (-np.inf, -0.75, -0.25, 0.25, 0.75, 1.25, np.inf)
 _REPLICATES = 1000
@@ -155,6 +157,27 @@ def tone_summary(measured: pd.DataFrame, race: pd.Series) -> pd.DataFrame:
     if known:
         rows[-1]["explained"] = _explained(measured["ita"].to_numpy(dtype=float), labels)
     return pd.DataFrame(rows)
+
+
+def recall_by_colour(predictions: pd.DataFrame, colour: pd.Series, dataset: str, rule: str) -> pd.DataFrame:
+    """Recall along one number that describes the skin, in bins of equally many faces.
+
+    Args:
+        predictions: of the audit.
+        colour: lightness L* or hue of each image of the data set, indexed by image_id; its name is the column's.
+        dataset: which audit set.
+        rule: threshold rule.
+
+    Returns:
+        The columns of `facebias.audit.recall_by_ita`, with `colour`'s name in the place of "ita"; no rows where no
+        face has a value.
+    """
+    mine = predictions[(predictions["dataset"] == dataset) | (predictions["label"] == 0)]
+    value = mine["image_id"].map(colour).where(mine["dataset"] == dataset)
+    if value.isna().all():
+        return pd.DataFrame()
+    table = recall_by_ita(mine.assign(ita=value), dataset, rule)
+    return table.rename(columns=lambda name: name.replace("ita", str(colour.name)))
 
 
 def _explained(values: np.ndarray, labels: np.ndarray) -> float:
