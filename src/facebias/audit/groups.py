@@ -10,13 +10,13 @@ import pandas as pd
 from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
-from facebias.core.words import GENDERS, UNKNOWN, missing_level
+from facebias.core.words import AGE_BINS, GENDERS, UNKNOWN, missing_level
 
-GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ("race",), ("skin_tone",), ("gender",), ())
+GROUPINGS = (("race", "gender"), ("skin_tone", "gender"), ("race",), ("skin_tone",), ("gender",), ("age",), ())
 MOST = 24  # levels of a column that somebody's own data set brings; with more it names pictures, not groups
 SMALL = 30  # images under which a cell is greyed and left out of "worst" and of gaps
 ALL = "all"  # the level of a column that a marginal is summed over
-_LEVELS = {"skin_tone": CLASSES, "gender": GENDERS}
+_LEVELS = {"skin_tone": CLASSES, "gender": GENDERS, "age": AGE_BINS}
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,8 @@ def _levels(values: pd.Series, column: str) -> list[str] | None:
     present = set(_text(values).unique())
     if not present - {""}:
         return None
+    if column == "age" and len(present) > MOST:
+        return None  # years, not bins
     fixed = list(_LEVELS.get(column, ()))
     if not present & set(fixed):
         fixed = []  # a scale of the data set's own, such as PPB's

@@ -108,20 +108,30 @@ class OperatingPoints:
             allowed,
             int((scores >= fixed.value).sum()),
             fixed.enough,
-            self._passing(pictures[order], allowed),
+            passing(self._weights, pictures[order], self._rate),
         )
 
-    def _passing(self, pictures: np.ndarray, allowed: int) -> np.ndarray:
-        """(DRAWS,) how many of the crops, highest first, weigh no more together than the rate allows."""
-        weight = self._weights @ np.bincount(pictures, minlength=self._pictures).astype(np.float32)
-        taken = min(len(pictures), 2 * allowed + 50)
-        while True:
-            sums = np.cumsum(self._weights[:, pictures[:taken]], axis=1)
-            passing = (sums <= self._rate * weight[:, None] * (1 + 1e-6)).sum(axis=1)
-            if taken == len(pictures) or passing.max() < taken:
-                fewer: np.ndarray = np.minimum(passing, len(pictures) - 1)
-                return fewer
-            taken = min(len(pictures), 2 * taken)
+
+def passing(weights: np.ndarray, pictures: np.ndarray, rate: float) -> np.ndarray:
+    """In each draw of pictures, how many of the non-faces weigh no more together than the rate allows.
+
+    Args:
+        weights: (draws, pictures) of the pictures.
+        pictures: (n,) picture of each non-face, the one with the highest score first.
+        rate: false positive rate.
+
+    Returns:
+        (draws,) int, under n.
+    """
+    allowed = rate * (weights @ np.bincount(pictures, minlength=weights.shape[1]).astype(np.float32))
+    taken = min(len(pictures), int(2 * len(pictures) * rate) + 50)
+    while True:
+        sums = np.cumsum(weights[:, pictures[:taken]], axis=1)
+        found = (sums <= allowed[:, None] * (1 + 1e-6)).sum(axis=1)
+        if taken == len(pictures) or found.max() < taken:
+            fewer: np.ndarray = np.minimum(found, len(pictures) - 1)
+            return fewer
+        taken = min(len(pictures), 2 * taken)
 
 
 def moved_rates(ranks: np.ndarray, codes: np.ndarray, count: int, drawn: np.ndarray) -> np.ndarray:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from facebias.audit.calibration import calibration, score_spread
 from facebias.audit.conclusions import Verdict, verdict
 from facebias.audit.curves import CURVE_COLUMNS, LOW_FPRS, recall_by_fpr
 from facebias.audit.decisions import Decisions
+from facebias.audit.disparities import disparities
 from facebias.audit.group_report import GroupReport, group_report
 from facebias.audit.groups import GROUPINGS, MOST, name_of, own_groupings
 from facebias.audit.moved_threshold import moved_threshold
@@ -25,6 +27,8 @@ from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
 from facebias.core.primary import Primary
 from facebias.core.words import HELD_OUT
+
+_TABLES = ("summary", "measures", "changes", "power", "disparities", "scores", "calibration", "moved")
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,21 @@ class Audit:
         return primary_table(self.decisions, wanted, self.audit_sets, self.source)
 
     @cached_property
+    def disparities(self) -> pd.DataFrame:
+        """Every group against the largest of its grouping."""
+        return disparities(self.decisions, self.rule, self.groupings)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Quantiles of every group's scores."""
+        return score_spread(self.decisions, self.groupings)
+
+    @cached_property
+    def calibration(self) -> pd.DataFrame:
+        """Share of faces by probability, of every group."""
+        return calibration(self.decisions, self.groupings)
+
+    @cached_property
     def moved(self) -> pd.DataFrame:
         """What moving the baseline's threshold to each arm's false positive rate alone would do."""
         return moved_threshold(self.decisions, self.baseline, self.groupings)
@@ -174,7 +193,7 @@ class Audit:
     def write(self, outputs: OutputFolder) -> None:
         """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
         outputs.csv(self.report.table, "group_report.csv")
-        for name in ("summary", "measures", "changes", "power", "moved", "recall_by_rate"):
+        for name in (*_TABLES, "recall_by_rate"):
             outputs.csv(getattr(self, name), f"{name}.csv")
         if self.primary:
             outputs.csv(self.primary_table, "primary.csv")

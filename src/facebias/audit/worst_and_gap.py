@@ -8,8 +8,8 @@ import pandas as pd
 from facebias.audit.decisions import Decisions, Hits, decided
 from facebias.audit.groups import ALL, GROUPINGS, all_alike, further_columns, name_of
 from facebias.audit.predictions import GROUP_COLUMNS
-from facebias.audit.stats.extremes import between_groups
-from facebias.audit.stats.intervals import null_gap
+from facebias.audit.stats.extremes import between_groups, over_geometric_mean
+from facebias.audit.stats.intervals import null_gaps
 from facebias.audit.stats.variance import corrected_variance, group_variance
 from facebias.audit.thresholds import HEADLINE
 
@@ -102,11 +102,17 @@ def measures(
 
     Returns:
         One row a model, data set, grouping and metric: model, dataset, rule, grouping, metric ("overall", "mean",
-        "worst", "gap", "miss_ratio", "null_gap", "variance", "variance_corrected"), group (of "worst"), groups
+        "worst", "gap", "miss_ratio", "null_gap", "gap_p", "variance", "variance_corrected", and by the names that other
+        tools have for them "equal_opportunity_difference", "equal_opportunity_ratio" and
+        "miss_max_over_geometric_mean"), group (of "worst"), groups
         (compared), n, seeds, value, corrected, low, high. Shares, but for the variances (percent squared) and
         "miss_ratio" (worst over best; infinite where the best group misses none). `corrected` is the median of the
         confidence distribution whose 95 % lie within `low` and `high` (`facebias.audit.stats.extremes`): for worst
-        group and gap, the value less the luck in picking extremes.
+        group and gap, the value less the luck in picking extremes. "gap_p" is the share of shuffles of groups over the
+        images that show a gap as wide: the p-value of the gap against groups that are equal, for these trainings.
+        "equal_opportunity_difference" is the gap as Fairlearn calls it, "equal_opportunity_ratio" worst over best
+        recall; "miss_max_over_geometric_mean" is the miss rate of the worst group over the geometric mean of all, as
+        NIST reports it (infinite where a group misses none, 1 where none does).
     """
     decisions = decided(predictions, rule)
     parts = []
@@ -138,8 +144,14 @@ def _measure_rows(hits: Hits) -> pd.DataFrame:
     use, cells, rates = hits.cells.comparable, hits.cells.table, hits.rates[0]
     n = cells["n"].to_numpy()
     kept = use[hits.cells.codes]
+    null = null_gaps(hits.array[0][:, kept], hits.cells.codes[kept], len(cells))
     plain = {
-        "null_gap": null_gap(hits.array[0][:, kept], hits.cells.codes[kept], len(cells)),
+        "null_gap": float(null.mean()),
+        # a hair off the gap, since a shuffle that shows the very same one counts
+        "gap_p": float((1 + np.sum(null >= np.ptp(rates[use]) - 1e-9)) / (1 + len(null))) if use.sum() > 1 else np.nan,
+        "equal_opportunity_difference": float(np.ptp(rates[use])) if use.sum() > 1 else np.nan,
+        "equal_opportunity_ratio": float(rates[use].min() / rates[use].max()) if use.sum() > 1 else np.nan,
+        "miss_max_over_geometric_mean": over_geometric_mean(1 - rates[use]),
         "variance": group_variance(rates[use]),
         "variance_corrected": corrected_variance(rates[use], n[use]),
     }

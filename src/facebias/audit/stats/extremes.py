@@ -53,6 +53,19 @@ def miss_ratio(rates: np.ndarray) -> float:
     return float(worst / best) if best > 0 else np.inf if worst > 0 else 1.0
 
 
+def over_geometric_mean(misses: np.ndarray) -> float:
+    """Highest miss rate over the geometric mean of all, as in NIST's reports on demographics (Grother 2022).
+
+    Infinite where one group misses none, 1 where none misses any, NaN with fewer than two.
+    """
+    misses = np.asarray(misses, dtype=float)
+    if len(misses) < 2:
+        return np.nan
+    if misses.max() == 0:
+        return 1.0
+    return float(misses.max() / np.exp(np.log(misses).mean())) if misses.min() > 0 else np.inf
+
+
 def extreme_interval(draws: np.ndarray, observed: float) -> tuple[float, float, float]:
     """Median of a confidence distribution, and its 95 % interval, widened to hold what was observed.
 

@@ -99,8 +99,8 @@ def corrected_interval(draws: np.ndarray, estimate: np.ndarray) -> tuple[np.ndar
     return value, value - half, value + half
 
 
-def null_gap(hits: np.ndarray, groups: np.ndarray, count: int, *, replicates: int = 500, seed: int = 0) -> float:
-    """Gap (max - min of mean rates over seeds) expected if group made no difference.
+def null_gaps(hits: np.ndarray, groups: np.ndarray, count: int, *, replicates: int = 999, seed: int = 0) -> np.ndarray:
+    """Gaps (max - min of mean rates over seeds) that are seen if group makes no difference.
 
     Group labels are shuffled over the images, which keeps the pooled rate, the group sizes and how far an image
     that is hard for one seed is hard for all.
@@ -111,10 +111,13 @@ def null_gap(hits: np.ndarray, groups: np.ndarray, count: int, *, replicates: in
         count: number of groups.
         replicates: shuffles.
         seed: of the generator.
+
+    Returns:
+        (replicates,) shares; NaN where fewer than two groups have images.
     """
     size = np.bincount(groups, minlength=count)
     if (size > 0).sum() < 2:
-        return np.nan
+        return np.full(replicates, np.nan)
     rng, seeds = np.random.default_rng(seed), len(hits)
     # of images that so many seeds find, so many are left; each group takes its share, which is hypergeometric
     left = np.tile(np.bincount(hits.sum(axis=0), minlength=seeds + 1), (replicates, 1))
@@ -127,7 +130,8 @@ def null_gap(hits: np.ndarray, groups: np.ndarray, count: int, *, replicates: in
             wanted -= taken
             total += level * taken
         means.append(total / (n * seeds))
-    return float(np.ptp(means, axis=0).mean())
+    gaps: np.ndarray = np.ptp(means, axis=0)
+    return gaps
 
 
 def binomial_null_gap(rate: float, sizes: np.ndarray, *, replicates: int = 100_000, seed: int = 0) -> float:
