@@ -1,0 +1,123 @@
+"""Ten numbers of an audit, computed once more from the predictions alone, and held against the audit's own.
+
+    .venv/bin/python benchmarks/recompute.py STUDY_FOLDER RUNS_FOLDER
+
+The study's folder holds the CSV files that an audit wrote, the other one the runs with their predictions.parquet. Nothing
+of `facebias` is imported: pandas, numpy and scipy alone, with every rule written out anew. Ends with status 1 where a
+number differs by more than 1e-6.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, rankdata
+
+RATE, SMALL = 0.01, 30
+
+
+def threshold(scores: np.ndarray) -> float:
+    """The non-face that is the first not to pass: a face scores more than it."""
+    return np.sort(scores)[::-1][int(np.floor(len(scores) * RATE + 1e-9))]
+
+
+def decided(table: pd.DataFrame) -> pd.DataFrame:
+    """With a column `hit`: the score is above the run's threshold."""
+    held = table[(table["dataset"] == "validation") & (table["label"] == 0)]
+    limits = {run: threshold(rows["score"].to_numpy(dtype=float)) for run, rows in held.groupby("run_id")}
+    return table.assign(limit=table["run_id"].map(limits)).assign(hit=lambda rows: rows["score"] > rows["limit"])
+
+
+def wilson(hits: float, n: int) -> tuple[float, float]:
+    """95 % interval of a share."""
+    z, share = norm.ppf(0.975), hits / n
+    centre, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+
+
+def sign_flip(change: np.ndarray) -> float:
+    """Two-sided p-value of the mean over all patterns of signs."""
+    signs = np.array(list(itertools.product((1, -1), repeat=len(change))))
+    return float(np.mean(np.abs(signs @ change) >= abs(change.sum()) - 1e-12))
+
+
+def one(table: pd.DataFrame, **values: object) -> pd.Series:
+    """The only row with these values."""
+    for column, value in values.items():
+        table = table[table[column].astype(str) == str(value)]
+    if len(table) != 1:
+        raise SystemExit(f"{len(table)} rows, not one, have {values}")
+    return table.iloc[0]
+
+
+def numbers(folder: Path, scored: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """What each number is, the audit's, and ours."""
+    report, summary, measures, changes = (
+        pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
+        for name in ("group_report", "summary", "measures", "changes")
+    )
+    findings = pd.read_csv(folder / "findings.csv").query("worst == worst and worst != ''")
+    first = findings.iloc[0]
+    dataset, arm, grouping = first["dataset"], first["arm"], "gender"
+    if not scored[(scored["dataset"] == dataset) & (scored["label"] == 1)]["gender"].nunique() > 1:
+        raise SystemExit(f"{dataset} does not say gender, by which the numbers are recomputed")
+    baseline = one(changes, dataset="test", metric="FPR", model=arm)["baseline"]
+    runs = scored[scored["model"].isin([baseline, arm])]
+    faces = runs[(runs["dataset"] == dataset) & (runs["label"] == 1)]
+    run = runs[runs["model"] == baseline]["run_id"].min()
+    mine, common = faces[faces["run_id"] == run], scored[(scored["run_id"] == run) & (scored["dataset"] == "test")]
+    others = common[common["label"] == 0]
+    women = mine[mine["gender"] == "Female"]
+    by_seed = faces.groupby(["model", "seed", "gender"])["hit"].mean().unstack("gender")
+    size = mine["gender"].value_counts()
+    by_seed = by_seed[[name for name in by_seed if name and size[name] >= SMALL]]
+    rates = by_seed.groupby("model").mean()
+    worst = rates.loc[baseline].idxmin()
+    where = {"dataset": dataset, "rule": f"fpr={RATE:g}"}
+    own = {**where, "run_id": run, "gender": "Female", "race": "all", "skin_tone": "all"}
+    own |= {"age": "all"} if "age" in report else {}
+    told = one(report, **own, metric="TPR")
+    ranks = rankdata(np.concatenate([women["score"], others["score"]]))[: len(women)]
+    area = (ranks.sum() - len(women) * (len(women) + 1) / 2) / (len(women) * len(others))
+    z = [norm.ppf((rows["hit"].sum() + 0.5) / (len(rows) + 1)) for rows in (women, others)]
+    recall = by_seed.xs(baseline, level="model")[worst]
+    after = by_seed.xs(arm, level="model")[worst]
+    pair = {**where, "model": arm, "grouping": grouping}
+    alarm = one(report, dataset="test", run_id=run, rule=where["rule"], metric="FPR")["value"]
+    shared = {**where, "model": baseline, "grouping": grouping}
+    return [
+        (f"threshold of {run}", told["threshold"], np.nextafter(mine["limit"].iloc[0], np.inf)),
+        (f"false positive rate of {run}", alarm, others["hit"].mean()),
+        (f"recall of women, {run}", told["value"], women["hit"].mean()),
+        ("its Wilson interval, low", told["low"], wilson(women["hit"].sum(), len(women))[0]),
+        ("area under the curve, women", one(report, **{**own, "rule": "any"}, metric="AUC")["value"], area),
+        ("d', women", one(report, **own, metric="d_prime")["value"], z[0] - z[1]),
+        (f"recall of {worst}, all trainings", one(summary, **shared, group=worst)["value"], recall.mean()),
+        ("gap", one(measures, **shared, metric="gap")["value"], np.ptp(rates.loc[baseline])),
+        (f"change of the worst, {arm}", one(changes, **pair, metric="worst")["change"], np.diff(
+            [rates.loc[baseline].min(), rates.loc[arm].min()])[0]),
+        (f"sign-flip p of {worst}", one(changes, **pair, metric="worst")["p"], sign_flip((after - recall).to_numpy())),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Print every number twice; status 1 where they differ."""
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
+    folder, runs = map(Path, sys.argv[1:])
+    names = pd.read_csv(folder / "group_report.csv", usecols=["run_id"])["run_id"].unique()
+    scored = decided(pd.concat([pd.read_parquet(runs / name / "predictions.parquet") for name in names]))
+    apart = 0
+    for name, theirs, ours in numbers(folder, scored):
+        same = abs(float(theirs) - float(ours)) <= 1e-6
+        apart += not same
+        print(f"{'same' if same else 'DIFFERS':8} {name:45} {float(theirs):.6f}  {float(ours):.6f}")
+    sys.exit(apart > 0)
+
+
+if __name__ == "__main__":
+    main()
