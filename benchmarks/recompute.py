@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/recompute.py STUDY_FOLDER RUNS_FOLDER
 
-The study's folder holds the CSV files that an audit wrote, the other one the runs with their predictions.parquet. Nothing
-of `facebias` is imported: pandas, numpy and scipy alone, with every rule written out anew. Ends with status 1 where a
-number differs by more than 1e-6.
+The study's folder holds the CSV files that an audit wrote, the other one the runs with their predictions.parquet.
+Nothing of `facebias` is imported: pandas, numpy and scipy alone, with every rule written out anew. Ends with status 1
+where a number differs by more than 1e-6.
 """
 
 from __future__ import annotations
