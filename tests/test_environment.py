@@ -84,6 +84,12 @@ def test_this_environment_is_the_locked_one(lock):
     assert not differing
 
 
+def test_make_lab_opens_the_study_at_the_projects_root_from_any_folder(tmp_path):
+    said = subprocess.run(["make", "-n", "-C", ROOT, "lab"], capture_output=True, text=True, cwd=tmp_path).stdout
+    place, notebook = re.search(r'root_dir="(.*)" .*?workspaces/facebias/tree/(\S+)', said.replace("\\\n", "")).groups()
+    assert Path(place) == ROOT and (ROOT / notebook).is_file()
+
+
 def test_conda_users_get_python_and_pip_from_conda_and_the_rest_from_the_lock(project):
     text = (ROOT / "environment.yml").read_text()
     items = re.findall(r"^\s*- ([^#\n:]+?)\s*(?:#.*)?$", text, flags=re.M)
