@@ -9,6 +9,7 @@ import torch
 
 from audit_tables import predictions
 from facebias import audit, plots
+from facebias.analyses.shift.figures import ShiftFigures
 from facebias.analyses.shift.pictures import change
 from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
 from facebias.analyses.shift.scores import shift_scores
@@ -28,7 +29,7 @@ from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.profiles import profile
 from facebias.core.words import HEADLINE
-from facebias.training.study import run_study
+from facebias.training.study import Study, run_study
 
 DARKER = Factor("brightness", (-1.0,), 0.0)
 
@@ -110,6 +111,20 @@ def test_scores_are_of_validation_negatives_and_of_held_out_faces_at_every_value
     kinds = set(zip(scores["dataset"], scores["label"], strict=True))
     assert kinds == {("validation", 0), ("test", 1), ("synthetic", 1)}
     assert np.isfinite(scores[shift_columns()].to_numpy()).all()
+
+
+def test_figures_are_of_the_primary_comparisons_arm_with_its_controls_where_the_study_has_it(study):
+    arms = {"arms": "cnn,dbvae-0.001,dbvae-0.01,vae,shuffled-0.01,shuffled-0.001"}
+    for primary, wanted in (("", "0.001"), (study.config.primary, "0.01")):
+        shown = ShiftFigures.of(Study(study.config.with_(**arms, primary=primary), ()))
+        assert shown.arms == ["cnn", f"dbvae-{wanted}", "vae", f"shuffled-{wanted}"]
+
+
+def test_a_study_writes_its_figures_and_says_which_conditions_are_new(study, scores):
+    figures = ShiftFigures.of(study)
+    names = [shown.path.name for shown in figures.changes()]
+    assert names == ["shift-changes.png", "shift-worst-changes.png", "shift-gap-changes.png"]
+    assert "Faces of 32, 24 and 16 pixels" in figures.text and "small faces: 0 of" in figures.text
 
 
 def test_a_run_that_has_its_scores_is_not_scored_again(study, scores):

@@ -14,12 +14,13 @@ from facebias.data.dataset import FaceDataset
 from facebias.data.describe import negative_kinds, report
 from facebias.data.pack import pack_training
 from facebias.data.skin_tone import MONK_HEX
-from facebias.data.sources import hard_negatives
+from facebias.data.sources import further_negatives
 from facebias.data.sources.base import Box
 from facebias.data.sources.celeba import CelebA
 from facebias.data.sources.hard_negatives import KINDS, HardNegatives, Part, Tinted, UpsideDown
 from facebias.data.sources.negatives import Folder
 from facebias.data.sources.rendered import Rendered
+from facebias.data.splits import split_of
 from made import picture, pixels, raw
 
 DOG, BIRD = "n02102040_1.jpg", "n01530575_1.jpg"
@@ -72,7 +73,7 @@ def test_rendered_faces_give_none_and_say_so(root):
     with pytest.raises(FacebiasError, match=r"no photographs.*\n?.*hard_share"):
         list(source)
     with pytest.raises(FacebiasError, match="hard_share"):
-        hard_negatives(profile("tiny", negatives="lab", hard_share=0.5))
+        further_negatives(profile("tiny", negatives="lab", hard_share=0.5))
 
 
 def test_upside_down_is_a_turn_by_180_degrees():
@@ -129,6 +130,14 @@ def test_a_packed_upside_down_face_is_that_face_turned(packed):
 
 def test_without_a_share_data_are_as_they_were(root):
     config = profile("tiny", train_faces="celeba", negatives="folder", data_root=str(root))
-    assert hard_negatives(config) is None and hard_negatives(config.with_(hard_share=0.5)) is not None
+    assert further_negatives(config) is None and further_negatives(config.with_(hard_share=0.5)) is not None
     assert set(KINDS) == {"upside_down", "part", "skin_colour", "animal"}
     assert config.with_(hard_share=0.0).data_key == config.data_key != config.with_(hard_share=0.5).data_key
+
+
+def test_real_pictures_give_every_kind_in_every_split(test_data):
+    faces, pictures = CelebA(test_data / "celeba"), Folder(test_data / "nonfaces", 1)
+    found = list(HardNegatives(faces, pictures, cap=0, share=0.5, seed=0))
+    assert set(kinds(found)) == set(KINDS) and min(kinds(found).values()) > 500
+    splits = {(dict(one.more)["factor_kind"], split_of(one.identity, 0, 0.15, 0.15)) for one in found}
+    assert len(splits) == 3 * len(KINDS)

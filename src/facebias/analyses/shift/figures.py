@@ -11,6 +11,7 @@ import pandas as pd
 from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
 from facebias.analyses.shift.scores import shift_scores
 from facebias.analyses.shift.tables import DECLARED_TEXT, FACTORS, VIEWS, ShiftTables, best_view, shift_tables
+from facebias.core.primary import Primary
 from facebias.core.words import IMAGE_SIZE
 from facebias.plots import FigureFolder, Shown
 from facebias.training.study import Study
@@ -18,7 +19,7 @@ from facebias.training.study import Study
 
 @dataclass(frozen=True)
 class ShiftFigures:
-    """Recall as framing, exposure and blur change: the baseline and the DB-VAE that resamples most, all seeds.
+    """Recall as framing, exposure, blur and size change: the baseline and the primary comparison's DB-VAE, all seeds.
 
     Their change is shown beside that of the DB-VAE's controls, where the study has them: the same network drawn evenly
     ("vae") and with weights shuffled over the faces. What they change too is not the resampling's doing.
@@ -35,9 +36,15 @@ class ShiftFigures:
     @property
     def arms(self) -> list[str]:
         """Baseline, DB-VAE, and the controls of the DB-VAE."""
-        controls = ["vae", self.study.debiased.replace("dbvae", "shuffled")] if self.study.debiased else []
-        wanted = [self.study.baseline, self.study.debiased, *controls]
+        controls = ["vae", self.debiased.replace("dbvae", "shuffled")] if self.debiased else []
+        wanted = dict.fromkeys([self.study.baseline, self.debiased, *controls])
         return [arm for arm in wanted if arm in self.study.config.arm_names]
+
+    @property
+    def debiased(self) -> str:
+        """The arm of the primary comparison; where the study lacks it, the DB-VAE that resamples most, "" of none."""
+        primary = Primary.parse(self.study.config.primary)
+        return primary.arm if primary and primary.arm in self.study.config.arm_names else self.study.debiased
 
     @cached_property
     def tables(self) -> ShiftTables:
@@ -46,7 +53,7 @@ class ShiftFigures:
         return shift_tables(shift_scores(runs, self.study.config), self.arms[0], self.study.rule)
 
     def _of_two(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table[table["model"].isin((self.study.baseline, self.study.debiased))]
+        return table[table["model"].isin((self.study.baseline, self.debiased))]
 
     @property
     def trained(self) -> dict[str, tuple[float, float]]:
@@ -107,7 +114,7 @@ class ShiftFigures:
         """How many of the declared conditions' changes of worst groups and gaps can be told from none, a line."""
         changes = self.tables.changes
         mine = changes[
-            changes["declared"] & changes["metric"].isin(("worst", "gap")) & (changes["model"] == self.study.debiased)
+            changes["declared"] & changes["metric"].isin(("worst", "gap")) & (changes["model"] == self.debiased)
         ]
         mine = mine[mine["value"] < IMAGE_SIZE]  # at 64 nothing is changed
         if mine.empty:

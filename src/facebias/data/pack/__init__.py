@@ -27,7 +27,7 @@ from facebias.data.pack.ledger import Ledger
 from facebias.data.pack.pins import Pins
 from facebias.data.pack.selection import Part, select, taken
 from facebias.data.pack.workers import batches, in_order
-from facebias.data.sources import audit_faces, hard_negatives, plain_negatives, training_faces, training_negatives
+from facebias.data.sources import audit_faces, further_negatives, plain_negatives, training_faces, training_negatives
 from facebias.data.sources.base import Source
 from facebias.data.splits import split_of
 
@@ -57,7 +57,7 @@ def pack_training(config: Config, reject_share: float = REJECT_SHARE) -> dict[st
         return split_of(identity, config.data_seed, config.validation_share, config.test_share)
 
     sources = [(training_faces(config), config.train_size), (training_negatives(config), plain_negatives(config))]
-    if (hard := hard_negatives(config)) is not None:
+    if (hard := further_negatives(config)) is not None:
         sources.append((hard, 0))
     if not all(_finished(path, sources, config) for path in outputs.values()):
         _pack(sources, outputs, route, key, config, reject_share)

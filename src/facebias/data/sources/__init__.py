@@ -74,7 +74,7 @@ def plain_negatives(config: Config) -> int:
     return round(config.negative_size * (1 - config.hard_share))
 
 
-def hard_negatives(config: Config) -> Source | None:
+def further_negatives(config: Config) -> Source | None:
     """Hard negatives packed beside the plain ones; None where there are none, or the renderer makes them.
 
     Raises:
