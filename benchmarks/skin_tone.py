@@ -5,7 +5,8 @@
 Rendered faces have a known tone, spread evenly over the six classes. The two constants of the normalisation were chosen
 on other rendered faces than these (seed 11). `figures/skin-tone.csv` gets the median absolute error in degrees with its
 interval, and the share of faces in the right class, over all faces, by exposure in stops and by true class. Faces that
-cannot be measured have no error, and count as in no class.
+cannot be measured have no error, and count as in no class. Last come brown and dark faces taken together, the group of
+the primary comparison: the share of them, and of all others, that each measure calls so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from facebias.data.rendering.colour import skin_lab
 from facebias.data.skin_tone import measure, nearest_monk
 
 SEED = 2026
+DARK = ("brown", "dark")
 OUT = Path(__file__).parent.parent / "figures" / "skin-tone.csv"
 SHOWN = ["quantity", "by", "level", "n", "measured", "median_error", "low", "high", "bias", "pearson", "same"]
 
@@ -30,8 +32,28 @@ def checked(faces: int) -> pd.DataFrame:
     """The accuracy of both measures on `faces` rendered faces, a row a quantity and level."""
     block = render_faces(faces, SEED)
     lab = skin_lab(block.table["factor_melanin"].to_numpy(), block.table["factor_haemoglobin"].to_numpy())
-    truth = block.table.assign(monk=nearest_monk(lab))
-    return tone_accuracy(measure(block.images), truth, truth["factor_exposure"].to_numpy(dtype=float))[SHOWN].round(4)
+    truth, measured = block.table.assign(monk=nearest_monk(lab)), measure(block.images)
+    table = tone_accuracy(measured, truth, truth["factor_exposure"].to_numpy(dtype=float))
+    return pd.concat([table, called_dark(measured, truth)], ignore_index=True)[SHOWN].round(4)
+
+
+def called_dark(measured: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Of truly brown and dark faces and of all others, the share `same` whose measured class is brown or dark."""
+    dark, rows = truth["skin_tone"].isin(DARK), []
+    for quantity, name in (("ita", "skin_tone"), ("ita_normalised", "skin_tone_normalised")):
+        called = measured[name].isin(DARK)
+        for level, mine in (("brown and dark", dark), ("others", ~dark)):
+            rows.append(
+                (
+                    quantity,
+                    "called brown or dark",
+                    level,
+                    int(mine.sum()),
+                    int(measured[mine][quantity].count()),
+                    float(called[mine].mean()),
+                )
+            )
+    return pd.DataFrame(rows, columns=["quantity", "by", "level", "n", "measured", "same"])
 
 
 if __name__ == "__main__":
