@@ -61,14 +61,18 @@ def sampling_probabilities(
         raise FacebiasError(
             "RESAMPLING", "rule", f"{rule!r} is unknown", "Use uniform, max, used, z, product or tempered"
         )
+    return _by_product(mu, alpha, bins, None if rule == "product" else target_ess)
+
+
+def _by_product(mu: np.ndarray, alpha: float, bins: int, target_ess: float | None) -> np.ndarray:
     log_weight = -sum((np.log(density + alpha) for density in _densities(mu, bins)), start=np.zeros(len(mu)))
-    tau = 1.0 if rule == "product" else _temperature(log_weight, target_ess)
-    probability = np.exp(tau * log_weight - logsumexp(tau * log_weight))
-    if rule == "product" and (share := effective_sample_size(probability) / len(mu)) < COLLAPSED:
+    tau = 1.0 if target_ess is None else _temperature(log_weight, target_ess)
+    probability: np.ndarray = np.exp(tau * log_weight - logsumexp(tau * log_weight))
+    if target_ess is None and (share := effective_sample_size(probability) / len(mu)) < COLLAPSED:
         warnings.warn(
             f"the product over {mu.shape[1]} latents collapses: its effective sample is "
             f"{share * len(mu):.1f} of {len(mu)} faces",
-            stacklevel=2,
+            stacklevel=3,
         )
     return probability
 

@@ -210,16 +210,7 @@ def shift_changes(
                     mine = rows[
                         (rows["dataset"] == dataset) & (rows["factor"] == factor.name) & (rows["model"] == model)
                     ]
-                    seen = look(number)
-                    axis.fill_between(
-                        mine["value"],
-                        100 * mine["low"],
-                        100 * mine["high"],
-                        color=seen["color"],
-                        alpha=0.13,
-                        linewidth=0,
-                    )
-                    axis.plot(mine["value"], 100 * mine["change"], **seen, markersize=3.5)
+                    _with_band(axis, mine, "change", number)
             by = rows.loc[rows["dataset"] == dataset, "grouping"].iloc[0]
             axes[line, 0].set_ylabel(_CHANGE[metric].format(by), fontsize=8)
         _legend(figure, [*_arms_key(models, start=1), _band_key(), _trained_key()])
@@ -272,16 +263,19 @@ def _heading(figure: Figure, text: str) -> None:
     figure_title(figure, text)
 
 
+def _with_band(axis: Axes, rows: pd.DataFrame, column: str, number: int) -> None:
+    """A line along a factor in points, with its interval as a band, in the look of arm `number`."""
+    seen, x = look(number), rows["value"]
+    axis.fill_between(x, 100 * rows["low"], 100 * rows["high"], color=seen["color"], alpha=0.13, linewidth=0)
+    axis.plot(x, 100 * rows[column], **seen, markersize=3.5)
+
+
 def _gap_panel(axis: Axes, rows: pd.DataFrame, models: list[str]) -> None:
     if rows["corrected"].isna().all():
         nothing(axis)
     for number, model in enumerate(models):
         mine = rows[rows["model"] == model]
         gap, null = (mine[mine["metric"] == metric] for metric in ("gap", "null_gap"))
-        seen = look(number)
-        axis.fill_between(
-            gap["value"], 100 * gap["low"], 100 * gap["high"], color=seen["color"], alpha=0.13, linewidth=0
-        )
-        axis.plot(gap["value"], 100 * gap["corrected"], **seen, markersize=3.5)
-        axis.plot(null["value"], 100 * null["gap"], color=seen["color"], linestyle=":", linewidth=1.1)
+        _with_band(axis, gap, "corrected", number)
+        axis.plot(null["value"], 100 * null["gap"], color=look(number)["color"], linestyle=":", linewidth=1.1)
     axis.grid(True, axis="y")
