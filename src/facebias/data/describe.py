@@ -33,15 +33,22 @@ def composition_tables(dataset: FaceDataset) -> dict[str, pd.DataFrame]:
     return tables
 
 
+def kinds_of_negatives(dataset: FaceDataset) -> pd.Series | None:
+    """The kind of each non-face in words, indexed by its image_id; None where no kind is told."""
+    if f"{FACTOR_PREFIX}kind" not in dataset.table:
+        return None
+    mine = dataset.table.iloc[dataset.negatives].set_index("image_id")[f"{FACTOR_PREFIX}kind"]
+    return mine.replace("", "random square").str.replace("_", " ")
+
+
 def negative_kinds(dataset: FaceDataset) -> pd.DataFrame | None:
     """How many non-faces are of each kind: n and share, indexed by kind; None where no kind is told.
 
     A threshold is fixed on these, so 1 % of them is what a false positive rate of 1 % is about.
     """
-    if f"{FACTOR_PREFIX}kind" not in dataset.table:
+    if (kinds := kinds_of_negatives(dataset)) is None:
         return None
-    kinds = dataset.table[f"{FACTOR_PREFIX}kind"].iloc[dataset.negatives].replace("", "random square")
-    counts = kinds.str.replace("_", " ").value_counts(sort=True).rename_axis("kind").to_frame("n")
+    counts = kinds.value_counts(sort=True).rename_axis("kind").to_frame("n")
     return counts.assign(share=(counts["n"] / len(kinds)).round(3))
 
 

@@ -21,6 +21,7 @@ from facebias.data.rendering.negatives import KINDS
 from facebias.plots import FigureFolder, Shown
 from facebias.plots.images import MEAN_OF
 from facebias.report.audit_figures import AuditFigures, figures_of_study
+from facebias.report.negatives import negatives_by_kind
 from facebias.training.draws import share_ratios
 from facebias.training.latents import latent_table, reconstruct, traverse
 from facebias.training.study import Study
@@ -171,5 +172,7 @@ def write_study(study: Study) -> Audit:
     """Audit a finished study: every figure, every table, and the verdict last."""
     figures = StudyFigures.of(study)
     figures.all()
+    if len(alarms := negatives_by_kind(study)):
+        figures.files.outputs.csv(alarms, "negatives-by-kind.csv")
     figures.groups.write()
     return figures.audit
