@@ -72,7 +72,7 @@ def test_a_notebook_stands_for_the_study_beside_it_or_the_one_that_its_parameter
         name: study.as_dict()[name] for name in ("train_faces", "negatives", "audit_sets", "arms", "seeds", "runs_dir")
     }
     out = notebook(tmp_path / "out.ipynb", **told)
-    assert settings_of_notebook(out).run_id == study.run_id and settings_of_notebook(out).seeds == Config().seeds
+    assert settings_of_notebook(out).run_id == study.run_id and settings_of_notebook(out).seeds == study.seeds
     found = compare_named([str(out), two[0].study_id], shelf.config.with_(studies_dir=study.studies_dir))
     assert studies_table(found.of)["setting"].tolist() == ["seeds"]
     few = notebook(tmp_path / "chapter.ipynb", usual=', arms="cnn,vae"', profile="tiny", epochs=2)
