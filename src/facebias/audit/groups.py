@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
 from facebias.core.words import AGE_BINS, GENDERS, UNKNOWN, missing_level
@@ -87,8 +87,9 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
         return None
     codes = np.zeros(len(faces), dtype=int)
     for column, level in zip(by, levels, strict=True):
-        values = _text(faces[column]).replace("", missing_level(column))
-        codes = codes * len(level) + pd.Categorical(values, categories=level).codes
+        number, names = pd.factorize(as_text(faces[column]))
+        place = pd.Index(level).get_indexer(pd.Index(names).where(names != "", missing_level(column)))
+        codes = codes * len(level) + place[number]
     index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
     table = index.reindex(columns=_columns(by), fill_value=ALL)
     n = np.bincount(codes, minlength=len(table))
@@ -109,7 +110,7 @@ def own_groupings(predictions: pd.DataFrame) -> tuple[dict[str, int], dict[str, 
     A column of one level tells no groups apart and is in neither.
     """
     own = [str(name) for name in predictions if name not in PREDICTION_COLUMNS]
-    levels = {name: len(set(_text(predictions[name])) - {""}) for name in own}
+    levels = {name: len(set(as_text(predictions[name])) - {""}) for name in own}
     grouped = {name: count for name, count in levels.items() if 2 <= count <= MOST}
     return grouped, {name: count for name, count in levels.items() if count > MOST}
 
@@ -132,13 +133,9 @@ def _label(cells: pd.DataFrame, by: tuple[str, ...]) -> pd.Series | str:
     return joined.str.replace("_", " ")
 
 
-def _text(values: pd.Series) -> pd.Series:
-    return values.astype(object).where(values.notna(), "").astype(str)
-
-
 def _levels(values: pd.Series, column: str) -> list[str] | None:
     """Levels in order; a fixed level stays though no face has it; None where nothing is known."""
-    present = set(_text(values).unique())
+    present = set(as_text(values).unique())
     if not present - {""}:
         return None
     if column == "age" and len(present) > MOST:

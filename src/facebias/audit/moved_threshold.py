@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.decisions import Decisions, validated
-from facebias.audit.groups import GROUPINGS, Groups, groups_of, name_of
+from facebias.audit.groups import GROUPINGS, SMALL, Groups, groups_of, name_of
 from facebias.audit.thresholds import threshold
 
 MOVED_COLUMNS = (
@@ -52,20 +52,12 @@ def moved_threshold(
     negatives = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
     held_out = {run: part.to_numpy(dtype=float) for run, part in negatives.groupby("run_id")["score"]}
     faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
-    sets = [(name, dict(list(part.groupby("run_id")))) for name, part in faces.groupby("dataset", sort=False)]
+    sets = list(faces.groupby("dataset", sort=False))
     scored = [
-        _Scored(
-            dataset,
-            name_of(by),
-            {
-                run: (cells, mine["score"].to_numpy(dtype=float))
-                for run, mine in of_runs.items()
-                if (cells := groups_of(mine, by)) is not None
-            },
-        )
-        for dataset, of_runs in sets
+        _Scored.of(str(dataset), part, cells)
+        for dataset, part in sets
         for by in groupings
-        if groups_of(next(iter(of_runs.values())), by)
+        if (cells := groups_of(part, by)) is not None
     ]
     parts = []
     for model in predictions["model"].unique() if baseline in runs.index else ():
@@ -105,6 +97,18 @@ class _Scored:
     dataset: str
     grouping: str
     runs: dict[str, tuple[Groups, np.ndarray]]
+
+    @classmethod
+    def of(cls, dataset: str, part: pd.DataFrame, cells: Groups) -> Self:
+        """From the faces of all runs and their cells."""
+        scores, found = part["score"].to_numpy(dtype=float), {}
+        for run, rows in part.groupby("run_id").indices.items():
+            n = np.bincount(cells.codes[rows], minlength=len(cells.table))
+            found[str(run)] = (
+                Groups(cells.by, cells.table.assign(n=n, small=n < SMALL), cells.codes[rows]),
+                scores[rows],
+            )
+        return cls(dataset, name_of(cells.by), found)
 
     def rows(self, moves: list[_Move]) -> pd.DataFrame:
         """A row a group, means over the seeds."""

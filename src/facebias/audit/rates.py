@@ -19,14 +19,14 @@ def recall_rows(faces: pd.DataFrame, cells: Groups, thresholds: pd.DataFrame) ->
         cells: their cells.
         thresholds: run_id, rule, threshold.
     """
-    runs = pd.Index(faces["run_id"].unique())
-    size = len(cells.table)
-    flat = runs.get_indexer(faces["run_id"]) * size + cells.codes
+    number, names = pd.factorize(faces["run_id"])
+    runs, size = pd.Index(names), len(cells.table)
+    flat = number * size + cells.codes
     n = np.bincount(flat, minlength=len(runs) * size)
     parts = []
     for rule, fixed in thresholds.groupby("rule", sort=False):
         value = fixed.set_index("run_id")["threshold"].reindex(runs)
-        hit = faces["score"].to_numpy(dtype=float) >= faces["run_id"].map(value).to_numpy(dtype=float)
+        hit = faces["score"].to_numpy(dtype=float) >= value.to_numpy(dtype=float)[number]
         count = np.bincount(flat, weights=hit, minlength=len(runs) * size)
         low, high = wilson(count, n)
         parts.append(
@@ -47,9 +47,8 @@ def auc_rows(faces: pd.DataFrame, cells: Groups, negatives: pd.DataFrame) -> pd.
 
     Undefined (NaN, with n) where the cell has no face or the run no test negative.
     """
-    runs = pd.Index(faces["run_id"].unique())
-    size = len(cells.table)
-    row = runs.get_indexer(faces["run_id"])
+    row, names = pd.factorize(faces["run_id"])
+    runs, size = pd.Index(names), len(cells.table)
     below, against = np.zeros(len(faces)), np.zeros(len(runs))
     common = {run: np.sort(group.to_numpy(dtype=float)) for run, group in negatives.groupby("run_id")["score"]}
     score = faces["score"].to_numpy(dtype=float)
