@@ -18,7 +18,7 @@ def audit_pictures(
         str, typer.Option(help="Detectors, separated by commas: names of facebias detectors, file.py:function, ...")
     ],
     pictures: Annotated[
-        str, typer.Option(help="A folder or zip of pictures, or fairface-1.25, celeba, utkface, ppb.")
+        str, typer.Option(help="A folder or zip of pictures, or rendered, fairface-1.25, celeba, utkface, ppb.")
     ] = "fairface-1.25",
     labels: Annotated[
         Path | None, typer.Option(help="CSV of your own pictures: file, x1, y1, x2, y2, and columns to group by.")
@@ -40,12 +40,19 @@ def audit_pictures(
         float | None, typer.Option(help="Score from which on a function's detections count as shipped.  [default: all]")
     ] = None,
     batch: Annotated[bool, typer.Option("--batch", help="Functions take a list of pictures.")] = False,
+    conditions: Annotated[
+        str, typer.Option(help="Properties to change, separated by commas: height, exposure, noise, defocus, ...")
+    ] = "",
     out: Annotated[Path, typer.Option(help="Folder for tables, figures and report.")] = Path("audit-pictures"),
 ) -> Answer:
     """Compare groups in whole pictures: who is found, as shipped and at the same share of false alarms.
 
     \b
-    Example: facebias audit-pictures --detectors haar,hog --pictures photos --labels photos.csv --negatives scenes
+    Example: facebias audit-pictures --detectors lbp --pictures rendered
+
+    Pictures of your own, with a CSV that says who is in them and where:
+
+    facebias audit-pictures --detectors haar,mine.py:find --pictures photos --labels photos.csv --negatives scenes
     """
     from facebias.report.pictures import PictureQuestion
 
@@ -60,6 +67,7 @@ def audit_pictures(
         tuple(name or ()),
         threshold,
         batch,
+        tuple(filter(None, conditions.split(","))),
     )
     found = asked.answer(config, out.resolve())
     return Answer(

@@ -9,7 +9,7 @@ from pathlib import Path
 from facebias.analyses.whole_pictures.audited import PictureAudit, audit_detectors
 from facebias.analyses.whole_pictures.figures import PictureFigures
 from facebias.analyses.whole_pictures.find import Spec
-from facebias.analyses.whole_pictures.known_sets import SETS, known_set
+from facebias.analyses.whole_pictures.known_sets import SETS, known_negatives, known_set
 from facebias.analyses.whole_pictures.matching import RULES
 from facebias.analyses.whole_pictures.own_set import own_set
 from facebias.analyses.whole_pictures.sets import PictureSet, face_free
@@ -35,10 +35,11 @@ class PictureQuestion:
         names: of the detectors, in order.
         threshold: of functions, as shipped.
         batch: whether functions take a list of pictures.
+        conditions: properties of the pictures to change, one at a time.
     """
 
     detectors: tuple[str, ...]
-    pictures: str = SETS[0]
+    pictures: str = "fairface-1.25"
     labels: Path | None = None
     negatives: Path | None = None
     groups: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class PictureQuestion:
     names: tuple[str, ...] = ()
     threshold: float | None = None
     batch: bool = False
+    conditions: tuple[str, ...] = ()
 
     def specs(self) -> list[Spec]:
         """The detectors, by name.
@@ -70,10 +72,10 @@ class PictureQuestion:
             raise FacebiasError(
                 "LABELS", self.pictures, "no labels say who is in them", f"Give --labels, or one of {', '.join(SETS)}"
             )
-        free = self.negatives or config.path("data_root") / "nonfaces"
+        free = face_free(self.negatives) if self.negatives else known_negatives(config, self.pictures)
         if self.labels is None:
-            return known_set(config, self.pictures), face_free(free)
-        return own_set(self.pictures, self.labels, self.faces), face_free(free)
+            return known_set(config, self.pictures), free
+        return own_set(self.pictures, self.labels, self.faces), free
 
     def answer(self, config: Config, out: Path) -> PictureAudit:
         """Audit, and write tables, figures and report.html into a folder.
@@ -81,7 +83,7 @@ class PictureQuestion:
         Raises:
             FacebiasError: a fault of any part.
         """
-        audit = audit_detectors(config, self.specs(), *self.sets(config), self.groups, self.match)
+        audit = audit_detectors(config, self.specs(), *self.sets(config), self.groups, self.match, self.conditions)
         outputs = OutputFolder(out, f"{audit.faces.name}: {' and '.join(one.name for one in audit.detectors)}")
         figures = PictureFigures(audit, FigureFolder(outputs, audit.faces.name == "synthetic"))
         drawn = figures.all()

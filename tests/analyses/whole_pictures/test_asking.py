@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import picture_detectors as made
+from facebias.analyses.whole_pictures import asking
 from facebias.analyses.whole_pictures.asking import ask, tasks_of
 from facebias.analyses.whole_pictures.sets import face_free, read_pictures
 from facebias.analyses.whole_pictures.store import Store
@@ -40,6 +41,12 @@ class Counting:
 @pytest.fixture
 def tasks(tmp_path):
     return tasks_of(face_free(made.scenes(tmp_path / "scenes", 40, 200)).pictures)
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """Other processes, however few the pictures."""
+    monkeypatch.setattr(asking, "FEW", 0)
 
 
 def answers(store, tasks):
@@ -83,7 +90,7 @@ def test_a_part_that_was_made_one_with_the_others_before_a_kill_counts_once(tmp_
     assert len(store.known()) == 40
 
 
-def test_processes_give_what_one_gives(tmp_path, tasks):
+def test_processes_give_what_one_gives(tmp_path, tasks, apart):
     one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
     load = partial(PictureDetector, "bright", made.bright)
     ask(load, tasks, one)
@@ -108,7 +115,7 @@ def _many(pictures):
     return [made.crashes_on_one(picture) for picture in pictures]
 
 
-def test_a_process_that_dies_at_one_picture_costs_that_picture(tmp_path):
+def test_a_process_that_dies_at_one_picture_costs_that_picture(tmp_path, apart):
     made.folder(tmp_path, [200] * 40)
     tasks = tasks_of(read_pictures([Place(tmp_path / "pictures" / f"{n}.png") for n in range(40)], ""))
     store = Store(tmp_path / "store")
@@ -118,7 +125,7 @@ def test_a_process_that_dies_at_one_picture_costs_that_picture(tmp_path):
     assert sum(len(one.found.scores) for one in answers(store, tasks).values()) == 39
 
 
-def test_one_that_dies_everywhere_is_told_in_one_line(tmp_path, tasks):
+def test_one_that_dies_everywhere_is_told_in_one_line(tmp_path, tasks, apart):
     with pytest.raises(FacebiasError, match=r"killed at 4 pictures.*fewer --workers") as error:
         ask(partial(PictureDetector, "dies", made.dies), tasks, Store(tmp_path / "store"), workers=2)
     assert "\n" not in str(error.value)

@@ -146,5 +146,5 @@ def test_the_face_of_fairface_is_the_middle_of_its_picture(test_data):
 
 
 def test_an_unknown_set_is_told_with_those_that_are_known(tmp_path):
-    with pytest.raises(FacebiasError, match=r"Use fairface-1\.25, celeba, utkface, ppb"):
+    with pytest.raises(FacebiasError, match=r"Use rendered, fairface-1\.25, celeba, utkface, ppb"):
         known_set(Config.make(data_root=str(tmp_path)), "imagenet")

@@ -31,6 +31,7 @@ from facebias.detectors.pictures import Detections, PictureDetector
 
 CHUNK = 8  # pictures a task: as many answers are lost at most, a process, when the machine is switched off
 UNREADABLE = "unreadable: "  # begins the error of a picture that no detector has seen
+FEW = 200  # pictures that are asked about in this process: others take seconds to start
 _DEATHS = 3  # pictures at which the detector's process may die, before it is taken for the detector's own fault
 _NOTHING = Detections(np.empty((0, 4)), np.empty(0))
 
@@ -84,7 +85,7 @@ def ask(
         known = store.known()
         todo = list({task.key: task for task in tasks if task.key not in known}.values())
         chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
-        work = _here if workers == 1 or len(chunks) < 2 * workers else _apart
+        work = _here if workers == 1 or len(todo) < FEW else _apart
         failed = asked = 0
         with bar(total=len(todo), desc=what, unit="picture") as progress:
             for answers in work(load, chunks, change, workers):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from facebias.analyses.whole_pictures.asking import ask, tasks_of
+from facebias.analyses.whole_pictures.by_condition import condition_scores, condition_table, gap_changes
+from facebias.analyses.whole_pictures.conditions import Condition
+from facebias.analyses.whole_pictures.falling import falls_table
 from facebias.analyses.whole_pictures.find import Spec
 from facebias.analyses.whole_pictures.matching import RULES
 from facebias.analyses.whole_pictures.points import RATES, SHIPPED, gaps_table, named, points_of, points_table, rule_of
@@ -39,6 +42,7 @@ class PictureAudit:
         groupings: what is grouped by.
         match: the rule of matching that the sentences are about.
         rates: shares of face-free pictures with a detection, the headline's first.
+        changed: predictions of each detector by condition and level, where conditions were asked for.
     """
 
     detectors: tuple[PictureDetector, ...]
@@ -48,6 +52,7 @@ class PictureAudit:
     groupings: tuple[tuple[str, ...], ...]
     match: str = RULES[0]
     rates: tuple[float, ...] = RATES
+    changed: Mapping[str, Mapping[tuple[str, float], pd.DataFrame]] = field(default_factory=dict)
 
     @cached_property
     def predictions(self) -> dict[str, pd.DataFrame]:
@@ -83,6 +88,31 @@ class PictureAudit:
     def changes(self) -> pd.DataFrame:
         """Paired changes from the first detector to the others."""
         return changes_table(self.predictions, self.groupings, self.detectors[0].name, self.rules)
+
+    @cached_property
+    def conditions(self) -> pd.DataFrame:
+        """Recall by group at every level (`facebias.analyses.whole_pictures.by_condition.condition_table`)."""
+        return self._by_condition(condition_table)
+
+    @cached_property
+    def condition_changes(self) -> pd.DataFrame:
+        """Paired changes from pictures as they are (`facebias.analyses.whole_pictures.by_condition.gap_changes`)."""
+        return self._by_condition(gap_changes)
+
+    @cached_property
+    def falls(self) -> pd.DataFrame:
+        """Where recall falls under 90 % (`facebias.analyses.whole_pictures.falling.falls_table`)."""
+        return self._by_condition(falls_table)
+
+    def _by_condition(self, table: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+        whole, points = self.predictions[self.match], [SHIPPED, self.rates[0]]
+        return pd.concat(
+            [
+                table(whole[whole["model"] == name], changed, self.groupings, points)
+                for name, changed in self.changed.items()
+            ],
+            ignore_index=True,
+        )
 
     @cached_property
     def cards(self) -> pd.DataFrame:
@@ -166,6 +196,8 @@ class PictureAudit:
         outputs.csv(pd.DataFrame(errors, columns=["detector", "sha256", "error"], dtype=object), "errors.csv")
         for name in ("points", "gaps", "findings", "changes", "cards"):
             outputs.csv(getattr(self, name), f"{name}.csv")
+        for name in ("conditions", "condition_changes", "falls") if self.changed else ():
+            outputs.csv(getattr(self, name), f"{name}.csv")
         outputs.json(self.told, "verdict.json")
 
 
@@ -176,6 +208,7 @@ def audit_detectors(
     negatives: PictureSet,
     groups: Sequence[str] = (),
     match: str = RULES[0],
+    conditions: Sequence[str] = (),
 ) -> PictureAudit:
     """Ask every detector, where its answers are not kept yet, and compare groups.
 
@@ -186,6 +219,7 @@ def audit_detectors(
         negatives: pictures without.
         groups: columns to group by, or two joined by "+"; all that the set has unless told.
         match: rule of matching that the sentences are about; tables have both.
+        conditions: properties of the pictures to change, of `facebias.analyses.whole_pictures.conditions.LEVELS`.
 
     Raises:
         FacebiasError: no detector, two of one name, one that is not there, a column that the set lacks, or a fault of
@@ -195,13 +229,17 @@ def audit_detectors(
     if match not in RULES:
         raise FacebiasError("MATCH", match, "no such rule", f"Use {' or '.join(RULES)}")
     detectors = _loaded(specs)  # all before any is asked: a wrong word in the last does not cost the time of the first
-    found = []
+    for name in conditions:
+        Condition(name, 0, 0)  # refuses a name that is none
+    found, changed = [], {}
     for spec, one in zip(specs, detectors, strict=True):
         store = Store(config.path("data") / "detections" / f"{one.name}-{one.key}" / "clean")
         for part in (faces, negatives):
             ask(spec, tasks_of(part.pictures), store, workers=config.workers, what=f"{one.name} on {part.name}")
-        found.append(scored(one, faces, negatives, (store, store), config.data_seed))
-    return PictureAudit(detectors, tuple(found), faces, negatives, groupings, match)
+        found.append(scored(one, faces, negatives, store, config.data_seed))
+        if conditions:
+            changed[one.name] = condition_scores(config, spec, one, faces, negatives, conditions, match)
+    return PictureAudit(detectors, tuple(found), faces, negatives, groupings, match, changed=changed)
 
 
 def _loaded(specs: Sequence[Spec]) -> tuple[PictureDetector, ...]:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias.analyses.whole_pictures.audited import PictureAudit
-from facebias.analyses.whole_pictures.plots import detectors_overview, groups_at_points
+from facebias.analyses.whole_pictures.plots import condition_panels, detectors_overview, groups_at_points
 from facebias.analyses.whole_pictures.points import SHIPPED, named
 from facebias.core.words import dataset_name
 from facebias.plots import FigureFolder, Shown
@@ -49,6 +49,17 @@ class PictureFigures:
             found.append(self._save(figure, mine, "groups", grouping))
         return found
 
+    def conditions(self) -> list[Shown]:
+        """Recall by condition, a figure a detector and grouping, thresholds as they were fixed on clean pictures."""
+        found, table = [], self.audit.conditions if self.audit.changed else pd.DataFrame()
+        if table.empty:
+            return []
+        kept = table[(table["view"] == "kept") & (table["point"] == named(self.audit.rates[0]))]
+        for (model, grouping), mine in kept[kept["grouping"] != "all faces"].groupby(["model", "grouping"], sort=False):
+            figure = condition_panels(mine, model, self.audit.faces.name, grouping)
+            found.append(self._save(figure, mine, f"conditions-{model}", grouping))
+        return found
+
     def _shown(self, table: pd.DataFrame) -> pd.DataFrame:
         wanted = [named(SHIPPED), named(self.audit.rates[0])]
         return table[(table["match"] == self.audit.match) & table["point"].isin(wanted)]
@@ -67,7 +78,7 @@ class PictureFigures:
 
     def all(self) -> list[Shown]:
         """Draw and save every figure."""
-        return [*self.detectors(), *self.groups()]
+        return [*self.detectors(), *self.groups(), *self.conditions()]
 
     @property
     def text(self) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
-from facebias.analyses.whole_pictures.ours import windows_of
 from facebias.core.manifest import sha256
 from facebias.detectors.find import checked_name
 from facebias.detectors.functions import load_function
@@ -41,6 +41,8 @@ class Spec:
         if known in KNOWN:
             found = load_known(known, model)
         elif known == "ours" and model:
+            from facebias.analyses.whole_pictures.ours import windows_of  # here: torch takes seconds a process
+
             found = windows_of(Path(model))
         elif Path(self.text).suffix in SUFFIXES:
             found = load_picture_program(Path(self.text), self.threshold)
@@ -54,6 +56,7 @@ class Spec:
     def _function(self) -> PictureDetector:
         place, _, function = self.text.rpartition(":")
         find = load_function(place, function)
-        weights = sha256(place) if Path(place).is_file() else ""
-        card = Card(version=self.text, weights=weights, licence="its author's")
+        source = inspect.getsourcefile(inspect.unwrap(find)) if inspect.isroutine(find) else None
+        # by content, not by place; what else the function reads is not known, so another name asks anew
+        card = Card(f"{Path(place).name}:{function}", sha256(source) if source else "", licence="its author's")
         return PictureDetector(function, find, self.threshold, card, self.batch)

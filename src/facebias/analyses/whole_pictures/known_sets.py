@@ -8,24 +8,30 @@ padding 1.25 the middle 1 / 3.5 of the picture.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
-from facebias.analyses.whole_pictures.sets import EDGES, PictureSet, read_pictures
+from facebias.analyses.pictures.scan import RENDERED
+from facebias.analyses.whole_pictures.own_set import own_set
+from facebias.analyses.whole_pictures.sets import EDGES, PictureSet, face_free, read_pictures
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.folder_sets import LABELS
 from facebias.core.words import IMAGE_SIZE
 from facebias.data.archive import Place
 from facebias.data.pack.selection import select, taken
 from facebias.data.pack.workers import batches, decode
 from facebias.data.pixels import box_of
-from facebias.data.sources.base import Sample, Source
+from facebias.data.rendering.pictures import render_pictures, render_scenes
+from facebias.data.sources.base import Box, Sample, Source
 from facebias.data.sources.celeba import CelebA, attributes_of
 from facebias.data.sources.fairface import FairFace
 from facebias.data.sources.ppb import PPB
 from facebias.data.sources.utkface import UTKFace
 
-SETS = ("fairface-1.25", "celeba", "utkface", "ppb")
+SETS = ("rendered", "fairface-1.25", "celeba", "utkface", "ppb")
+SCENES = 400  # rendered pictures without faces: 1 % of a half is two
 TIGHT_SIDES = 1.5  # sides of the face in a side of the tight square
 _MEASURED = ("skin_tone", "ita", "race", "gender", "age")
 _ATTRIBUTES = {"Young": ("not young", "young"), "Pale_Skin": ("not pale", "pale")}
@@ -44,6 +50,8 @@ def known_set(config: Config, name: str) -> PictureSet:
         FacebiasError: an unknown name, no such data, PPB without boxes (detections of the audited would select), or a
             picture that cannot be read.
     """
+    if name == "rendered":
+        return _rendered(config)
     source = _source(config, name)
     part = select(source, config.audit_size, config.data_seed)
     samples = [sample for sample in taken(part) if isinstance(sample, Sample)]
@@ -59,6 +67,35 @@ def known_set(config: Config, name: str) -> PictureSet:
     if source.name == "celeba":
         faces = faces.assign(**_attributes(config, faces["image_id"]))
     return PictureSet(source.name, found, faces, _TRUTH[source.name])
+
+
+def _rendered(config: Config) -> PictureSet:
+    """Rendered heads somewhere in rendered scenes, written where they are not there yet; skin tone as measured."""
+    folder = config.path("data") / f"pictures-{config.data_seed}-{RENDERED}"
+    if not (folder / LABELS).exists():
+        render_pictures(folder, RENDERED, config.data_seed)
+    found = own_set(folder, folder / LABELS, name="synthetic")
+    boxes = [Box(row.x1, row.y1, row.x2 - row.x1) for row in found.faces.itertuples()]
+    samples = [
+        Sample(name, 1, name, name, found.pictures[row].place.path, crop=box)
+        for name, row, box in zip(found.faces["image_id"], found.faces["picture"], boxes, strict=True)
+    ]
+    measured = pd.concat([table for batch in batches(samples) for table in _decoded(batch)], ignore_index=True)
+    return replace(found, faces=found.faces.assign(skin_tone=measured["skin_tone"], ita=measured["ita"]))
+
+
+def known_negatives(config: Config, name: str) -> PictureSet:
+    """Pictures without faces that go with one of SETS: rendered scenes with rendered heads, else those of nonfaces/.
+
+    Raises:
+        FacebiasError: none is there.
+    """
+    if name != "rendered":
+        return face_free(config.path("data_root") / "nonfaces")
+    folder = config.path("data") / f"scenes-{config.data_seed}-{SCENES}"
+    if not folder.is_dir():
+        render_scenes(folder, SCENES, config.data_seed)
+    return face_free(folder)
 
 
 def _source(config: Config, name: str) -> Source:

@@ -10,9 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from facebias.analyses.whole_pictures.conditions import UNITS
 from facebias.core.words import dataset_name
 from facebias.plots.style import (
     GRID,
+    INK,
+    LINES,
     WIDEST,
     figure_title,
     legend_below,
@@ -89,6 +92,47 @@ def groups_at_points(points: pd.DataFrame, dataset: str, grouping: str) -> Figur
         figure_title(figure, f"Who is found on {dataset_name(dataset)} by {grouping}")
         handles = _key(models)
         legend_below(figure, handles, [str(handle.get_label()) for handle in handles])
+    return figure
+
+
+def condition_panels(table: pd.DataFrame, model: str, dataset: str, grouping: str) -> Figure:
+    """A panel a condition, a line a group: recall as pictures get harder, told apart by colour and line.
+
+    Args:
+        table: `facebias.analyses.whole_pictures.by_condition.condition_table` of one detector, point, view and
+            grouping.
+        model: name of the detector.
+        dataset: name of the data set.
+        grouping: of the groups, in words.
+    """
+    names, groups = list(table["condition"].unique()), list(table.loc[~table["small"], "group"].unique())
+    columns = min(3, len(names))
+    with styled():
+        figure = new_figure(WIDEST, 1.2 + 2.0 * -(-len(names) // columns))
+        axes = figure.subplots(-(-len(names) // columns), columns, sharey=True, squeeze=False).ravel()
+        for axis, name in zip(axes, names, strict=False):
+            mine = table[table["condition"] == name]
+            levels = list(mine["level"].unique())
+            for number, group in enumerate(groups):
+                rows = mine[mine["group"] == group].set_index("level").loc[levels]
+                style = look(number)
+                line = LINES[number % len(LINES)]
+                axis.plot(range(len(levels)), 100 * rows["value"], color=style["color"], linestyle=line)
+                band = (100 * rows["low"], 100 * rows["high"])
+                axis.fill_between(range(len(levels)), *band, color=style["color"], alpha=0.08, linewidth=0)
+            axis.axhline(90, color=INK, linewidth=0.6, linestyle=":")
+            axis.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
+            axis.set_xlabel(UNITS[name], fontsize=8)
+            panel_title(axis, name, WIDEST / columns)
+            axis.set_ylim(0, 102)
+            axis.grid(True, axis="y")
+        for axis in axes[len(names) :]:
+            axis.set_visible(False)
+        for axis in axes[::columns]:
+            axis.set_ylabel("recall, %")
+        figure_title(figure, f"{model} on {dataset_name(dataset)} by {grouping}, {table['point'].iloc[0]}")
+        handles = axes[0].get_lines()[: len(groups)]
+        legend_below(figure, handles, groups)
     return figure
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.analyses.whole_pictures.asking import UNREADABLE
+from facebias.analyses.whole_pictures.conditions import Condition
 from facebias.analyses.whole_pictures.matching import NEVER, RULES, best
 from facebias.analyses.whole_pictures.sets import EDGES, PictureSet
 from facebias.analyses.whole_pictures.store import Store
@@ -42,40 +43,49 @@ class Scored:
 
 
 def scored(
-    detector: PictureDetector, faces: PictureSet, negatives: PictureSet, stores: tuple[Store, Store], seed: int = 0
+    detector: PictureDetector,
+    faces: PictureSet,
+    negatives: PictureSet,
+    store: Store,
+    seed: int = 0,
+    change: Condition | None = None,
 ) -> Scored:
     """Match what was found.
 
     Args:
-        detector: whose answers are in `stores`.
+        detector: whose answers are in the store.
         faces: pictures with faces.
         negatives: pictures without.
-        stores: of the answers to each of the two.
+        store: of the answers to both.
         seed: of the draw of the half that fixes thresholds.
+        change: that was made to each picture.
 
     Raises:
         FacebiasError: nothing was found in any picture, or none could be read.
     """
-    here = _by_key(faces)
-    values = {rule: np.full(len(faces.faces), np.nan) for rule in RULES}
-    edges, seconds, errors, unreadable = faces.faces[list(EDGES)].to_numpy(dtype=float), [], [], []
-    for one in stores[0].answers(set(here)):
+    edges = faces.faces[list(EDGES)].to_numpy(dtype=float)
+    here, none = _by_key(faces, edges, change), _by_key(negatives, edges, change)
+    values = {rule: np.full(len(edges), np.nan) for rule in RULES}
+    free, seconds, errors, unreadable = {}, [], [], []
+    for one in store.answers(here.keys() | none.keys()):
         if one.error.startswith(UNREADABLE):
             unreadable.append(one.key)
             continue
-        errors += [(one.key, one.error)] if one.error else []
-        seconds.append(one.seconds)
-        for row in here[one.key]:
+        if one.error:
+            errors.append((one.key, one.error))
+        if one.key in none:
+            free[none[one.key][0]] = float(one.found.scores.max(initial=NEVER))  # the same picture twice is one
+        for row in here.get(one.key, ()):
+            seconds.append(one.seconds)
+            face = edges[row]
+            if change is not None:
+                picture = faces.pictures[faces.faces["picture"].iloc[row]]
+                face = change.moved(face, picture.width, picture.height)
             for rule in RULES:
-                values[rule][row] = best(one.found, edges[row], (one.width, one.height), rule)
-    free = {
-        one.key: float(one.found.scores.max(initial=NEVER))
-        for one in stores[1].answers(set(_by_key(negatives)))
-        if not one.error.startswith(UNREADABLE)
-    }
+                values[rule][row] = best(one.found, face, (one.width, one.height), rule)
     if not seconds or not free:
         raise FacebiasError("PICTURES", faces.name, "no picture could be read", "Get the pictures again")
-    if max(max(free.values()), *(float(np.nanmax(scores)) for scores in values.values())) == NEVER:
+    if change is None and max(max(free.values()), *(float(np.nanmax(part)) for part in values.values())) == NEVER:
         raise FacebiasError(
             "DETECTOR", detector.name, "found nothing in any picture", "Try it on one picture; it may want BGR or 0..1"
         )
@@ -83,11 +93,19 @@ def scored(
     return Scored(tables, float(np.median(seconds)), tuple(errors), tuple(unreadable))
 
 
-def _by_key(found: PictureSet) -> dict[str, list[int]]:
-    """Rows of the faces in the picture of each hash."""
+def key_of(sha256: str, box: np.ndarray) -> str:
+    """What the answer to a changed picture is kept under: its content, and the box that the change depends on."""
+    return f"{sha256} {' '.join(f'{edge:.1f}' for edge in box)}"
+
+
+def _by_key(found: PictureSet, edges: np.ndarray, change: Condition | None) -> dict[str, list[int]]:
+    """Rows of the faces, or of the face-free pictures, behind the answer of each key."""
     rows: dict[str, list[int]] = {}
     for row, picture in enumerate(found.faces["picture"]):
-        rows.setdefault(found.pictures[picture].sha256, []).append(row)
+        key = found.pictures[picture].sha256
+        if change is not None:
+            key = key_of(key, edges[row] if EDGES[0] in found.faces else np.array([change.height]))
+        rows.setdefault(key, []).append(row)
     return rows
 
 
@@ -96,17 +114,17 @@ def _table(
     faces: PictureSet,
     negatives: PictureSet,
     values: np.ndarray,
-    free: Mapping[str, float],
+    free: Mapping[int, float],
     seed: int,
 ) -> pd.DataFrame:
     theirs = faces.faces.drop(columns=["picture", *EDGES]).assign(label=1, dataset=faces.name, score=values)
-    keys = {key: rows[0] for key, rows in _by_key(negatives).items() if key in free}  # the same picture twice is one
+    pictures = negatives.faces["picture"]
     none = pd.DataFrame(
         {
-            "image_id": [negatives.faces["image_id"].iloc[row] for row in keys.values()],
+            "image_id": negatives.faces["image_id"].iloc[list(free)],
             "label": 0,
-            "dataset": [half_of(key, seed) for key in keys],
-            "score": [free[key] for key in keys],
+            "dataset": [half_of(negatives.pictures[pictures.iloc[row]].sha256, seed) for row in free],
+            "score": list(free.values()),
         }
     )
     table = pd.concat([theirs[theirs["score"].notna()], none], ignore_index=True)

@@ -55,6 +55,25 @@ def render_pictures(folder: Path, count: int, seed: int = 0) -> Path:
     return folder / LABELS
 
 
+def render_scenes(folder: Path, count: int, seed: int = 0) -> Path:
+    """Write `count` pictures with nobody in them, 000.png, 001.png, ..., of the size of those with faces.
+
+    Args:
+        folder: made where it is not there.
+        count: pictures, 1 or more.
+        seed: the same seed gives the same pictures, others than the grounds of `render_pictures`.
+
+    Returns:
+        The folder.
+    """
+    sweep_stale(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, ground in enumerate(_grounds(count, seed + 1)):
+        with atomic_write(folder / f"{number:03d}.png") as temporary:
+            Image.fromarray(ground).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(temporary, "PNG")
+    return folder
+
+
 def _place(rng: np.random.Generator) -> tuple[int, int, int]:
     side = int(rng.uniform(*_SIDES) * HEIGHT)
     return int(rng.integers(0, WIDTH - side + 1)), int(rng.integers(0, HEIGHT - side + 1)), side

@@ -71,6 +71,12 @@ KINDS = (
         seen.trade_off,
         True,
     ),
+    Kind("scores", "Scores of groups", "Median, middle half, and 5 to 95 % of each group's scores, and of non-faces."),
+    Kind(
+        "calibration",
+        "Whether a probability means the same for all",
+        "Share of faces among what gets a probability, at even odds. The diagonal is right.",
+    ),
     Kind("heatmap", "Recall of groups as a table", "Recall as colour and number in every cell, with n.", seen.groups),
     Kind(
         "shift",
@@ -87,6 +93,11 @@ KINDS = (
         "whole-groups",
         "Who is found in whole pictures",
         "A mark a group and detector, with its 95 % interval over images and threshold. Faint: under 30 faces.",
+    ),
+    Kind(
+        "whole-conditions",
+        "Whole pictures that get harder",
+        "Recall of each group as one property changes; thresholds as fixed on pictures as they are. Dots: 90 %.",
     ),
     Kind("protocols", "Whole pictures", "The same detectors slid over whole pictures, by grid of windows."),
     Kind(
