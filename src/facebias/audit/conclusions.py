@@ -84,6 +84,7 @@ def verdict(
     datasets: Sequence[str] = (),
     known: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None,
     primary: str = "",
+    fixed: bool = False,
 ) -> Verdict:
     """Conclude from predictions; every number in it is computed here.
 
@@ -106,6 +107,7 @@ def verdict(
         known: `summarise`, `measures`, `both_views` and `power` of the same predictions, baseline and rule, over all
             GROUPINGS, where they have been computed already.
         primary: the primary comparison in words (`facebias.core.primary`); "" for none.
+        fixed: whether each model has one set of weights and is no training among others.
 
     Raises:
         FacebiasError: no such baseline or arm, or predictions that `validate` refuses.
@@ -135,7 +137,7 @@ def verdict(
                 rows = _at(change, model=name, **where)
                 findings.append(finding_of(here, rows, name, rule, source, reasons.get(name, ""), told))
     cautions = (
-        *cautions_of(decisions.predictions, baseline, rule, decisions.above(*decisions.models), groupings, source),
+        *cautions_of(decisions.predictions, baseline, rule, decisions.above(*decisions.models), groupings, source, fixed),
         *multiplicity(findings, change),
         *other_view(change),
     )

@@ -194,7 +194,13 @@ def other_view(change: pd.DataFrame) -> tuple[str, ...]:
 
 
 def cautions_of(
-    predictions: pd.DataFrame, baseline: str, rule: str, above: int, groupings: tuple[tuple[str, ...], ...], source: str
+    predictions: pd.DataFrame,
+    baseline: str,
+    rule: str,
+    above: int,
+    groupings: tuple[tuple[str, ...], ...],
+    source: str,
+    fixed: bool = False,
 ) -> tuple[str, ...]:
     """What limits the findings: rendered faces, the rule, too few non-faces or seeds, groups left out."""
     found = []
@@ -207,7 +213,8 @@ def cautions_of(
             f"Too few held-out non-faces to fix {rule_text(rule)}: {above} lie above a threshold. Claims need "
             f"{WANTED_ABOVE}, so none is made."
         )
-    found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
+    if not fixed:  # one set of weights is all there is of those that are
+        found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
     faces = predictions[(predictions["label"] == 1) & (predictions["model"] == baseline)]
     images = faces.drop_duplicates(["dataset", "image_id"])
     for dataset in sorted(set(images["dataset"]) - set(HELD_OUT)):

@@ -42,6 +42,7 @@ class Audit:
         baseline: the arm that the others are compared with.
         sets: the audit sets in the order in which they are told; as the predictions have them unless told.
         primary: the primary comparison in words (`facebias.core.primary`); "" for none.
+        fixed: whether each model has one set of weights and is no training among others.
     """
 
     predictions: pd.DataFrame
@@ -50,6 +51,7 @@ class Audit:
     baseline: str = "cnn"
     sets: tuple[str, ...] = ()
     primary: str = ""
+    fixed: bool = False
 
     @property
     def rule(self) -> str:
@@ -144,6 +146,7 @@ class Audit:
             datasets=self.audit_sets,
             known=known,
             primary=self.primary,
+            fixed=self.fixed,
         )
 
     @cached_property

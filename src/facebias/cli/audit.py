@@ -48,12 +48,17 @@ def audit(
     Example: facebias audit cnn-s0 --detector facebias.adapters:lbp_cascade --out cascade
     """
     from facebias.report.audit_figures import figures_of_detectors
+    from facebias.report.claims import claim_texts, claims_of
     from facebias.training.gather import gather
 
     found = gather(config, runs or (), detector or (), predictions, name or (), probability=probability)
     figures = figures_of_detectors(found, config.fpr, out.resolve())
     cautions = found.cautions(config.fpr, probability=probability)
     found.write(figures.files.outputs)
+    if figures.audit.fixed:
+        claims = claims_of(figures.audit)
+        figures.files.outputs.csv(claims, "claims.csv")
+        cautions = [*claim_texts(claims), *cautions]
     figures.all()
     figures.write()
     text = "\n".join([figures.audit.text, *cautions, f"tables and figures: {out.resolve()}"])

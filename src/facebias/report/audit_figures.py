@@ -10,6 +10,7 @@ import pandas as pd
 
 from facebias import plots
 from facebias.audit import Audit
+from facebias.audit.calibration import NON_FACES
 from facebias.audit.curves import recall_by_fpr, recall_by_ita
 from facebias.audit.groups import GROUPINGS, name_of
 from facebias.core.arms import debiased
@@ -104,7 +105,7 @@ class AuditFigures:
         name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
         # a table that somebody brings may know one column alone
         sets = self._each_set(*_CELLS) or self._each_set("race", "skin tone", "gender")
-        sets += self._each_set(*map(name_of, self.audit.groupings[len(GROUPINGS) :]))
+        sets += self._each_set("age", *map(name_of, self.audit.groupings[len(GROUPINGS) :]))
         return [
             self.files.save(
                 plots.group_recall(table, dataset, grouping, arms or self.shown),
@@ -155,6 +156,20 @@ class AuditFigures:
             for dataset, grouping, table in self._each_set(*_CELLS)
         ]
 
+    def scores(self) -> list[Shown]:
+        """How each group's scores are spread, of the baseline; and whether a probability means the same for all."""
+        found, kinds = [], (("scores", plots.group_scores, 1), ("calibration", plots.group_calibration, 2))
+        for dataset, grouping, behind in self._each_set("race", "skin tone"):
+            for name, draw, count in kinds:
+                table = getattr(self.audit, name)
+                table = table[table["model"].isin(self.curves[:count])]
+                here = (table["dataset"] == dataset) & (table["grouping"] == grouping)
+                rows = table[here | (table["group"] == NON_FACES)]
+                if len(rows):
+                    place = f"{name}-{dataset}-{_slug(grouping)}"
+                    found.append(self.files.save(draw(rows), rows, place, behind=behind))
+        return found
+
     def explore(self) -> list[Adjustable]:
         """The groups' dots at the false positive rate, and beside the baseline the arm, that a reader picks."""
         return explored_groups(self.audit, self.files)
@@ -175,6 +190,7 @@ class AuditFigures:
             self.trade_off,
             self.tones,
             self.slopes,
+            self.scores,
         ):
             draw()
 
@@ -192,5 +208,6 @@ def figures_of_study(study: Study) -> AuditFigures:
 
 def figures_of_detectors(audited: Audited, fpr: float, folder: Path) -> AuditFigures:
     """The audit of detectors that somebody brings and its figures, groups compared at the false positive rate `fpr`."""
-    audit = Audit(audited.predictions, fpr, audited.source, audited.baseline)
+    fixed = set(audited.brought) == set(audited.predictions["model"])
+    audit = Audit(audited.predictions, fpr, audited.source, audited.baseline, fixed=fixed)
     return AuditFigures(audit, FigureFolder(audited.outputs(folder), audited.synthetic), audited.brought)

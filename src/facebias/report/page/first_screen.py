@@ -148,13 +148,20 @@ def provenance(audited: AuditFolder, about: HeadlineSubject, date: str) -> list[
     return [
         f"Audited on {dataset_name(about.dataset)}, n = {int(cells['n'].sum()):,} faces",
         f"smallest cell {smallest['group']}, n = {int(smallest['n']):,}",
-        f"trained on {dataset_name(audited.source)}"
-        + (f", {audited.training_faces:,} faces" if audited.training_faces else ""),
+        *_trained(audited),
         f"thresholds at {rule_text(audited.rule)} on {audited.held_out_negatives:,} held-out non-faces, one a training",
-        f"{audited.seeds} {'seeds' if audited.seeds > 1 else 'seed'} an arm (claims need {WANTED_SEEDS})",
         date,
         f"facebias {audited.verdict['code_version']}",
     ]
+
+
+def _trained(audited: AuditFolder) -> list[str]:
+    """Where the detectors come from, and how many trainings there are of each."""
+    if not audited.configs:
+        return ["one set of weights a detector, judged over images and threshold"]
+    faces = f", {audited.training_faces:,} faces" if audited.training_faces else ""
+    seeds = f"{audited.seeds} {'seeds' if audited.seeds > 1 else 'seed'} an arm (claims need {WANTED_SEEDS})"
+    return [f"trained on {dataset_name(audited.source)}{faces}", seeds]
 
 
 def warnings_of(audited: AuditFolder) -> list[str]:

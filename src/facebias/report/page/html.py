@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from facebias.core.errors import FacebiasError
 from facebias.core.paths import checkout
+from facebias.report.page.folder import AuditFolder
 
 LIMIT = 2_000_000  # bytes of a page that is opened and mailed without thought
 
@@ -52,6 +53,18 @@ def island(value: Any) -> Markup:
     """A value as JSON inside a script element that is not run: no character of it can end the element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(re.sub("[<>&'\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def brought_card(audited: AuditFolder) -> Markup:
+    """What is known of detectors that are not ours: their names, and that the rest is their makers' to tell."""
+    names = ", ".join(audited.arms)
+    text = (
+        f"Audited: {names}. Not a network of this project. Each is one set of weights, and that is all there is of it: "
+        "its numbers are judged over images and threshold. It was given cut-out faces of 64 x 64 pixels, not whole "
+        "pictures. Version, weights and licence are what its makers say; `facebias audit-pictures` tells those that it "
+        "knows."
+    )
+    return Markup(mistune.create_markdown(escape=True)(text))
 
 
 def model_card() -> Markup:

@@ -15,11 +15,12 @@ from facebias.core.words import dataset_name
 from facebias.report.page import first_screen as first
 from facebias.report.page import outcomes, planned, tables
 from facebias.report.page.cells import Section
+from facebias.report.page.claims import claims
 from facebias.report.page.dots import NARROW, WIDE, dots_of
 from facebias.report.page.figures import beside, gather
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.headline import HeadlineSubject, subject
-from facebias.report.page.html import model_card, render
+from facebias.report.page.html import brought_card, model_card, render
 from facebias.report.page.rates import rates_of
 
 
@@ -47,7 +48,7 @@ def write_report(audited: AuditFolder, out: str | Path, date: str = "") -> Path:
         rates=rates_of(audited, about),
         sections=[section for section in _sections(audited, about) if section.tables],
         figures=gather(audited.files, about),
-        card=model_card(),
+        card=model_card() if audited.configs else brought_card(audited),
         runs=tables.trainings(audited),
         beside=beside(audited.files),
         versions=(str(audited.verdict["code_version"]), code_version()),
@@ -61,7 +62,7 @@ def _first_screen(audited: AuditFolder, about: HeadlineSubject, date: str) -> di
     """What the templates call the parts of the first screen."""
     sets = [dataset_name(name) for name in audited.datasets if name != "test"]
     return {
-        "title": f"Bias audit: trained on {dataset_name(audited.source)}, audited on {' and '.join(sets)}",
+        "title": _title(audited, " and ".join(sets)),
         "about": about,
         "primary": first.primary(audited),
         "tally": first.tally(audited),
@@ -76,15 +77,22 @@ def _first_screen(audited: AuditFolder, about: HeadlineSubject, date: str) -> di
     }
 
 
+def _title(audited: AuditFolder, sets: str) -> str:
+    if not audited.configs:
+        return f"Bias audit of {' and '.join(map(arm_name, audited.arms))}: crops of {sets}"
+    return f"Bias audit: trained on {dataset_name(audited.source)}, audited on {sets}"
+
+
 def _sections(audited: AuditFolder, about: HeadlineSubject) -> list[Section]:
     return [
         Section("Recall of each group", "groups", "Groups", tables.recalls(audited, about)),
         Section("Gaps and worst groups", "gaps", "Gaps", outcomes.gaps(audited, about)),
         Section("The primary comparison", "primary", "Primary", planned.primary(audited)),
+        Section("Do the groups differ?", "claims", "Claims", claims(audited)),
         Section("Changes from the baseline", "changes", "Changes", outcomes.changes(audited, about)),
         Section("Which change would have been seen", "power", "Power", planned.power(audited, about)),
         Section("Overall cost", "cost", "Cost", outcomes.cost(audited)),
-        Section("Variation over seeds", "seeds", "Seeds", outcomes.seeds(audited, about)),
+        Section("Variation over seeds", "seeds", "Seeds", outcomes.seeds(audited, about) if audited.configs else []),
         Section("The threshold moved at p = 0.5", "moved", "p = 0.5", outcomes.moved(audited, about)),
         Section("Who is in the data", "composition", "Data", tables.composition(audited, about)),
     ]
