@@ -14,6 +14,7 @@ from facebias.plots.images import contact_sheet, likely_faces, mean_faces
 from facebias.plots.people import composition, composition_counts
 from facebias.plots.recall import group_recall, source_recall
 from facebias.plots.saving import FigureFolder, Shown, provenance, save, show
+from facebias.plots.scores import group_calibration, group_scores
 from facebias.plots.slope import paired_slope
 from facebias.plots.style import mark
 from facebias.plots.tone import ita_histogram, recall_against_ita
@@ -27,8 +28,10 @@ __all__ = [
     "composition_counts",
     "contact_sheet",
     "decoded_detail",
+    "group_calibration",
     "group_heatmap",
     "group_recall",
+    "group_scores",
     "ita_histogram",
     "likely_faces",
     "mark",
