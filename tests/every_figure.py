@@ -51,6 +51,18 @@ def levels(count: int) -> list[str]:
     return ["Black", "East Asian", "Latino_Hispanic"] if count == FEW else [f"Country {k:03d}" for k in range(count)]
 
 
+def score_spread(count: int) -> pd.DataFrame:
+    table = pd.DataFrame({"group": [*levels(count), "non-faces"], "model": "cnn", "dataset": "fairface", "n": 100})
+    table = table.assign(grouping="race", small=[*[k % 5 == 4 for k in range(count)], False])
+    return table.assign(q5=-1.0, q25=1.0, q50=2.0, q75=3.0, q95=5.0)
+
+
+def calibrated(count: int) -> pd.DataFrame:
+    rows = [(model, one, p) for model in MODELS for one in levels(count) for p in (0.05, 0.5, 0.95)]
+    table = pd.DataFrame(rows, columns=["model", "group", "probability"]).assign(dataset="fairface", grouping="race")
+    return table.assign(n=100, small=False, faces=table["probability"] ** 2, weight=1 / 3)
+
+
 def cells(count: int) -> pd.DataFrame:
     """A row a group: of race x gender, of race, of gender, and all faces; every fifth race is small."""
     race = [(one, gender) for one in levels(count) for gender in ("Female", "Male")]
@@ -299,6 +311,8 @@ def drawers(count: int) -> dict[str, Callable[[], Figure]]:
         "retrain_curves": lambda: retrain_curves(retrained()),
         "sanity_curves": lambda: sanity_curves(sanity()),
         "recall_beside_published": lambda: recall_beside_published(summary, "fairface", "race x gender"),
+        "group_scores": lambda: plots.group_scores(score_spread(count)),
+        "group_calibration": lambda: plots.group_calibration(calibrated(count)),
         "group_changes": lambda: group_changes(model_changes(count), "fairface", "race x gender"),
         "false_alarms": lambda: false_alarms({"right": short_training(), "mistaken": short_training()}),
         "sorted_weights": lambda: sorted_weights({"maximum": np.arange(1, 41) / 820, "mistaken": np.full(40, 1 / 40)}),
