@@ -2,7 +2,7 @@
 
 The paper estimates each latent's density by a histogram Q_i and draws a face x with W(x) proportional to
 prod_i 1 / (Q_i(z_i(x)) + alpha). With many latents that product gives all weight to one or two images
-(effective sample size near 1), so published code takes the maximum over latents instead; there alpha means
+(effective sample size near 1), so most code takes the maximum over latents, as the course lab does; there alpha means
 something else. All three rules are here, and `effective_sample_size` says how far each one goes.
 
 Under the maximum a latent counts by the height of its density, which grows as its spread shrinks. So latents that carry
