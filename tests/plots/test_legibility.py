@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import every_figure
+import figure_inputs
 from drawn import fits, shown_size, texts
 from facebias import plots
 from facebias.plots.crowd import LINES, ROWS, drawn_groups, short
@@ -33,12 +34,12 @@ def marked(drawers):
 
 @pytest.fixture(scope="module")
 def ordinary():
-    return marked(every_figure.drawers(every_figure.FEW))
+    return marked(every_figure.drawers(figure_inputs.FEW))
 
 
 @pytest.fixture(scope="module")
 def crowded():
-    every = every_figure.drawers(every_figure.MANY)
+    every = every_figure.drawers(figure_inputs.MANY)
     return marked({name: every[name] for name in (*CROWDED, "composition", "source_recall", "shift_curves")})
 
 
@@ -89,7 +90,7 @@ def test_small_levels_of_a_crowded_column_are_one_bar_that_counts_them(crowded):
 
 
 def test_a_key_of_any_length_leaves_room_for_the_axes(ordinary):
-    figure = plots.training_curves(every_figure.history())
+    figure = plots.training_curves(figure_inputs.history())
     handles = [mpl.lines.Line2D([], [], label=f"line {number}") for number in range(200)]
     figure.legends[0].remove()
     figure.legend(handles=handles, loc="outside lower center", ncols=1)
@@ -99,7 +100,7 @@ def test_a_key_of_any_length_leaves_room_for_the_axes(ordinary):
 
 
 def test_the_worst_and_the_best_group_are_always_drawn():
-    table = every_figure.per_model(every_figure.MANY).query("grouping == 'race'").reset_index(drop=True)
+    table = figure_inputs.per_model(figure_inputs.MANY).query("grouping == 'race'").reset_index(drop=True)
     low, high = 100, 101  # neither among the largest nor small
     table.loc[table["group"] == "Country 100", ["value", "n"]] = 0.1, 50
     table.loc[table["group"] == "Country 101", ["value", "n"]] = 0.99, 50

@@ -1,46 +1,23 @@
-"""Figures: what they show, what they say of their data, and the files that they are written to."""
+"""Figures: what they show, and what they say of their data."""
 
 from __future__ import annotations
-
-import base64
-import io
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
-from scipy.ndimage import gaussian_filter
 
-import every_figure
-from audit_tables import predictions
-from drawn import fits, texts
+import figure_inputs
+from drawn import texts
 from facebias import audit, plots
 from facebias.audit.curves import recall_by_fpr, recall_by_ita
-from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.numbers import percent
-from facebias.core.outputs import OutputFolder
 from facebias.plots.slope import apart
-from facebias.plots.style import COLOURS, MARKERS, SYNTHETIC, look
+from facebias.plots.style import COLOURS, MARKERS, look
 from facebias.training.draws import share_ratios
 
 RACE_GENDER = "race x gender"
-
-
-@pytest.fixture(scope="module")
-def scored():
-    table = predictions(models=("cnn", "dbvae-0.01", "vae"), seeds=2)
-    # White men: two images. East Asian women: none.
-    few = (table["race"] == "White") & (table["gender"] == "Male") & (table["image_id"] > "1/00201")
-    none = (table["race"] == "East Asian") & (table["gender"] == "Female")
-    return table[~few & ~none]
-
-
-@pytest.fixture(scope="module")
-def summary(scored):
-    return audit.summarise(scored)
 
 
 def test_colours_are_never_the_only_channel():
@@ -174,7 +151,7 @@ def test_training_curves_leave_out_what_an_arm_does_not_have():
 
 
 def test_sampling_has_a_panel_for_every_arm_with_its_effective_sample_below():
-    figure = plots.sampling_by_group(every_figure.ratios(every_figure.FEW))
+    figure = plots.sampling_by_group(figure_inputs.ratios(figure_inputs.FEW))
     titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
     assert titles == [f"DB-VAE alpha {alpha}" for alpha in (0.1, 0.05, 0.01, 0.001)] and len(figure.axes) == 8
 
@@ -192,125 +169,6 @@ def test_sampling_figure_names_each_groups_natural_share():
     shown = texts(plots.sampling_by_group(share_ratios(log)))
     assert "Female (60.0 % of faces)" in shown
     assert "DB-VAE alpha 0.01" in shown
-
-
-def test_real_people_are_shown_as_means_alone():
-    images = np.random.default_rng(0).integers(0, 256, (200, 16, 16, 3)).astype(np.uint8)
-    figure = plots.mean_faces({"A": images[:100], "B": images[100:]})
-    drawn = figure.axes[0].get_images()[0].get_array()
-    np.testing.assert_array_equal(drawn, np.rint(images[:100].mean(axis=0)))
-    with pytest.raises(FacebiasError, match="a mean of 7 faces"):
-        plots.mean_faces({"A": images[:7]})
-    real = plots.likely_faces(images, np.arange(200) / 19900, synthetic=False, count=4)
-    shown = np.asarray(real.axes[0].get_images()[0].get_array())
-    np.testing.assert_array_equal(shown, np.rint(images[:-25:-1].mean(axis=0)))
-    assert "means of 24" in texts(real)
-    one = plots.likely_faces(images, np.arange(200) / 19900, synthetic=True, count=4)
-    np.testing.assert_array_equal(one.axes[0].get_images()[0].get_array(), images[-1])
-    with pytest.raises(FacebiasError, match="192 needed"):
-        plots.likely_faces(images[:191], np.ones(191), synthetic=False, count=4)
-
-
-def test_pictures_fill_their_grid_and_refuse_other_layouts():
-    images = np.zeros((7, 16, 16, 3), np.uint8)
-    sheet = plots.contact_sheet({"light\n90 %": images[:4], "dark\n10 %": images[4:]}, "Rendered faces")
-    assert sum(bool(axis.get_images()) for axis in sheet.axes) == 7
-    assert {"light\n90 %", "dark\n10 %", "Rendered faces"} < {text.get_text() for text in sheet.findobj(mpl.text.Text)}
-    grid = plots.traversal(images[:6].reshape(2, 3, 16, 16, 3), ["z 1", "z 2"], (-3, 0, 3))
-    assert "+3 SD" in texts(grid)
-    with pytest.raises(FacebiasError, match="expected uint8"):
-        plots.contact_sheet({"x": images.astype(float)}, "x")
-
-
-def blurred(images, sigma):
-    return np.rint(gaussian_filter(images.astype(float), (0, sigma, sigma, 0))).astype(np.uint8)
-
-
-def test_reconstructions_say_how_much_of_faces_is_drawn_and_show_as_blurred_a_face():
-    faces = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
-    smooth = blurred(faces, 1.5)
-    grey = np.rint(smooth.mean(axis=-1, keepdims=True)).astype(np.uint8).repeat(3, axis=-1)
-    perfect = plots.decoded_detail(faces, faces)
-    assert perfect["share"].to_numpy() == pytest.approx(1)
-    detail = plots.decoded_detail(smooth, grey).set_index(["part", "cell"])["share"]
-    assert detail["colour", 8] == pytest.approx(0, abs=0.05) and 0.5 < detail["lightness", 8] < 1
-    shown = texts(plots.reconstructions(faces, blurred(faces, 3)))
-    assert "sigma\n3 pixels" in shown and "40 faces" in shown
-    assert "it draws nothing of lightness" in texts(plots.reconstructions(smooth, np.full_like(smooth, 9)))
-
-
-def test_a_traversal_is_amplified_alike_and_ends_in_the_change_of_lightness():
-    grid = np.full((2, 3, 16, 16, 3), 100, np.uint8)
-    grid[0, 2, :8] += 20
-    grid[1, 0, 8:] += 10
-    figure = plots.traversal(grid, ["z 1", "z 2"], (-3, 0, 3))
-    assert "Contrast x 3.0" in texts(figure) and "change" in texts(figure)
-    drawn = [np.asarray(axis.images[0].get_array()) for axis in figure.axes[:8]]
-    assert np.ptp(drawn[2][:, :, 0]) == 60  # 20, three times
-    last = [drawn[3], drawn[7]]
-    assert last[0][:8] == pytest.approx(100 * 20 / 255) and last[1][8:] == pytest.approx(-100 * 10 / 255)
-
-
-def test_footer_says_synthetic_and_where_the_numbers_come_from(summary, tmp_path):
-    figure = plots.source_recall(summary)
-    height = figure.get_size_inches()[1]
-    note = plots.provenance(summary[summary["grouping"] == "all faces"], "trained on CelebA")
-    for _ in range(2):  # marking twice changes nothing
-        plots.save(figure, summary, tmp_path / "a.png", synthetic=True, provenance=note)
-    assert texts(figure).count(SYNTHETIC) == 1
-    assert "trained on CelebA" in note
-    assert "seeds an arm: 2" in note
-    assert "FPR 1 %" in note
-    assert height < figure.get_size_inches()[1] < height + 1
-    plots.save(figure, summary, tmp_path / "a.png", synthetic=False, provenance=note)
-    assert SYNTHETIC not in texts(figure)
-
-
-def test_saving_writes_the_same_bytes_each_time_and_the_table_beside(summary, tmp_path):
-    for name in ("a", "b"):
-        plots.save(
-            plots.group_recall(summary, "fairface"),
-            summary,
-            tmp_path / f"{name}.png",
-            synthetic=True,
-            provenance="n = 1",
-        )
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert len(read_csv(tmp_path / "a.csv", numbers=("n", "value"))) == len(summary)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.png", "b.csv", "b.png"]
-    with Image.open(tmp_path / "a.png") as picture:
-        assert round(picture.info["dpi"][0]) == 150
-        assert not {"Software", "Creation Time"} & set(picture.info)
-
-
-def test_hostile_names_are_text_and_nothing_is_clipped(scored, tmp_path):
-    hostile = scored.assign(race=scored["race"].replace("Black", r"$\frac{=x}{<b>}^"))
-    rows = audit.summarise(hostile)
-    for figure in (
-        plots.group_recall(rows, "fairface"),
-        plots.group_heatmap(rows, "fairface"),
-        plots.paired_slope(rows, "fairface", "cnn", "dbvae-0.01", "race"),
-        plots.source_recall(rows),
-    ):
-        plots.save(figure, rows, tmp_path / "x.png", synthetic=True, provenance="a long footer " * 20)
-        assert fits(figure)
-
-
-def test_a_figure_says_in_words_what_is_seen(summary, tmp_path):
-    table = summary[summary["dataset"] == "fairface"]
-    folder = plots.FigureFolder(OutputFolder(tmp_path, "x"), synthetic=True)
-    shown = folder.save(plots.group_recall(table, "fairface"), table, "a")
-    words = shown.words
-    assert words.startswith("Recall by race x gender on FairFace, FPR 1 %. Along the horizontal axis: recall, %")
-    assert "Shown: CNN; DB-VAE alpha 0.01; VAE, uniform sampling." in words and "\n" not in words
-    large = table[(table["metric"] == "TPR") & (table["model"] == "cnn") & (table["n"] >= 30)]
-    low = large.loc[large[large["group"] != "all faces"]["value"].idxmin()]
-    assert f"CNN: from {percent(low['value'])} % ({low['group']})" in words
-    picture, about = shown._repr_mimebundle_()
-    assert about == {"image/png": {"alt": words}} and picture["text/plain"] == "<a.png>"
-    with Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))) as opened:
-        assert opened.width == pytest.approx(96 * shown.figure.get_size_inches()[0], abs=1)
-    assert plots.show(plots.source_recall(summary), synthetic=True).words.startswith("Recall on the training source")
 
 
 def test_figures_leave_matplotlib_as_it_was_and_need_no_pyplot(summary):

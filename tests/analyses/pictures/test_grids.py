@@ -121,57 +121,50 @@ def test_scores_are_those_of_the_windows_and_are_kept(study, monkeypatch):
 
 def made_scores(n=160, seeds=2):
     """Scores of two arms and two protocols whose rates are known, and predictions whose 1 % threshold is 0."""
-    rng, parts = np.random.default_rng(0), []
-    for arm, shift in (("cnn", 0.0), ("dbvae-0.1", 1.0)):
-        for seed in range(seeds):
-            for protocol, spread in (("few", 1.0), ("many", 2.0)):
-                face = np.where(np.arange(n) % 4 == 0, -1.0, 1.0)  # three in four are found at 0
-                clear = list(shift + spread * (rng.permutation(n * 10).reshape(n, 10) / (n * 10) - 0.9))
-                parts.append(
-                    pd.DataFrame(
-                        {
-                            "run_id": f"{arm}-{seed}",
-                            "model": arm,
-                            "seed": seed,
-                            "dataset": "fairface",
-                            "protocol": protocol,
-                            "image_id": [f"{i:03d}" for i in range(n)],
-                            "skin_tone": "",
-                            "ita": np.nan,
-                            "race": np.where(np.arange(n) < n // 2, "A", "B"),
-                            "gender": "Male",
-                            "age": "",
-                            "given": 1.0,
-                            "found": face,
-                            "any": [max(f, c.max()) for f, c in zip(face, clear, strict=True)],
-                            "background": [c.max() for c in clear],
-                            "clear": clear,
-                            "windows": 12,
-                        }
-                    )
-                )
-    scores = pd.concat(parts, ignore_index=True)
-    negatives = pd.DataFrame({"image_id": [f"n{i}" for i in range(100)], "score": -np.geomspace(1e-6, 1, 100)})
-    negatives.loc[99, "score"] = 5.0
-    predictions = pd.concat(
+    rng = np.random.default_rng(0)
+    scores = pd.concat(
         [
-            negatives.assign(
-                run_id=run,
-                model=run[:-2],
-                seed=int(run[-1]),
-                dataset="validation",
-                label=0,
-                skin_tone="",
-                race="",
-                gender="",
-                age="",
-                ita=np.nan,
-            )
-            for run in scores["run_id"].unique()
+            made_scan(arm, seed, protocol, shift + spread * (rng.permutation(n * 10).reshape(n, 10) / (n * 10) - 0.9))
+            for arm, shift in (("cnn", 0.0), ("dbvae-0.1", 1.0))
+            for seed in range(seeds)
+            for protocol, spread in (("few", 1.0), ("many", 2.0))
         ],
         ignore_index=True,
     )
-    return scores, predictions
+    negatives = pd.DataFrame({"image_id": [f"n{i}" for i in range(100)], "score": -np.geomspace(1e-6, 1, 100)})
+    negatives.loc[99, "score"] = 5.0
+    nobody = {"skin_tone": "", "race": "", "gender": "", "age": "", "ita": np.nan, "dataset": "validation", "label": 0}
+    parts = [
+        negatives.assign(run_id=run, model=run[:-2], seed=int(run[-1]), **nobody) for run in scores["run_id"].unique()
+    ]
+    return scores, pd.concat(parts, ignore_index=True)
+
+
+def made_scan(arm, seed, protocol, clear):
+    """One run's scan of n pictures, of which three in four are found at 0; `clear` (n, windows) scores off the face."""
+    n = len(clear)
+    face = np.where(np.arange(n) % 4 == 0, -1.0, 1.0)
+    return pd.DataFrame(
+        {
+            "run_id": f"{arm}-{seed}",
+            "model": arm,
+            "seed": seed,
+            "dataset": "fairface",
+            "protocol": protocol,
+            "image_id": [f"{i:03d}" for i in range(n)],
+            "skin_tone": "",
+            "ita": np.nan,
+            "race": np.where(np.arange(n) < n // 2, "A", "B"),
+            "gender": "Male",
+            "age": "",
+            "given": 1.0,
+            "found": face,
+            "any": np.maximum(face, clear.max(axis=1)),
+            "background": clear.max(axis=1),
+            "clear": list(clear),
+            "windows": 12,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
