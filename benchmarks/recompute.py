@@ -18,6 +18,8 @@ import pandas as pd
 from scipy.stats import norm, rankdata
 
 RATE, SMALL = 0.01, 30
+RULE = f"fpr={RATE:g}"
+Number = tuple[str, float, float]  # what it is, the audit's, and ours
 
 
 def threshold(scores: np.ndarray) -> float:
@@ -54,41 +56,18 @@ def one(table: pd.DataFrame, **values: object) -> pd.Series:
     return table.iloc[0]
 
 
-def numbers(folder: Path, scored: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """What each number is, the audit's, and ours."""
-    report, summary, measures, changes = (
-        pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
-        for name in ("group_report", "summary", "measures", "changes")
-    )
-    findings = pd.read_csv(folder / "findings.csv").query("worst == worst and worst != ''")
-    first = findings.iloc[0]
-    dataset, arm, grouping = first["dataset"], first["arm"], "gender"
-    if not scored[(scored["dataset"] == dataset) & (scored["label"] == 1)]["gender"].nunique() > 1:
-        raise SystemExit(f"{dataset} does not say gender, by which the numbers are recomputed")
-    baseline = one(changes, dataset="test", metric="FPR", model=arm)["baseline"]
-    runs = scored[scored["model"].isin([baseline, arm])]
-    faces = runs[(runs["dataset"] == dataset) & (runs["label"] == 1)]
-    run = runs[runs["model"] == baseline]["run_id"].min()
-    mine, common = faces[faces["run_id"] == run], scored[(scored["run_id"] == run) & (scored["dataset"] == "test")]
-    others = common[common["label"] == 0]
-    women = mine[mine["gender"] == "Female"]
-    by_seed = faces.groupby(["model", "seed", "gender"])["hit"].mean().unstack("gender")
-    size = mine["gender"].value_counts()
-    by_seed = by_seed[[name for name in by_seed if name and size[name] >= SMALL]]
-    rates = by_seed.groupby("model").mean()
-    worst = rates.loc[baseline].idxmin()
-    where = {"dataset": dataset, "rule": f"fpr={RATE:g}"}
-    own = {**where, "run_id": run, "gender": "Female", "race": "all", "skin_tone": "all"}
+def of_one_training(report: pd.DataFrame, scored: pd.DataFrame, dataset: str, run: str) -> list[Number]:
+    """Threshold, false positive rate, and the recall, interval, area and d' of women."""
+    mine = scored[scored["run_id"] == run]
+    others = mine[(mine["dataset"] == "test") & (mine["label"] == 0)]
+    women = mine[(mine["dataset"] == dataset) & (mine["label"] == 1) & (mine["gender"] == "Female")]
+    own = {"dataset": dataset, "rule": RULE, "run_id": run, "gender": "Female", "race": "all", "skin_tone": "all"}
     own |= {"age": "all"} if "age" in report else {}
     told = one(report, **own, metric="TPR")
     ranks = rankdata(np.concatenate([women["score"], others["score"]]))[: len(women)]
     area = (ranks.sum() - len(women) * (len(women) + 1) / 2) / (len(women) * len(others))
     z = [norm.ppf((rows["hit"].sum() + 0.5) / (len(rows) + 1)) for rows in (women, others)]
-    recall = by_seed.xs(baseline, level="model")[worst]
-    after = by_seed.xs(arm, level="model")[worst]
-    pair = {**where, "model": arm, "grouping": grouping}
-    alarm = one(report, dataset="test", run_id=run, rule=where["rule"], metric="FPR")["value"]
-    shared = {**where, "model": baseline, "grouping": grouping}
+    alarm = one(report, dataset="test", run_id=run, rule=RULE, metric="FPR")["value"]
     return [
         (f"threshold of {run}", told["threshold"], np.nextafter(mine["limit"].iloc[0], np.inf)),
         (f"false positive rate of {run}", alarm, others["hit"].mean()),
@@ -96,12 +75,46 @@ def numbers(folder: Path, scored: pd.DataFrame) -> list[tuple[str, float, float]
         ("its Wilson interval, low", told["low"], wilson(women["hit"].sum(), len(women))[0]),
         ("area under the curve, women", one(report, **{**own, "rule": "any"}, metric="AUC")["value"], area),
         ("d', women", one(report, **own, metric="d_prime")["value"], z[0] - z[1]),
-        (f"recall of {worst}, all trainings", one(summary, **shared, group=worst)["value"], recall.mean()),
-        ("gap", one(measures, **shared, metric="gap")["value"], np.ptp(rates.loc[baseline])),
-        (f"change of the worst, {arm}", one(changes, **pair, metric="worst")["change"], np.diff(
-            [rates.loc[baseline].min(), rates.loc[arm].min()])[0]),
-        (f"sign-flip p of {worst}", one(changes, **pair, metric="worst")["p"], sign_flip((after - recall).to_numpy())),
-    ]  # fmt: skip
+    ]
+
+
+def over_trainings(folder: Path, faces: pd.DataFrame, baseline: str, arm: str, dataset: str) -> list[Number]:
+    """Recall of the worst gender, the gap, the change of the worst, and its p-value over the seeds."""
+    summary, measures, changes = (table_of(folder, name) for name in ("summary", "measures", "changes"))
+    by_seed = faces.groupby(["model", "seed", "gender"])["hit"].mean().unstack("gender")
+    size = faces[faces["run_id"] == faces["run_id"].min()]["gender"].value_counts()
+    by_seed = by_seed[[name for name in by_seed if name and size[name] >= SMALL]]
+    rates = by_seed.groupby("model").mean()
+    worst = rates.loc[baseline].idxmin()
+    recall, after = (by_seed.xs(name, level="model")[worst] for name in (baseline, arm))
+    where = {"dataset": dataset, "rule": RULE, "grouping": "gender"}
+    told = one(changes, **where, model=arm, metric="worst")
+    mean = one(summary, **where, model=baseline, group=worst)["value"]
+    gap = one(measures, **where, model=baseline, metric="gap")["value"]
+    return [
+        (f"recall of {worst}, all trainings", mean, recall.mean()),
+        ("gap", gap, np.ptp(rates.loc[baseline])),
+        (f"change of the worst, {arm}", told["change"], rates.loc[arm].min() - rates.loc[baseline].min()),
+        (f"sign-flip p of {worst}", told["p"], sign_flip((after - recall).to_numpy())),
+    ]
+
+
+def table_of(folder: Path, name: str) -> pd.DataFrame:
+    """A table of the audit."""
+    return pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
+
+
+def numbers(folder: Path, scored: pd.DataFrame) -> list[Number]:
+    """All of them, for the audit set and the arm that the audit tells first."""
+    first = pd.read_csv(folder / "findings.csv").query("worst == worst and worst != ''").iloc[0]
+    dataset, arm = first["dataset"], first["arm"]
+    baseline = one(table_of(folder, "changes"), dataset="test", metric="FPR", model=arm)["baseline"]
+    faces = scored[(scored["dataset"] == dataset) & (scored["label"] == 1) & scored["model"].isin([baseline, arm])]
+    if faces["gender"].nunique() < 2:
+        raise SystemExit(f"{dataset} does not say gender, by which the numbers are recomputed")
+    run = faces[faces["model"] == baseline]["run_id"].min()
+    alone = of_one_training(table_of(folder, "group_report"), scored, dataset, run)
+    return alone + over_trainings(folder, faces, baseline, arm, dataset)
 
 
 def main() -> None:

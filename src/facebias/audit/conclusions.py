@@ -114,12 +114,7 @@ def verdict(
     """
     decisions = decided(predictions, rule)
     groupings = tuple(by for by in groupings if by)
-    summary, level, change, seen = known or (
-        summarise(decisions, rule, ((),)),
-        measures(decisions, rule, groupings),
-        both_views(decisions, baseline, groupings),
-        power(decisions, baseline, rule, groupings),
-    )
+    summary, level, change, seen = known or _tables(decisions, baseline, groupings)
     there = [name for name in level["dataset"].unique() if name != "test"] or ["test"]
     order = sorted(there, key=lambda name: list(datasets).index(name) if name in datasets else len(datasets))
     change = _over_all(change, order, groupings)
@@ -137,13 +132,25 @@ def verdict(
                 rows = _at(change, model=name, **where)
                 findings.append(finding_of(here, rows, name, rule, source, reasons.get(name, ""), told))
     cautions = (
-        *cautions_of(decisions.predictions, baseline, rule, decisions.above(*decisions.models), groupings, source, fixed),
+        *cautions_of(
+            decisions.predictions, baseline, rule, decisions.above(*decisions.models), groupings, source, fixed
+        ),
         *multiplicity(findings, change),
         *other_view(change),
     )
     before = before_groups(summary[summary["grouping"] == name_of(())], baseline, rule, source)
     first = "" if not primary else _primary(decisions, primary, [name for name in order if name != "test"], source)
     return Verdict(before, tuple(findings), cautions, _headline(findings, arm), first)
+
+
+def _tables(decisions: Decisions, baseline: str, groupings: tuple[tuple[str, ...], ...]) -> tuple[pd.DataFrame, ...]:
+    rule = decisions.rule
+    return (
+        summarise(decisions, rule, ((),)),
+        measures(decisions, rule, groupings),
+        both_views(decisions, baseline, groupings),
+        power(decisions, baseline, rule, groupings),
+    )
 
 
 def _primary(decisions: Decisions, wanted: str, datasets: Sequence[str], source: str) -> str:
