@@ -217,6 +217,23 @@ def test_the_worst_group_and_the_gap_are_compared_at_each_value_as_the_audit_doe
         assert not mine["declared"]
 
 
+def test_a_further_baseline_has_its_changes_below_the_others_and_the_figure_keeps_to_the_first(made, tables):
+    swapped = made.assign(model=made["model"].replace({"cnn": "vae"}), run_id="vae" + made["run_id"]).query(
+        "model == 'vae'"
+    )
+    both = pd.concat([made, swapped], ignore_index=True)
+    found = shift_tables(both, "cnn", factors=(DARKER,), contrasts=(("vae", "dbvae-0.01"),)).changes
+    pairs = list(dict.fromkeys(zip(found["baseline"], found["model"], strict=True)))
+    assert pairs == [("cnn", "dbvae-0.01"), ("cnn", "vae"), ("vae", "dbvae-0.01")]
+    columns = ["value", "negatives", "dataset", "grouping", "metric", "change", "low", "high"]
+    first, second = (
+        found[(found["baseline"] == one) & (found["model"] == "dbvae-0.01")][columns].reset_index(drop=True)
+        for one in ("cnn", "vae")
+    )
+    pd.testing.assert_frame_equal(first, second)  # the second baseline is a copy of the first
+    assert shift_changes(found, {}).axes[0].get_ylabel() == "change in recall, points"
+
+
 def test_conditions_chosen_before_results_have_the_hard_rate_too_where_negatives_allow():
     small = Factor("size", (16.0,), 64.0)
     found = {}

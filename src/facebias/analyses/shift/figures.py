@@ -50,7 +50,11 @@ class ShiftFigures:
     def tables(self) -> ShiftTables:
         """Curves, gaps and changes; pictures are changed and scored where that is not yet done."""
         runs = [run for arm in self.arms for run in self.study.runs if run.config.arm == arm]
-        return shift_tables(shift_scores(runs, self.study.config), self.arms[0], self.study.rule)
+        scores, baseline = shift_scores(runs, self.study.config), self.arms[0]
+        primary = Primary.parse(self.study.config.primary)
+        others = [one for one in (primary.baselines if primary else ()) if one != baseline and one in self.arms]
+        pairs = tuple((one, self.debiased) for one in others)
+        return shift_tables(scores, baseline, self.study.rule, contrasts=pairs)
 
     def _of_two(self, table: pd.DataFrame) -> pd.DataFrame:
         return table[table["model"].isin((self.study.baseline, self.debiased))]

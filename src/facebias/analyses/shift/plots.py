@@ -192,13 +192,15 @@ def shift_changes(
     """Change in recall from the baseline to each other arm along every factor, with its 95 % interval.
 
     Args:
-        changes: `facebias.analyses.shift.tables.ShiftTables.changes`, of one arm or more; its first rule is drawn.
+        changes: `facebias.analyses.shift.tables.ShiftTables.changes`, of one arm or more; those at the first rule and
+            from the first baseline are drawn.
         trained: range of a factor that augmentation covered in training.
         source: name of the training source.
         metric: "overall", of all faces; "worst" or "gap", of groups by race where the set says it, else by skin tone.
     """
     rows = changes[(changes["metric"] == metric) & (changes["negatives"] == VIEWS[0])]
-    rows = _one_grouping(rows[rows["rule"] == changes["rule"].iloc[0]])
+    first = changes.iloc[0]
+    rows = _one_grouping(rows[(rows["rule"] == first["rule"]) & (rows["baseline"] == first["baseline"])])
     datasets, models = list(rows["dataset"].unique()), list(rows["model"].unique())
     with styled():
         figure, axes = _panels(datasets, trained, source)
