@@ -56,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "detectors": ["find_detector"],
         "detectors.networks": ["DBVAE", "StandardCNN"],
         "report": ["AuditFigures", "StudyFigures", "compare_runs"],
+        "report.pictures": ["PictureQuestion"],
         "saliency": ["FullGrad"],
         "training": ["Run", "Study", "gather", "run_study", "sampling_probabilities"],
         "training.fit": ["fit"],
