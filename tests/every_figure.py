@@ -28,12 +28,12 @@ from figure_inputs import (
     BOTH,
     FEW,
     METHODS,
-    MODELS,
     accuracy,
     along_factors,
     benchmark,
     by_rate,
     by_tone,
+    calibrated,
     changes_along,
     gaps_along,
     history,
@@ -51,6 +51,7 @@ from figure_inputs import (
     regions,
     retrained,
     sanity,
+    score_spread,
     short_training,
     steps,
 )
@@ -91,18 +92,6 @@ def of_audit(count: int) -> dict[str, Callable[[], Figure]]:
         "group_calibration": lambda: plots.group_calibration(calibrated(count)),
         "group_changes": lambda: group_changes(model_changes(count), "fairface", "race x gender"),
     }
-
-
-def score_spread(count: int) -> pd.DataFrame:
-    table = pd.DataFrame({"group": [*levels(count), "non-faces"], "model": "cnn", "dataset": "fairface", "n": 100})
-    table = table.assign(grouping="race", small=[*[k % 5 == 4 for k in range(count)], False])
-    return table.assign(q5=-1.0, q25=1.0, q50=2.0, q75=3.0, q95=5.0)
-
-
-def calibrated(count: int) -> pd.DataFrame:
-    rows = [(model, one, p) for model in MODELS for one in levels(count) for p in (0.05, 0.5, 0.95)]
-    table = pd.DataFrame(rows, columns=["model", "group", "probability"]).assign(dataset="fairface", grouping="race")
-    return table.assign(n=100, small=False, faces=table["probability"] ** 2, weight=1 / 3)
 
 
 def of_data(count: int) -> dict[str, Callable[[], Figure]]:

@@ -219,3 +219,15 @@ def short_training() -> Trained:
 def pictures(n: int, side: int = 64) -> np.ndarray:
     coarse = np.random.default_rng(n).integers(0, 255, (n, 4, 4, 3), np.uint8)
     return coarse.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
+
+
+def score_spread(count: int) -> pd.DataFrame:
+    table = pd.DataFrame({"group": [*levels(count), "non-faces"], "model": "cnn", "dataset": "fairface", "n": 100})
+    table = table.assign(grouping="race", small=[*[k % 5 == 4 for k in range(count)], False])
+    return table.assign(q5=-1.0, q25=1.0, q50=2.0, q75=3.0, q95=5.0)
+
+
+def calibrated(count: int) -> pd.DataFrame:
+    rows = [(model, one, p) for model in MODELS for one in levels(count) for p in (0.05, 0.5, 0.95)]
+    table = pd.DataFrame(rows, columns=["model", "group", "probability"]).assign(dataset="fairface", grouping="race")
+    return table.assign(n=100, small=False, faces=table["probability"] ** 2, weight=1 / 3)
