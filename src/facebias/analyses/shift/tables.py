@@ -5,8 +5,8 @@ changed faces, which is what shift does in use; its false positive rate on negat
 beside recall. "changed alike": the threshold is fixed anew on negatives with the same change, so that the false
 positive rate is matched at every value and what is left is how far faces and non-faces can still be told apart.
 
-All conditions are written down in docs/protocol.md, before the study. Small faces (`DECLARED`) and a false positive
-rate of 0.1 % (`HARD_RULE`) had not been looked at then; the other factors had been, in an earlier study.
+All conditions are written down in docs/protocol.md, before the study. Small faces (`DECLARED`) had not been looked at
+then; the other factors had been, in an earlier study.
 """
 
 from __future__ import annotations
