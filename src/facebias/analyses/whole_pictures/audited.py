@@ -17,7 +17,7 @@ from facebias.analyses.whole_pictures.find import Spec
 from facebias.analyses.whole_pictures.matching import RULES
 from facebias.analyses.whole_pictures.points import RATES, SHIPPED, gaps_table, named, points_of, points_table, rule_of
 from facebias.analyses.whole_pictures.scored import Scored, scored
-from facebias.analyses.whole_pictures.sets import PictureSet
+from facebias.analyses.whole_pictures.sets import EDGES, PictureSet
 from facebias.analyses.whole_pictures.store import Store
 from facebias.analyses.whole_pictures.verdict import agreement, change_sentence, changes_table, findings_table, sentence
 from facebias.audit.groups import GROUPINGS, MOST, groups_of, own_groupings
@@ -150,7 +150,9 @@ class PictureAudit:
                 f"{row.model} cannot be set to {row.point}: its scores tie, or face-free pictures are too few. It is "
                 f"judged at {percent(row.false_alarms, 2)} %."
             )
-        return [*lines, agreement(self.findings)]
+        # without boxes both rules are one
+        boxes = self.faces.faces[EDGES[0]].notna().any()
+        return [*lines, agreement(self.findings)] if boxes else lines
 
     @property
     def headline(self) -> list[str]:
