@@ -15,8 +15,8 @@ from facebias.core.arms import parse_arm
 from facebias.core.errors import FacebiasError
 
 DIRECTIONS = ("rises", "falls")
-# Named before the run: the method at an alpha of the paper, for those whom it is to help. Against the same network drawn
-# evenly it is resampling alone, against the standard CNN it is what was published.
+# Named before the run: the method at an alpha of the paper, for those whom it is to help. Against the same network,
+# drawn evenly, it is resampling alone; against the standard CNN it is what was published.
 PRIMARY = "dbvae-0.01 over vae, cnn: recall of skin_tone brown, dark rises"
 _FORM = re.compile(r"(\S+) over ([^:]+): recall of (\w+) (.+) (\w+)")
 
