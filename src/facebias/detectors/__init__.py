@@ -18,5 +18,6 @@ from __future__ import annotations
 
 from facebias.detectors.detector import Detector
 from facebias.detectors.find import find_detector
+from facebias.detectors.pictures import overview
 
-__all__ = ["Detector", "find_detector"]
+__all__ = ["Detector", "find_detector", "overview"]

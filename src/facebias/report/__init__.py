@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "audit_figures": ["AuditFigures", "figures_of_detectors", "figures_of_study"],
         "comparison": ["Comparison", "compare_runs"],
         "explored_latents": ["explored_latents"],
+        "pictures": ["PictureQuestion", "figures_of_pictures"],
         "study_figures": ["StudyFigures", "write_study"],
     },
 )

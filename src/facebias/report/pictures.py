@@ -84,9 +84,14 @@ class PictureQuestion:
             FacebiasError: a fault of any part.
         """
         audit = audit_detectors(config, self.specs(), *self.sets(config), self.groups, self.match, self.conditions)
-        outputs = OutputFolder(out, f"{audit.faces.name}: {' and '.join(one.name for one in audit.detectors)}")
-        figures = PictureFigures(audit, FigureFolder(outputs, audit.faces.name == "synthetic"))
-        drawn = figures.all()
+        figures = figures_of_pictures(audit, out)
+        outputs, drawn = figures.files.outputs, figures.all()
         audit.write(outputs)
         outputs.add(write_pictures_report(audit, [one.path for one in drawn], out / "report.html"))
         return audit
+
+
+def figures_of_pictures(audit: PictureAudit, folder: Path) -> PictureFigures:
+    """The figures of an audit of whole pictures, and the folder that they go to."""
+    outputs = OutputFolder(folder, f"{audit.faces.name}: {' and '.join(one.name for one in audit.detectors)}")
+    return PictureFigures(audit, FigureFolder(outputs, audit.faces.name == "synthetic"))

@@ -48,6 +48,7 @@ UNITS = {
     "sunglasses": "band at the eyes covered, height as a share",
     "shift": "part of the face beyond the edge, share",
 }
+OTHER_SIDE = {"exposure": (1,)}  # levels that lie on the other side of the picture as it is
 _EYES = 0.25  # of the face's height, from its top: where dlib's unpadded chip has the eyes
 _GREY = 90
 

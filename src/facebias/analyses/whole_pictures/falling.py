@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from facebias.analyses.whole_pictures.conditions import OTHER_SIDE
 from facebias.analyses.whole_pictures.points import SHIPPED, named, rule_of
 from facebias.audit.groups import groups_of, name_of
 from facebias.audit.thresholds import threshold
@@ -44,7 +45,8 @@ def falls_table(
     rng, rows = np.random.default_rng(seed), []
     free = clean[(clean["label"] == 0) & (clean["dataset"] == "validation")]["score"].to_numpy(dtype=float)
     for name in dict.fromkeys(condition for condition, _ in changed):
-        levels = [level for condition, level in changed if condition == name]
+        apart = OTHER_SIDE.get(name, ())
+        levels = [level for condition, level in changed if condition == name and level not in apart]
         tables = [changed[name, level].query("label == 1").set_index("image_id") for level in levels]
         order = tables[0].index
         scores = np.array([table.loc[order, "score"].to_numpy(dtype=float) for table in tables])
