@@ -62,7 +62,7 @@ class Config:
     audit_sets: str = _at("audit_data", "synthetic", f"audit sets, of {', '.join(AUDIT_SOURCES)}, or folder:NAME=PATH")
     data_root: str = _at("data", "data/raw", "folder that holds celeba/, fairface/, utkface/, nonfaces/, ppb/, lab/")
     train_size: int = _at("data", 4800, "faces at most, over all splits; 0 for all", low=0)
-    negative_size: int = _at("data", 7200, "negative crops at most, over all splits; 0 for all", low=0)
+    negative_size: int = _at("data", 14000, "negative crops at most, over all splits; 0 for all", low=0)
     audit_size: int = _at("audit_data", 3600, "faces at most in an audit set; 0 for all", low=0)
     crops_per_picture: int = _at("data", 4, "random crops of each negative picture", low=1, high=1000)
     hard_share: float = _at("data", 0.0, "share of hard negatives: faces upside down, ... (0: none)", low=0, high=0.9)
