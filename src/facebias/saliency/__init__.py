@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["benchmarks"],
     submod_attrs={
+        "authors": ["GradCAM", "InputGradient", "SmoothGrad"],
         "fullgrad": ["Explanation", "FullGrad", "SimpleFullGrad"],
         "fullgrad.decomposition": ["CompletenessError", "Decomposition"],
         "fullgrad.smooth": ["SmoothFullGrad"],

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facebias.core.errors import FacebiasError
+from facebias.saliency.activations import ByCall
 from facebias.saliency.fullgrad import FullGrad, SimpleFullGrad
 from facebias.saliency.fullgrad.smooth import SmoothFullGrad
 from facebias.saliency.fullgrad.untouched import quiet
@@ -69,11 +70,11 @@ class Logits(nn.Module):
 @contextmanager
 def _prepared(model: nn.Module, target: Target, images: Tensor) -> Iterator[tuple[Logits, Tensor]]:
     """The model with logits, and the target of each image; the model is as before afterwards."""
-    # captum hooks ReLU modules and reads their outputs, which an operation in place would overwrite.
-    in_place = [module for module in model.modules() if getattr(module, _IN_PLACE, False) is True]
     logits = Logits(model, target if callable(target) else None)
-    with quiet(model), warnings.catch_warnings():
-        # captum announces its hooks on every call; `quiet` and captum itself remove what they set.
+    with quiet(model) as modules, warnings.catch_warnings():
+        # captum reads outputs of modules, which an operation in place would overwrite.
+        in_place = [module for module in modules if getattr(module, _IN_PLACE, False) is True]
+        # captum announces its hooks on every call; it removes what it sets.
         warnings.filterwarnings("ignore", message="(?s).*(hooks|required_grads|multi-dimensional attribution)")
         try:
             for module in in_place:
@@ -95,7 +96,8 @@ def _gradient_method(
 ) -> Tensor:
     images = images.detach().clone()
     with _prepared(model, target, images) as (logits, index):
-        return _absolute(build(logits).attribute(images.requires_grad_(), target=index, **settings))
+        seen = ByCall(logits, images) if build in (GuidedBackprop, DeepLift) else logits
+        return _absolute(build(seen).attribute(images.requires_grad_(), target=index, **settings))
 
 
 def _integrated_gradients(model: nn.Module, images: Tensor, target: Target = None, steps: int = 32) -> Tensor:
@@ -135,7 +137,7 @@ def _noisy(
 
 
 def _deeplift(model: nn.Module, images: Tensor, target: Target = None) -> Tensor:
-    """Shrikumar 2017 (rescale rule), against a black image. Functional activations count by their gradient."""
+    """Shrikumar 2017 (rescale rule), against a black image. Activations without a rule count by their gradient."""
     try:
         return _gradient_method(DeepLift, model, images, target)
     except (AssertionError, RuntimeError) as error:
@@ -143,7 +145,7 @@ def _deeplift(model: nn.Module, images: Tensor, target: Target = None) -> Tensor
             "SALIENCY_METHOD",
             "deeplift",
             f"captum cannot explain {type(model).__name__}: {error}",
-            "Give every activation a module of its own, or choose another method",
+            "Choose another method",
         ) from error
 
 
@@ -208,12 +210,13 @@ def _random(model: nn.Module, images: Tensor, target: Target = None, seed: int =
 
 def _edges(model: nn.Module, images: Tensor, target: Target = None) -> Tensor:
     """Sobel edges of the mean colour: knows the image, not the model."""
-    grey = images.detach().double().mean(1).cpu().numpy()
+    grey = images.detach().cpu().numpy().astype(np.float64).mean(1)
     return _like(images, [sobel(image) for image in grey])
 
 
 def _like(images: Tensor, maps: list[np.ndarray]) -> Tensor:
-    return torch.as_tensor(np.stack(maps), dtype=images.dtype, device=images.device)[:, None]
+    narrow = np.stack(maps).astype(np.float64 if images.dtype == torch.float64 else np.float32)
+    return torch.from_numpy(narrow).to(images.device, images.dtype)[:, None]
 
 
 def _ours(kind: type[FullGrad], model: nn.Module, images: Tensor, target: Target = None, **settings: Any) -> Tensor:

@@ -8,22 +8,30 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 from facebias.core.errors import FacebiasError
-from facebias.saliency.fullgrad.layout import RESHAPES, VIEWS
+from facebias.saliency.fullgrad.residuals import tensors
 
 Output = int | Sequence[int] | Tensor | None  # of which output: the highest where None, one for all, or one an image
 Target = Output | Callable[[Any], Tensor]
 _HEADS = frozenset(["sigmoid", "expit", "logsigmoid", "softmax", "log_softmax"])
-_MOVES = RESHAPES | VIEWS | {"contiguous", "clone", "float", "double", "to", "gather", "index_select"}
+_MOVES = frozenset(
+    """
+    reshape view flatten unflatten squeeze unsqueeze view_as reshape_as ravel permute transpose swapaxes movedim t
+    __getitem__ select narrow chunk split unbind expand __get__ contiguous clone float double to gather index_select
+""".split()
+)
 
 
 class HeadTracer(TorchFunctionMode):
-    """Remembers what went into each sigmoid or softmax of the size of an output.
+    """Remembers what went into each sigmoid or softmax of the size of an output; acts in the calling thread alone.
 
     A model that answers with probabilities saturates: the gradient of p vanishes where p is near 0 or 1, so that the
     map would show nothing for the images that the model is surest of.
     """
+
+    asking = False  # whether leaves that ask for a gradient are taken for constants
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,14 +39,47 @@ class HeadTracer(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Runs the operation and remembers its input if it is a head."""
-        out = func(*args, **(kwargs or {}))
-        self.remember(getattr(func, "__name__", ""), func, args, kwargs or {}, out)
+        name = getattr(func, "__name__", "")
+        args, kwargs, _ = self.constants(name, args, kwargs or {})
+        out = func(*args, **kwargs)
+        self.remember(name, func, args, kwargs, out)
         return out
+
+    def constants(self, name: str, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any], list[Tensor]]:
+        """Arguments with the model's own tensors as constants, and those that depend on the images.
+
+        Weights made in inference mode cannot take part in a backward pass, so copies do.
+        """
+        sources: list[Tensor] = []
+        changes = deep = False
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            whole = isinstance(value, Tensor)
+            for part in (value,) if whole else tensors(value):
+                if part.requires_grad and not part.is_leaf:
+                    sources.append(part)
+                elif (self.asking and part.requires_grad) or part.is_inference():
+                    changes, deep = True, deep or not whole
+        if changes and name != "__set__" and torch.is_grad_enabled():
+            if deep:
+                args, kwargs = pytree.tree_map_only(Tensor, self._constant, (args, kwargs))
+            else:  # PyTorch's own walk takes longer than an operation of a small network
+                args = tuple([self._constant(value) if isinstance(value, Tensor) else value for value in args])
+                kwargs = {
+                    k: self._constant(value) if isinstance(value, Tensor) else value for k, value in kwargs.items()
+                }
+        return args, kwargs, sources
+
+    def _constant(self, value: Tensor) -> Tensor:
+        if value.is_inference():
+            return value.detach().clone()
+        return value.detach() if self.asking and value.requires_grad and value.is_leaf else value
 
     def remember(self, name: str, func: Callable, args: tuple, kwargs: dict[str, Any], out: object) -> None:
         """Notes a head, or a head's output that was only reshaped or indexed."""
         if not args or not isinstance(out, Tensor) or not isinstance(args[0], Tensor):
             return
+        if name == "batch_norm" and out.requires_grad and args[0].is_contiguous():
+            out.register_hook(Tensor.contiguous)  # PyTorch's own fault, see docs/saliency.md
         if name in _HEADS and out is not args[0] and out.numel() <= out.shape[:2].numel():
             self.heads[id(out)] = (out, args[0])
         elif self.heads and name in _MOVES and id(args[0]) in self.heads:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 import torchvision
+from captum.attr import DeepLift, GuidedBackprop
 from torch import nn
 
 from facebias.core.errors import FacebiasError
 from facebias.detectors.networks import DBVAE, StandardCNN
-from facebias.saliency import METHODS, FullGrad, SimpleFullGrad, method
-from facebias.saliency.benchmarks.networks import network
+from facebias.saliency import (
+    METHODS,
+    FullGrad,
+    GradCAM,
+    InputGradient,
+    SimpleFullGrad,
+    SmoothFullGrad,
+    SmoothGrad,
+    method,
+)
+from facebias.saliency.benchmarks.networks import harden, network
 
 
 def images(count: int = 3, side: int = 64) -> torch.Tensor:
@@ -233,5 +245,51 @@ def test_edges_are_where_the_image_changes():
 def test_a_wrong_method_is_named():
     with pytest.raises(FacebiasError, match="expected one of fullgrad"):
         method("lime", Small())
-    with pytest.raises(FacebiasError, match="deeplift"):  # torchvision's blocks use one ReLU twice
-        method("deeplift", torchvision.models.resnet18())(images(1))
+
+
+def test_the_authors_word_for_the_target_in_every_class():
+    model, x = network("resnet18"), images(2)
+    for kind in (FullGrad, SimpleFullGrad, partial(SmoothFullGrad, num_samples=1)):
+        torch.testing.assert_close(kind(model).saliency(x, target_class=1), kind(model).saliency(x, 1))
+    for kind, name, settings in (
+        (GradCAM, "gradcam", {}),
+        (InputGradient, "input_gradient", {}),
+        (partial(SmoothGrad, num_samples=3), "smoothgrad", {"samples": 3}),
+    ):
+        found = kind(model).saliency(x, target_class=torch.tensor([1, 2]))
+        torch.testing.assert_close(found, method(name, model, **settings)(x, [1, 2]))
+
+
+def test_the_authors_input_gradient_of_the_loss():
+    model, x = Small().eval(), images(2).requires_grad_()
+    (expected,) = torch.autograd.grad(model(x).log_softmax(1)[:, 1].sum(), x)
+    found = InputGradient(model, loss=True).saliency(x.detach(), 1)
+    torch.testing.assert_close(found, expected.abs().sum(1, keepdim=True))
+
+
+class Functional(nn.Module):
+    """The same network with functional activations and one ReLU used twice, where the other has modules."""
+
+    def __init__(self, plain):
+        super().__init__()
+        self.plain = plain
+
+    def forward(self, x):
+        x = nn.functional.max_pool2d(torch.relu(self.plain[0](x)), 2)
+        return self.plain[6](nn.functional.elu(self.plain[3](x)).flatten(1))
+
+
+@pytest.mark.parametrize(("name", "peer"), [("guided_backprop", GuidedBackprop), ("deeplift", DeepLift)])
+@pytest.mark.filterwarnings("ignore:Setting")
+def test_a_method_that_needs_modules_is_itself_on_functional_activations_too(name, peer):
+    plain = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.ELU(), nn.Flatten(), nn.Linear(6728, 3)
+    )
+    plain, x = harden(plain).eval(), images(2)
+    expected = peer(plain).attribute(x.clone().requires_grad_(), target=1).abs().sum(1, keepdim=True).detach()
+    for model in (plain, Functional(plain)):
+        torch.testing.assert_close(method(name, model)(x, 1), expected)
+    cnn = network("standard_cnn")  # its activations are functional
+    gradient = {"guided_backprop": "input_gradient", "deeplift": "input_x_gradient"}[name]
+    assert not torch.allclose(method(name, cnn)(x), method(gradient, cnn)(x), rtol=1e-3)
+    assert method(name, torchvision.models.resnet18().eval())(x, 1).shape == (2, 1, 64, 64)  # one ReLU, used twice

@@ -78,8 +78,10 @@ def harden(model: nn.Module, seed: int = 0) -> nn.Module:
             normal(parameter, (2 / parameter[0].numel()) ** 0.5)
     for module in model.modules():
         if isinstance(module, _NORMS):
-            uniform(module.weight, 0.5, 1.0)
-            normal(module.bias, 0.5)
+            if module.weight is not None:
+                uniform(module.weight, 0.5, 1.0)
+            if module.bias is not None:
+                normal(module.bias, 0.5)
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             mean, variance = module.running_mean, module.running_var
             if mean is not None and variance is not None:

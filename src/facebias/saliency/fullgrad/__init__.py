@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
-from facebias.saliency.fullgrad.authors_names import AuthorsNames
+from facebias.saliency.authors import AuthorsNames
 from facebias.saliency.fullgrad.collector import EPSILON, Collector
 from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
 from facebias.saliency.fullgrad.tracer import Tracer
@@ -50,9 +50,9 @@ class FullGrad(AuthorsNames):
             keep_maps: keep each term's full map; needs as much memory as all activations together.
 
         Raises:
-            FacebiasError: images, target or model cannot be explained (batch statistics, unknown derivative).
+            FacebiasError: images, target or model cannot be explained (batch statistics, hidden operations).
         """
-        return self._run(images, target, Collector(images, None, keep_maps))
+        return self._run(images, target, keep_maps=keep_maps).decomposition
 
     def saliency(
         self,
@@ -61,6 +61,8 @@ class FullGrad(AuthorsNames):
         scope: str = "layer",
         align_corners: bool = True,
         check: bool = True,
+        *,
+        target_class: Target = None,
     ) -> Tensor:
         """Saliency maps (N, 1, H, W), not negative, detached: psi(df/dx * x) + sum over layers of psi(df/dv * r).
 
@@ -73,12 +75,15 @@ class FullGrad(AuthorsNames):
             scope: "layer" rescales an image's layer at a time, as the authors' code does; "channel" a channel, as the
                 paper's formula reads and grad-cam does.
             align_corners: of the bilinear resizing; the authors' code has True, grad-cam False.
-            check: whether every image's terms have to add up to its score.
+            check: whether every image's terms have to add up to its score, and the map's terms to have a place.
+            target_class: `target` by the authors' name.
 
         Raises:
             CompletenessError: they do not; names the worst operation.
-            FacebiasError: as for `decompose`, and for an unknown scope.
+            FacebiasError: as for `decompose`, for an unknown scope, and where an operation moves pixels in a way that
+                cannot be followed.
         """
+        target = target_class if target is None else target
         return self.explain(images, target, scope, align_corners, check).map
 
     def explain(
@@ -92,20 +97,16 @@ class FullGrad(AuthorsNames):
         """Map and decomposition of one pass; arguments and errors as for `saliency`."""
         if scope not in EPSILON:
             raise FacebiasError(
-                "SALIENCY_SCOPE", "scope", f"found {scope!r}, expected 'layer' or 'channel'", "Take one of the two"
+                "SALIENCY_SCOPE", "scope", f"found {scope!r}, expected 'layer' or 'channel'", "Take one"
             )
         if images.dim() < 3:
-            raise FacebiasError(
-                "SALIENCY_IMAGES",
-                "images",
-                f"found shape {tuple(images.shape)}, which has no spatial dimension to draw a map on",
-                "Use decompose, or give images (N, C, H, W)",
-            )
-        collector = Collector(images, scope, weighted=self._weighted)
-        result = self._run(images, target, collector)
+            what = f"found shape {tuple(images.shape)}, which has no spatial dimension to draw a map on"
+            raise FacebiasError("SALIENCY_IMAGES", "images", what, "Use decompose, or give images (N, C, H, W)")
+        found = self._run(images, target, scope, corners=align_corners)
         if check:
-            self._check(result, images, target)
-        return Explanation(collector.map(align_corners), result)
+            self._check(found.decomposition, images, target)
+            found.decomposition.check_places()
+        return found
 
     def check_completeness(
         self, images: Tensor | None = None, target: Target = None, tolerance: float | None = None
@@ -116,9 +117,10 @@ class FullGrad(AuthorsNames):
             CompletenessError: an image's terms do not add up; names the worst operation.
         """
         if images is None:
-            parameter = next(self.model.parameters(), torch.empty(0))
-            noise = torch.randn((1, *self.im_size), generator=torch.Generator().manual_seed(0))
-            images = noise.to(parameter.device, parameter.dtype)
+            like = (
+                next(self.model.parameters(), torch.empty(0)) if isinstance(self.model, nn.Module) else torch.empty(0)
+            )
+            images = torch.randn((1, *self.im_size), generator=torch.Generator().manual_seed(0)).to(like)
         result = self.decompose(images, target)
         self._check(result, images, target, tolerance)
         return result.relative_error
@@ -127,65 +129,92 @@ class FullGrad(AuthorsNames):
         try:
             result.check(tolerance)
         except CompletenessError:
-            collector = Collector(images, None)
-            audited = self._run(images, target, collector, audit=True)
-            allowed = audited.allowed_error(tolerance)
-            faults = {name: float((fault.abs() / allowed).max()) for name, fault in collector.faults.items()}
-            worst = max(faults, key=faults.__getitem__, default="")
-            result.check(tolerance, worst if faults.get(worst, 0) > 1 else "")
+            worst = result.failing(tolerance)[0]
+            image = slice(worst, worst + 1)
+            collector = Collector(images[image], None)
+            wanted = target if result.target is None else result.target[image]
+            allowed = self._pass(images[image], wanted, collector, audit=True).allowed_error(tolerance)
+            faults = {name: float(fault.abs()) / allowed[0] for name, fault in collector.faults.items()}
+            suspect = max(faults, key=faults.__getitem__, default="")
+            result.check(tolerance, suspect if faults.get(suspect, 0) > 1 else "")
 
-    def _run(self, images: Tensor, target: Target, collector: Collector, audit: bool = False) -> Decomposition:
-        _refuse_integers(images)
-        tracer = Tracer(self.model, len(images), collector.settle, audit)
-        with quiet(self.model, tracer.path):
+    @torch.inference_mode(False)
+    def _run(
+        self, images: Tensor, target: Target, scope: str | None = None, keep_maps: bool = False, corners: bool = True
+    ) -> Explanation:
+        """Map and decomposition; image by image where a pass over all of them cannot tell the images apart."""
+        collector = Collector(images, scope, keep_maps, self._weighted)
+        result = self._pass(images, target, collector)
+        if len(images) < 2 or (collector.apart and not result.failing()):
+            return Explanation(collector.map(corners), result)
+        wanted = [target] * len(images) if result.target is None else result.target.split(1)
+        alone = zip(images.split(1), wanted, strict=True)
+        maps, parts = zip(*(self._run(image, mine, scope, keep_maps, corners) for image, mine in alone), strict=True)
+        joined = Decomposition.joined(parts)
+        if ((result.output - joined.output).abs() > 1e-3 * joined.output.abs() + 1e-6 * joined.size).any():
+            coupled = "the score of an image depends on the others of its batch, so that no image has terms of its own"
+            raise FacebiasError("SALIENCY_BATCH", "model", coupled, "Explain one image at a time")
+        return Explanation(torch.cat(maps), joined)
+
+    def _pass(self, images: Tensor, target: Target, collector: Collector, audit: bool = False) -> Decomposition:
+        _refuse_images(images)
+        with quiet(self.model) as names:
             # Tensors made in inference mode cannot take part in a backward pass.
             leaf = (images.clone() if images.is_inference() else images.detach()).requires_grad_()
+            # A copy, so that a model that changes its input in place meets neither a leaf nor the caller's.
+            copy, tracer = leaf.clone(), Tracer(names, leaf, collector.settle, audit)
             try:
                 with tracer:
-                    # A copy, so that a model that changes its input in place meets neither a leaf nor the caller's.
-                    out = self._forward(leaf.clone())
+                    out = self._forward(copy)
                     out = target(out) if callable(target) else out
                 score, index = select(out, target, tracer if self.logits else None)
-                _refuse_no_path(score)
+                if not score.requires_grad:
+                    what = "its output does not depend on the images by a differentiable path"
+                    raise FacebiasError(
+                        "SALIENCY_GRADIENT", "model", what, "Remove detach or no_grad from its forward pass"
+                    )
                 (gradient,) = torch.autograd.grad(score.sum(), leaf)
+            except RuntimeError as error:
+                if "use_reentrant" not in str(error):
+                    raise
+                raise FacebiasError(
+                    "SALIENCY_MODEL", "checkpoint", "it is reentrant", "Set use_reentrant=False"
+                ) from error
             finally:
                 tracer.release()
         if gradient.stride() != leaf.stride():  # as the images are laid out: mixed layouts are slow to multiply
             gradient = torch.empty_like(leaf).copy_(gradient)
         gradient = gradient.detach()
-        names = [name for name in tracer.terms if name in collector.sums]
         product = gradient * leaf.detach()
-        input_term = (product.flatten(2).sum((1, 2)) if product.dim() > 2 else product.sum(1)).double()
-        collector.draw(product)
+        input_term = product.flatten(1).sum(1).to(collector.size)
+        if product.dim() > 2:
+            collector.draw(product)
+        else:
+            collector.size += product.abs().sum(1)
+        if not input_term.isfinite().all() and not images.isfinite().all():
+            raise FacebiasError("SALIENCY_IMAGES", "images", "found infinite values or not-a-number", "Look at them")
+        known = [name for name in tracer.terms if name in collector.sums]
         return Decomposition(
             score.detach(),
             gradient,
             input_term,
-            {name: collector.sums[name] for name in names},
-            frozenset(collector.spatial),
+            {name: collector.sums[name] for name in known},
+            collector.frames,
             index,
-            {name: collector.maps[name] for name in names} if collector.keep_maps else {},
+            {name: collector.maps[name] for name in known} if collector.keep_maps else {},
+            collector.size,
+            collector.precision,
+            collector.lost,
         )
 
 
-def _refuse_integers(images: Tensor) -> None:
+def _refuse_images(images: Tensor) -> None:
+    mend = "Give images (N, C, H, W), floating point as the model expects them"
     if not images.is_floating_point():
-        raise FacebiasError(
-            "SALIENCY_IMAGES",
-            "images",
-            f"found {images.dtype}, expected floating point",
-            "Convert them as the model expects, for example with facebias.detectors.inference.as_input",
-        )
-
-
-def _refuse_no_path(score: Tensor) -> None:
-    if not score.requires_grad:
-        raise FacebiasError(
-            "SALIENCY_GRADIENT",
-            "model",
-            "its output does not depend on the images by a differentiable path",
-            "Remove detach or no_grad from its forward pass",
-        )
+        mend = "Convert them as the model expects, for example with facebias.detectors.inference.as_input"
+        raise FacebiasError("SALIENCY_IMAGES", "images", f"found {images.dtype}, expected floating point", mend)
+    if not images.numel():
+        raise FacebiasError("SALIENCY_IMAGES", "images", f"found shape {tuple(images.shape)}: there are none", mend)
 
 
 class SimpleFullGrad(FullGrad):

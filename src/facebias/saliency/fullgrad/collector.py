@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from facebias.saliency.fullgrad.layout import Layout, per_image
+from facebias.saliency.fullgrad.layout import Layout, Placing
 from facebias.saliency.fullgrad.residuals import Channel, Residual
 from facebias.saliency.fullgrad.tracer import Term
 
@@ -17,7 +17,8 @@ from facebias.saliency.fullgrad.tracer import Term
 EPSILON = {"layer": 1e-6, "channel": 1e-7}
 # Elements worked on at a time, so that they stay in the processor's cache and copies stay small.
 BLOCK = 1 << 18
-_WHOLE = slice(None)
+
+Frames = tuple[tuple[int, ...], ...]
 
 
 class Collector:
@@ -30,92 +31,124 @@ class Collector:
         scope: "layer" or "channel", what is rescaled to 0..1 at a time; None for sums alone.
         keep_maps: keep every term's full map.
         weighted: False leaves the biases out of the map, and terms without an explicit bias (SimpleFullGrad).
+
+    Attributes:
+        sums: (N,) of each term.
+        maps: of each term, where kept.
+        frames: of each spatial term, the pixels of the image that its cells are laid over.
+        lost: terms whose places on the image are not known, and the operation that lost them.
+        size: (N,) sum of the absolute values of all elements of all terms.
+        apart: whether the images could be told apart in every term.
+        precision: the lowest of the gradients.
+        faults: in an audit, how far each rule is off.
     """
 
     def __init__(self, images: Tensor, scope: str | None, keep_maps: bool = False, weighted: bool = True) -> None:
         self.images, self.scope, self.keep_maps, self.weighted = images, scope, keep_maps, weighted
+        self.count, self.apart, self.precision = images.shape[0], True, images.dtype
         self.sums: dict[str, Tensor] = {}
         self.maps: dict[str, Tensor] = {}
-        self.spatial: set[str] = set()
+        self.frames: dict[str, Frames] = {}
+        self.lost: dict[str, str] = {}
+        self.size = images.new_zeros(self.count, dtype=torch.promote_types(images.dtype, torch.float32))
         self.faults: dict[str, Tensor] = {}
-        self._planes: dict[torch.Size, Tensor] = {}
+        self._planes: dict[tuple[torch.Size, Frames], Tensor] = {}
 
     def settle(self, term: Term, gradient: Tensor) -> None:
-        """Takes one term and df/dv: its sum for each image, and its map if it is laid out like the images."""
+        """Takes one term and df/dv: its sum for each image, and its map if it is laid out over the image."""
         residual, layout = term.residual, term.layout
         if term.expected is not None:
             fault = self._sum(gradient, term.expected, layout)
             self.faults[term.name] = fault if residual is None else fault - self._sum(gradient, residual, layout)
-        if residual is None:
+        if residual is None or not gradient.numel():
             return
-        like_images = gradient.dim() == self.images.dim() > 2 and layout.batch == 0
-        channel = layout.channel if like_images and len(gradient) == len(self.images) else None
-        if channel is not None:
-            self.spatial.add(term.name)
+        if gradient.is_floating_point() and torch.finfo(gradient.dtype).eps > torch.finfo(self.precision).eps:
+            self.precision = gradient.dtype
+        placed = None if term.whole else layout.by_place
+        if placed is not None:
+            self.frames[term.name] = placed.frames
+        elif layout.lost and not term.whole:
+            self.lost[term.name] = layout.lost
         if self.keep_maps:
-            product = gradient * residual.full(gradient)
-            self.maps[term.name] = product if channel is None else product.movedim(channel, 1)
-        if channel is not None and self.scope:
-            self.sums[term.name] = self._sum_and_draw(gradient, residual, channel, self.scope)
-        else:
-            self.sums[term.name] = self._sum(gradient, residual, layout)
+            product = _product(gradient, residual.full(gradient))
+            self.maps[term.name] = product if placed is None else placed(product, self.count)
+        found = self._draw(gradient, residual, placed) if placed and self.scope else None
+        if found is None or not placed.whole:  # class tokens are in the sum, not in the map
+            found = self._sum(gradient, residual, layout)
+        self.sums[term.name] = self.sums[term.name] + found if term.name in self.sums else found
 
-    def draw(self, term: Tensor) -> None:
-        """Adds psi of a term's full map (N, C, *spatial), if maps are wanted; overwrites the term."""
-        if self.scope:
-            for rows in _blocks(term):
-                self._add(rows, _psi(term[rows].flatten(2).abs_(), self.scope), term.shape[2:])
+    def draw(self, term: Tensor, frames: Frames = ()) -> None:
+        """Adds psi of a term's full map (N, C, *cells), if maps are wanted; overwrites the term.
+
+        Args:
+            term: the map.
+            frames: what its cells are laid over; none for the whole image.
+        """
+        for rows in _blocks(term):
+            plane, size = _psi(term[rows].flatten(2).abs_(), self.scope or "layer")
+            self.size[rows] += size
+            if self.scope:
+                self._add(rows, plane, term.shape[2:], frames)
 
     def map(self, align_corners: bool) -> Tensor:
         """The sum of all maps, (N, 1, *spatial), at the size of the images."""
         size = self.images.shape[2:]
-        total = self.images.new_zeros((len(self.images), *size))
-        for spatial, plane in self._planes.items():
-            plane = plane.view(len(plane), *spatial)
+        total = self.images.new_zeros((self.count, *size))
+        for (cells, frames), plane in self._planes.items():
+            plane = plane.view(self.count, *cells)
             for dim in range(len(size), 0, -1):
-                plane = _resized(plane, dim, size[dim - 1], align_corners)
+                plane = _resized(plane, dim, size[dim - 1], frames[dim - 1] if frames else (), align_corners)
             total += plane
         return total.unsqueeze(1)
 
     def _sum(self, gradient: Tensor, residual: Residual, layout: Layout) -> Tensor:
-        usual = layout.batch == 0 and layout.inner == 1
-        if isinstance(residual, Channel) and residual.axis == 1 and usual and len(gradient) == len(self.images):
-            by_channel = gradient.flatten(2).sum(2) if gradient.dim() > 2 else gradient
-            return by_channel.double() @ residual.vector.double()
-        return per_image(gradient * residual.full(gradient), layout, len(self.images))
+        product, by_image = _product(gradient, residual.full(gradient)).to(self.size), layout.by_image
+        if by_image is None:
+            self.apart = False
+            return product.sum().expand(self.count) / self.count
+        self.size += by_image(product.abs())
+        return by_image(product)
 
-    def _sum_and_draw(self, gradient: Tensor, residual: Residual, channel: int, scope: str) -> Tensor:
-        explicit, sums = isinstance(residual, Channel), []
-        spatial = gradient.shape[2:] if channel == 1 else gradient.movedim(channel, 1).shape[2:]
-        for rows in _blocks(gradient):
-            part = gradient if rows == _WHOLE else gradient[rows]
-            values = _planes_of(part * residual.full(gradient, rows), channel)
+    def _draw(self, gradient: Tensor, residual: Residual, placed: Placing) -> Tensor:
+        """Adds psi of a term; returns the sum over what is drawn, for each image."""
+        explicit, sums, every = isinstance(residual, Channel), [], slice(0, self.count)
+        by_rows = placed.entries is None and placed.dims[0] == 0 and placed.cells[0] == self.count
+        for rows in _blocks(gradient) if by_rows else (every,):
+            part, mine = (gradient, slice(None)) if rows == every else (gradient[rows], rows)
+            values = placed(_product(part, residual.full(gradient, mine)), rows.stop - rows.start).flatten(2)
             sums.append(values.sum((1, 2)))
+            plane, size = _psi(values.abs_(), self.scope)
+            if placed.whole:
+                self.size[rows] += size
             if explicit and not self.weighted:
-                self._add(rows, _psi(_planes_of(part, channel).abs(), scope), spatial)
-            elif self.weighted:
-                self._add(rows, _psi(values.abs_(), scope), spatial)
-        return (sums[0] if len(sums) == 1 else torch.cat(sums)).double()
+                plane, _ = _psi(placed(part, rows.stop - rows.start).abs().flatten(2), self.scope)
+            if explicit or self.weighted:
+                self._add(rows, plane, torch.Size(placed.cells[1:]), placed.frames)
+        return (sums[0] if len(sums) == 1 else torch.cat(sums)).to(self.size)
 
-    def _add(self, rows: slice, plane: Tensor, spatial: torch.Size) -> None:
-        if spatial in self._planes:
-            self._planes[spatial][rows].add_(plane)
-        elif plane.shape[0] == self.images.shape[0]:
-            self._planes[spatial] = plane
+    def _add(self, rows: slice, plane: Tensor, cells: torch.Size, frames: Frames) -> None:
+        key = (
+            cells,
+            () if all(f == tuple(range(n)) for f, n in zip(frames, self.images.shape[2:], strict=False)) else frames,
+        )
+        if key in self._planes:
+            self._planes[key][rows].add_(plane)
+        elif plane.shape[0] == self.count:
+            self._planes[key] = plane
         else:
-            self._planes[spatial] = plane.new_zeros((len(self.images), plane.shape[1]))
-            self._planes[spatial][rows] = plane
+            self._planes[key] = plane.new_zeros((self.count, plane.shape[1]))
+            self._planes[key][rows] = plane
 
 
-def _planes_of(term: Tensor, channel: int) -> Tensor:
-    return (term if channel == 1 else term.movedim(channel, 1)).flatten(2)
+def _product(gradient: Tensor, residual: Tensor) -> Tensor:
+    return (gradient.conj() * residual).real if gradient.is_complex() else gradient * residual
 
 
-def _resized(plane: Tensor, dim: int, size: int, align_corners: bool) -> Tensor:
+def _resized(plane: Tensor, dim: int, size: int, frame: tuple[int, ...], align_corners: bool) -> Tensor:
     # Linear interpolation is separable, and as a matrix product several times faster than `interpolate` on one channel.
-    if plane.shape[dim] == size:
+    if plane.shape[dim] == size and not frame:
         return plane
-    weights = _interpolation(plane.shape[dim], size, align_corners, plane.dtype, plane.device)
+    weights = _interpolation(plane.shape[dim], size, frame, align_corners, plane.dtype, plane.device)
     if dim == plane.dim() - 1:
         return torch.matmul(plane, weights)
     rest = plane.shape[dim + 1 :]
@@ -123,30 +156,38 @@ def _resized(plane: Tensor, dim: int, size: int, align_corners: bool) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def _interpolation(before: int, after: int, align_corners: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
-    unit = torch.eye(before, dtype=torch.float64)
-    weights = functional.interpolate(unit[None], size=after, mode="linear", align_corners=align_corners)[0]
-    return weights.to(device, dtype)
+def _interpolation(
+    cells: int, size: int, frame: tuple[int, ...], align_corners: bool, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """(cells, size): cells laid evenly over a frame, whose places are pixels of the image, or lie outside of it."""
+    places = np.array(frame or range(size))
+    line, length = np.arange(len(places)), len(places)
+    at = line * ((cells - 1) / max(length - 1, 1)) if align_corners else (line + 0.5) * (cells / length) - 0.5
+    low = np.floor(at := at.clip(0, cells - 1)).astype(int)
+    weights, inside = np.zeros((size, cells)), (places >= 0) & (places < size)
+    np.add.at(weights, (places[inside], low[inside]), (1 - (at - low))[inside])
+    np.add.at(weights, (places[inside], np.minimum(low + 1, cells - 1)[inside]), (at - low)[inside])
+    narrow = weights.T.astype(np.float64 if dtype == torch.float64 else np.float32)  # some devices have no float64
+    return torch.from_numpy(narrow).to(device, dtype)
 
 
 def _blocks(gradient: Tensor) -> Iterator[slice]:
     count, size = gradient.shape[0], gradient.numel()
-    if size <= BLOCK:
-        yield _WHOLE
-        return
-    images = max(1, BLOCK * count // size)
+    images = count if size <= BLOCK else max(1, BLOCK * count // size)
     for start in range(0, count, images):
-        yield slice(start, start + images)
+        yield slice(start, min(start + images, count))
 
 
-def _psi(values: Tensor, scope: str) -> Tensor:
-    """Rescales absolute values (n, C, S) to 0..1, a channel or an image at a time, and sums them over channels."""
+def _psi(values: Tensor, scope: str) -> tuple[Tensor, Tensor]:
+    """Rescales absolute values (n, C, S) to 0..1, a channel or an image at a time; sums over channels, and over all."""
     if scope == "channel":
         values = values.contiguous()  # maxima along a strided dimension are some forty times slower
         low, high = values.amin(2), values.amax(2)
         scale = 1 / (high - low + EPSILON[scope])
-        return torch.bmm(scale[:, None], values)[:, 0] - (low * scale).sum(1, keepdim=True)
+        plane = torch.bmm(scale[:, None], values)[:, 0] - (low * scale).sum(1, keepdim=True)
+        return plane, values.sum((1, 2))
     low, high = values.amin((1, 2))[:, None], values.amax((1, 2))[:, None]
     # With channels last, a product with ones sums them twice as fast.
     summed = values.sum(1) if values.stride(2) == 1 else torch.matmul(values.new_ones(values.shape[1]), values)
-    return torch.sub(summed, low, alpha=values.shape[1]).div_(high.sub_(low).add_(EPSILON[scope]))
+    size = summed.sum(1)
+    return torch.sub(summed, low, alpha=values.shape[1]).div_(high.sub_(low).add_(EPSILON[scope])), size

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,8 +15,9 @@ from facebias.core.errors import FacebiasError
 
 # Largest error relative to |f|, by the precision of the forward pass.
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}
-# A score near zero is a difference of large terms: rounding alone may reach this many units in their last place.
-ROUNDING = 64
+# A score near zero is a difference of large terms: rounding alone may reach this many units in the last place of the
+# sum of their sizes, and this many in that of all their elements.
+ROUNDING, ELEMENTS = 64, 1
 
 
 class CompletenessError(FacebiasError):
@@ -27,61 +31,87 @@ class Decomposition:
     Attributes:
         output: (N,) the explained score, a logit.
         input_gradient: (N, C, H, W) df/dx.
-        input_term: (N,) float64, <df/dx, x>.
-        bias_terms: operation name -> (N,) float64, in order of execution. Operations that add nothing are left out.
-        spatial: names of the terms laid out like the images; these alone are in the map.
+        input_term: (N,) <df/dx, x>, like all sums in the precision of the score (float32 or better).
+        bias_terms: operation name -> (N,), in order of execution. Operations that add nothing are left out.
+        spatial: names of the terms that are laid out over the image, tokens too, and what their cells are laid
+            over; these alone are in the map.
         target: (N,) index of the explained output; None where a callable chose it.
         maps: operation name -> df/dv * r in full, (N, C, h, w) if spatial, otherwise in the operation's own layout;
             empty where it was not asked for.
+        size: (N,) sum of the absolute values of the elements of all terms, which says how far rounding goes.
+        precision: the lowest that the model calculated in; None for that of the score.
+        lost: names of terms whose places on the image are not known, and the operation that lost them.
     """
 
     output: Tensor
     input_gradient: Tensor
     input_term: Tensor
     bias_terms: Mapping[str, Tensor]
-    spatial: frozenset[str] = frozenset()
+    spatial: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     target: Tensor | None = None
     maps: Mapping[str, Tensor] = field(default_factory=dict)
+    size: Tensor | None = None
+    precision: torch.dtype | None = None
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The decompositions of single images as one; what an image has no part in is zero for it."""
+        terms, maps, fields = {}, {}, {}
+        for part in parts:
+            for name, term in part.bias_terms.items():
+                terms[name] = torch.cat([p.bias_terms.get(name, torch.zeros_like(term)) for p in parts])
+            for name, term in part.maps.items():
+                maps[name] = torch.cat([p.maps.get(name, torch.zeros_like(term)) for p in parts])
+        for kind in ("output", "input_gradient", "input_term", "size"):
+            fields[kind] = torch.cat([getattr(part, kind) for part in parts])
+        target = None if parts[0].target is None else torch.cat([part.target for part in parts])
+        spatial, lost = ({n: v for p in parts for n, v in getattr(p, kind).items()} for kind in ("spatial", "lost"))
+        return replace(parts[0], **fields, bias_terms=terms, maps=maps, target=target, spatial=spatial, lost=lost)
 
     @property
     def spatial_maps(self) -> dict[str, Tensor]:
-        """Those of `maps` that are in the map, in order of execution: a set's own order differs between processes."""
+        """Those of `maps` that are in the map, in order of execution."""
         return {name: self.maps[name] for name in self.bias_terms if name in self.spatial}
 
     @property
     def total(self) -> Tensor:
-        """(N,) float64, the sum of all terms."""
-        return self._terms().sum(0)
+        """(N,) the sum of all terms, float64 on the CPU."""
+        return torch.from_numpy(self._terms.sum(0))
 
     @property
     def relative_error(self) -> Tensor:
-        """(N,) |f - total| / |f|, float64."""
-        return (self.output.double() - self.total).abs() / self.output.double().abs()
+        """(N,) |f - total| / |f|, float64 on the CPU; 0 where both are 0."""
+        error, score = self._error(), np.abs(_double(self.output))
+        return torch.from_numpy(np.divide(error, score, out=np.where(error == 0, 0, np.inf), where=~(score == 0)))
 
     @property
     def non_spatial_share(self) -> Tensor:
-        """(N,) what the map cannot show: |sum of the terms that are not spatial| / |f|. May exceed 1."""
-        unseen = [term for name, term in self.bias_terms.items() if name not in self.spatial]
-        return sum(unseen, torch.zeros_like(self.input_term)).abs() / self.output.double().abs()
+        """(N,) what the map cannot show: |sum of the terms that are not spatial| / |f|, float64. May exceed 1."""
+        unseen = [_double(term) for name, term in self.bias_terms.items() if name not in self.spatial]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return torch.from_numpy(np.abs(sum(unseen, np.zeros(len(self.output)))) / np.abs(_double(self.output)))
 
-    def allowed_error(self, tolerance: float | None = None) -> Tensor:
+    def allowed_error(self, tolerance: float | None = None) -> np.ndarray:
         """(N,) the largest error that the check accepts; `tolerance` relative to |f|, None by the precision."""
-        return self._allowed(tolerance, self._terms())
-
-    def _allowed(self, tolerance: float | None, terms: Tensor) -> Tensor:
-        precision = self.output.dtype
+        precision = self.precision or self.output.dtype
         tolerance = TOLERANCE[precision] if tolerance is None else tolerance
-        size = terms.abs().sum(0)
-        return torch.maximum(tolerance * self.output.double().abs(), ROUNDING * torch.finfo(precision).eps * size)
+        rounding = ROUNDING * np.abs(self._terms).sum(0)
+        if self.size is not None:
+            rounding = np.maximum(rounding, ELEMENTS * _double(self.size))
+        return np.maximum(tolerance * np.abs(_double(self.output)), torch.finfo(precision).eps * rounding)
 
-    def failing(self, tolerance: float | None = None) -> Tensor:
+    def failing(self, tolerance: float | None = None) -> list[int]:
         """Indices of the images whose terms do not add up; not-a-number never does."""
-        terms = self._terms()
-        error = (self.output.double() - terms.sum(0)).abs()
-        return (~(error <= self._allowed(tolerance, terms))).nonzero()[:, 0]
+        return np.flatnonzero(~(self._error() <= self.allowed_error(tolerance))).tolist()
 
-    def _terms(self) -> Tensor:
-        return torch.stack([self.input_term, *self.bias_terms.values()])
+    def _error(self) -> np.ndarray:
+        return np.abs(_double(self.output) - self._terms.sum(0))
+
+    @cached_property
+    def _terms(self) -> np.ndarray:
+        # In NumPy, since some devices have no float64.
+        return _double(torch.stack([self.input_term, *self.bias_terms.values()]))
 
     def check(self, tolerance: float | None = None, suspect: str = "") -> None:
         """Does nothing if every image's terms add up to its score.
@@ -94,10 +124,9 @@ class Decomposition:
             CompletenessError: names the worst image and the suspected operation.
         """
         failing = self.failing(tolerance)
-        if not len(failing):
+        if not failing:
             return
-        error = self.relative_error[failing].nan_to_num(torch.inf)
-        image = int(failing[error.argmax()])
+        image = failing[int(self.relative_error[failing].nan_to_num(torch.inf).argmax())]
         if not suspect:
             largest = max(self.bias_terms, key=lambda name: abs(float(self.bias_terms[name][image])), default="input")
             suspect = f"{largest} (the largest term; no single rule is at fault)"
@@ -106,6 +135,22 @@ class Decomposition:
             f"image {image}, operation {suspect}",
             f"the terms add up to {float(self.total[image]):.6g}, but the score is {float(self.output[image]):.6g} "
             f"(relative error {float(self.relative_error[image]):.1e}, {len(failing)} of {len(self.output)} images)",
-            "An operation may be hidden from PyTorch's functions (scripted, compiled or a custom autograd.Function): "
-            "write it in plain PyTorch, or work in float64 if rounding is the cause",
+            "An operation may be hidden from PyTorch's functions (a custom autograd.Function, or reentrant "
+            "checkpointing): write it in plain PyTorch, or work in float64 if rounding is the cause",
         )
+
+    def check_places(self) -> None:
+        """Does nothing if the places of all terms on the image are known.
+
+        Raises:
+            FacebiasError: names a term, and the operation after which they are not.
+        """
+        for name, by in self.lost.items():
+            what = f"where its values lie on the image is unknown after {by} ({len(self.lost)} operations in all)"
+            mend = "Move pixels before the model, or take check=False for a map without these operations"
+            raise FacebiasError("SALIENCY_PLACE", name, what, mend)
+
+
+def _double(values: Tensor) -> np.ndarray:
+    values = values.detach() if values.dtype == torch.float64 else values.detach().float()
+    return values.cpu().numpy().astype(np.float64)

@@ -1,177 +1,204 @@
-"""Which dimension of a tensor holds the images, and which the channels, followed through the network.
+"""Where the images, and the places on them, are in a tensor: numbers along its dimensions that add up.
 
-Attention puts the sequence first, Swin folds windows into the batch, ConvNeXt works with channels last. The sum of
-a term over the whole batch is right in any layout; its value for one image is right only where the batch is known.
+Attention puts the sequence first, Swin folds windows into the batch, ConvNeXt works with channels last, and a model
+may crop, flip, roll or transpose what it is given. Entry (i, j, ...) of a tensor belongs to the image, and to the cell
+of each of the image's axes, whose number is start + steps[0][i] + steps[1][j] + ...
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, reduce
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+NONE = -(10**9)  # the number of what has no place on the image, like a class token
 
-class Layout(NamedTuple):
-    """Place of images and channels: element i along `batch` belongs to image (i // inner) % N.
 
-    `channel` is None where channels are mixed with something else, for example after a flatten.
+class Field(NamedTuple):
+    """The images, or one axis of them.
+
+    Attributes:
+        start: number of the first entry.
+        steps: along each dimension, None where it does not change.
+        cells: how many images, or how many cells, laid evenly over the frame. After a stride there are fewer.
+        frame: the image's pixel at each place, outside the image where the model padded it; empty for the images.
+        pixels: of the image along the axis.
     """
 
-    batch: int = 0
-    inner: int = 1
-    channel: int | None = 1
+    start: int
+    steps: tuple[np.ndarray | None, ...]
+    cells: int
+    frame: tuple[int, ...] = ()
+    pixels: int = 0
+
+    @property
+    def carriers(self) -> list[int]:
+        """Dimensions along which the number changes."""
+        return [dim for dim, steps in enumerate(self.steps) if steps is not None]
+
+    def over(self, dims: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+        """The numbers along these dimensions, one after the other."""
+        lines = [np.zeros(shape[dim], int) if (line := self.steps[dim]) is None else line for dim in dims]
+        return reduce(np.add.outer, lines, np.array(self.start)).reshape(-1)
+
+    def along(self, dim: int, numbers: np.ndarray | None) -> Field:
+        """The same with these numbers, or none, along one dimension."""
+        if numbers is None:
+            return self._replace(steps=(*self.steps[:dim], None, *self.steps[dim + 1 :]))
+        line = None if (numbers == numbers[0]).all() else numbers - numbers[0]
+        return self._replace(start=int(numbers[0]), steps=(*self.steps[:dim], line, *self.steps[dim + 1 :]))
+
+    def select(self, chosen: np.ndarray) -> Field:
+        """The frame of only these of the cells, in this order."""
+        width, step = len(self.frame) / self.cells, int(chosen[1] - chosen[0]) if len(chosen) > 1 else 1
+        low, high = int(chosen.min()), int(chosen.max()) + abs(step)
+        if not np.array_equal(chosen, chosen[0] + step * np.arange(len(chosen))):
+            frame = tuple(p for cell in chosen for p in self.frame[round(cell * width) : round((cell + 1) * width)])
+            return self._replace(cells=len(chosen), frame=frame)
+        if abs(step) > 1:  # every second cell and the like stand for their neighbours
+            low, high = (0, self.cells) if low < abs(step) and high >= self.cells else (low, min(high, self.cells))
+        frame = self.frame[round(low * width) : round(high * width)]
+        return self._replace(cells=len(chosen), frame=frame[:: 1 if step > 0 else -1])
+
+    def widen(self, low: int, high: int) -> Field:
+        """The frame with cells added at both ends, beyond the image."""
+        width, step = len(self.frame) / self.cells, self.frame[1] - self.frame[0] if len(self.frame) > 1 else 1
+        before = [self.frame[0] - step * n for n in range(round(low * width), 0, -1)]
+        after = [self.frame[-1] + step * n for n in range(1, round(high * width) + 1)]
+        return self._replace(cells=self.cells + low + high, frame=(*before, *self.frame, *after))
+
+    def resize(self, cells: int) -> Field:
+        """Other cells over the same frame, less the padding that the windows of a convolution have taken in."""
+        taken = max(0, self.cells - cells * max(1, round(self.cells / cells)))
+        taken = round((taken + 1) // 2 * len(self.frame) / self.cells)
+        inside = [0 <= place < self.pixels for place in self.frame]
+        low, high = min(taken, inside.index(True)), min(taken, inside[::-1].index(True))
+        return self._replace(start=0, cells=cells, frame=self.frame[low : len(self.frame) - high])
+
+    def settle(self, shape: Sequence[int]) -> Field | None:
+        """Numbers the cells that are left from 0, in the order in which they stand; None where that cannot be done."""
+        carriers = self.carriers
+        numbers = self.over(carriers, shape)
+        known = numbers[numbers >= 0]
+        chosen = distinct = np.unique(known)
+        if not len(known) or not self.frame or not carriers:
+            return self
+        if len(carriers) == 1:
+            chosen = known if len(known) == len(distinct) else distinct  # in whatever order
+            ranks = np.argsort(chosen)[np.searchsorted(distinct, numbers).clip(0, len(distinct) - 1)]
+            return self.select(chosen).along(carriers[0], np.where(numbers >= 0, ranks, NONE))
+        step = int(chosen[1] - chosen[0]) if len(chosen) > 1 else 1
+        if not np.array_equal(chosen, chosen[0] + step * np.arange(len(chosen))):
+            return None
+        start = NONE if self.start < 0 else (self.start - int(chosen[0])) // step
+        return self.select(chosen)._replace(
+            start=start, steps=tuple(None if line is None else line // step for line in self.steps)
+        )
+
+    def like(self, other: Field) -> bool:
+        """Whether two fields of as many cells say the same of a tensor, places to less than two cells."""
+        if self.start != other.start or self.carriers != other.carriers:
+            return False
+        same = all(np.array_equal(self.steps[dim], other.steps[dim]) for dim in self.carriers)
+        ends = [
+            np.interp(np.linspace(0, 1, self.cells), np.linspace(0, 1, len(f)), f) for f in (self.frame, other.frame)
+        ]
+        return same and bool(np.abs(ends[0] - ends[1]).max() < 2 * len(self.frame) / self.cells)
 
 
-USUAL = Layout()
-RESHAPES = frozenset(
-    """
-    reshape view flatten unflatten squeeze unsqueeze view_as reshape_as ravel
-""".split()
-)
-VIEWS = frozenset(
-    """
-    permute transpose swapaxes swapdims movedim moveaxis t __getitem__ select narrow chunk split unbind expand
-    expand_as __get__ tensor_split
-""".split()
-)
-REDUCTIONS = frozenset(["mean", "sum", "amax", "amin", "max", "min", "norm", "logsumexp", "std", "var"])
-# These read channels from dimension 1, whatever came before.
-CHANNELS_SECOND = frozenset(
-    """
-    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d batch_norm group_norm instance_norm
-""".split()
-)
-_BATCH_STRIDE, _CHANNEL_STRIDE = 1, 1_000_003
-_NOTE = "_facebias_layout"  # the attribute that a tensor carries its layout in
+class Placing(NamedTuple):
+    """Brings a tensor to (N, C, *cells): permutes dimensions, then `entries` of those that count something."""
+
+    dims: tuple[int, ...]
+    cells: tuple[int, ...]  # the number of images first
+    frames: tuple[tuple[int, ...], ...]
+    images: Tensor
+    entries: Tensor | None = None
+    counted: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether every entry has a place."""
+        return self.entries is None or len(self.entries) == self.counted
+
+    def __call__(self, term: Tensor, count: int) -> Tensor:
+        """The tensor, or some of its rows where images come first; of `count` images, if there are less."""
+        term = term.permute(self.dims)
+        if self.entries is None:
+            found = term.reshape(term.shape[0], -1, *self.cells[1:])
+        else:
+            lines = term.reshape(self.counted, -1)[self.entries.to(term.device)]
+            found = lines.reshape(*self.cells, -1).movedim(-1, 1)
+        if len(self.images) >= count:
+            return found
+        return found.new_zeros(count, *found.shape[1:]).index_copy(0, self.images.to(found.device), found)
 
 
-def layout_of(tensor: Tensor) -> Layout:
-    """The layout noted on a tensor; images first and channels second where nothing is noted."""
-    return getattr(tensor, _NOTE, USUAL)
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Of a tensor of this shape: the field of the images, one for each axis, and the operation that lost one."""
+
+    shape: tuple[int, ...]
+    fields: tuple[Field, ...]
+    lost: str = ""
+
+    @property
+    def placed(self) -> bool:
+        """Whether dimensions count the cells of every axis that has more than one."""
+        axes = self.fields[1:]
+        return any(field.carriers for field in axes) and all(field.carriers or field.cells == 1 for field in axes)
+
+    @cached_property
+    def by_image(self) -> Callable[[Tensor], Tensor] | None:
+        """Sums a tensor over all entries of each image, to (N,); None where images are not to be told apart."""
+        carriers, count = self.fields[0].carriers, self.fields[0].cells
+        numbers = self.fields[0].over(carriers, self.shape)
+        if (numbers < 0).any():
+            return None
+        dims, index = (*carriers, *(d for d in range(len(self.shape)) if d not in carriers)), torch.from_numpy(numbers)
+
+        def summed(term: Tensor) -> Tensor:
+            lines = term.permute(dims).reshape(len(numbers), -1).sum(1)
+            return lines.new_zeros(count).index_add(0, index.to(lines.device), lines)
+
+        return summed
+
+    @cached_property
+    def by_place(self) -> Placing | None:
+        """How the tensor is brought to (N, C, *cells); None where it is not laid out over the image."""
+        if self.lost or (not self.placed and len(self.shape) < len(self.fields) + 1):
+            return None
+        carriers = sorted({dim for field in self.fields for dim in field.carriers})
+        rest = [dim for dim in range(len(self.shape)) if dim not in carriers]
+        images = np.unique(self.fields[0].over(self.fields[0].carriers, self.shape))
+        cells = (len(images), *(field.cells for field in self.fields[1:]))
+        about = (cells, tuple(field.frame for field in self.fields[1:]), torch.from_numpy(images))
+        own = [field.carriers[0] for field in self.fields if len(field.carriers) == 1]
+        if len(set(own)) == len(self.fields) and tuple(self.shape[dim] for dim in own) == cells:
+            return Placing((own[0], *rest, *own[1:]), *about)
+        numbers = [field.over(carriers, self.shape) for field in self.fields]
+        known = np.flatnonzero(np.min(numbers, axis=0) >= 0)
+        numbers[0] = np.searchsorted(images, numbers[0])
+        target = np.ravel_multi_index([line[known] for line in numbers], cells, mode="clip")
+        times, left = divmod(len(known), math.prod(cells))
+        if left or not times or (np.bincount(target, minlength=math.prod(cells)) != times).any():
+            return None
+        entries = torch.from_numpy(known[np.argsort(target, kind="stable")])
+        return Placing((*carriers, *rest), *about, entries, len(numbers[0]))
 
 
-def note(tensor: Tensor, layout: Layout) -> None:
-    """Notes a layout on an intermediate tensor."""
-    if layout != layout_of(tensor):
-        setattr(tensor, _NOTE, layout)
-
-
-def follow(
-    name: str,
-    func: Callable,
-    args: tuple,
-    kwargs: dict[str, Any],
-    source: Tensor,
-    before: torch.Size,
-    outs: Sequence[Tensor],
-    images: int,
-) -> None:
-    """Notes on each output where images and channels went.
-
-    Args:
-        name: the operation's name.
-        func: the operation.
-        args: its arguments; the first one is the tensor that is reshaped.
-        kwargs: its keyword arguments.
-        source: a differentiable input.
-        before: the source's shape before the operation.
-        outs: the differentiable outputs.
-        images: N.
-    """
-    origin = layout_of(source)
-    if name in VIEWS:
-        places: Sequence[Layout | None] = _through_view(func, args, kwargs, origin, before, len(outs))
-    elif name in RESHAPES:
-        places = [_through_reshape(origin, before, out.shape, images) for out in outs]
-    else:
-        places = [_through_computation(name, args, kwargs, origin, before, out) for out in outs]
-    for out, place in zip(outs, places, strict=True):
-        if place is None or place.batch >= out.dim() or out.shape[place.batch] % (images * place.inner):
-            place = _guess(out.shape, images)
-        note(out, place)
-
-
-def per_image(term: Tensor, layout: Layout, images: int) -> Tensor:
-    """Sum of a term's elements over each image: (N,) float64. A term without a batch dimension is shared evenly."""
-    if term.dim() == 0 or term.shape[layout.batch] % (images * layout.inner):
-        return term.sum(dtype=torch.float64).expand(images) / images
-    term = term.movedim(layout.batch, 0)
-    return term.reshape(-1, images, layout.inner, term[0].numel()).sum(3).sum((0, 2), dtype=torch.float64)
-
-
-def _through_view(
-    func: Callable, args: tuple, kwargs: dict[str, Any], origin: Layout, before: torch.Size, outputs: int
-) -> list[Layout | None]:
-    # A view keeps strides, so that two telling strides on a probe without memory show where both dimensions went.
-    strides = [0] * len(before)
-    strides[origin.batch] = _BATCH_STRIDE
-    if origin.channel is not None:
-        strides[origin.channel] = _CHANNEL_STRIDE
-    probe = torch.empty_strided(before, strides, device="meta")
-    try:
-        views = func(probe, *args[1:], **kwargs)
-    except (RuntimeError, NotImplementedError):  # an index tensor on another device: not a view
-        return [origin if len(before) > origin.batch else None] * outputs
-    views = views if isinstance(views, tuple | list) else (views,)
-    found = []
-    for view in views[:outputs]:
-        steps = view.stride()
-        channel = steps.index(_CHANNEL_STRIDE) if _CHANNEL_STRIDE in steps else None
-        found.append(Layout(steps.index(_BATCH_STRIDE), origin.inner, channel) if _BATCH_STRIDE in steps else None)
-    return found + [None] * (outputs - len(found))
-
-
-def _through_reshape(origin: Layout, before: torch.Size, after: torch.Size, images: int) -> Layout | None:
-    # A reshape keeps the logical order: the image number is a digit with a place value, found again in the new shape.
-    place = math.prod(before[origin.batch + 1 :]) * origin.inner
-    for dim, size in enumerate(after):
-        unit = math.prod(after[dim + 1 :])
-        if unit and place % unit == 0 and size % (place // unit * images) == 0:
-            return Layout(dim, place // unit, _channel_after(origin, before, after, dim))
-    return None
-
-
-def _channel_after(origin: Layout, before: torch.Size, after: torch.Size, batch: int) -> int | None:
-    if origin.channel is None:
-        return None
-    place = math.prod(before[origin.channel + 1 :])
-    for dim, size in enumerate(after):
-        if dim != batch and size == before[origin.channel] and math.prod(after[dim + 1 :]) == place:
-            return dim
-    return None
-
-
-def _through_computation(
-    name: str, args: tuple, kwargs: dict[str, Any], origin: Layout, before: torch.Size, out: Tensor
-) -> Layout | None:
-    rank = len(before)
-    normalised = (args[1] if len(args) > 1 else kwargs["normalized_shape"]) if name == "layer_norm" else ()
-    if name == "linear" or len(normalised) == 1:
-        return origin._replace(channel=rank - 1)
-    if name in CHANNELS_SECOND:
-        return origin._replace(channel=1)
-    if out.dim() == rank:
-        return origin
-    dims = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    if name not in REDUCTIONS or dims is None:
-        return None
-    gone = {dim % rank for dim in ((dims,) if isinstance(dims, int) else dims)}
-    if origin.batch in gone:
-        return None
-    channel = origin.channel
-    if channel is not None:
-        channel = None if channel in gone else channel - sum(dim < channel for dim in gone)
-    return Layout(origin.batch - sum(dim < origin.batch for dim in gone), origin.inner, channel)
-
-
-def _guess(shape: torch.Size, images: int) -> Layout:
-    # The completeness check per image is the judge of this guess.
-    channel = 1 if len(shape) > 1 else None
-    if not shape or shape[0] == images:
-        return Layout(channel=channel)
-    if images in shape:
-        return Layout(list(shape).index(images), 1, None)
-    return Layout(0, max(1, shape[0] // images), None)
+@lru_cache(maxsize=1024)
+def usual(shape: tuple[int, ...], pixels: tuple[int, ...]) -> Layout:
+    """Images first, channels second, then the image's own axes, whose sizes in the image are `pixels`."""
+    nothing = Field(0, (None,) * len(shape), shape[0])
+    fields = [nothing.along(0, np.arange(shape[0]))]
+    for dim, size in enumerate(pixels, start=2):
+        whole = Field(0, nothing.steps, shape[dim], tuple(range(size)), size)
+        fields.append(whole.along(dim, np.arange(shape[dim])))
+    return Layout(shape, tuple(fields))

@@ -7,23 +7,25 @@ all parameters constant, f(x) = <df/dx, x> + sum over operations of <df/dv, r_v>
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 
 from facebias.core.errors import FacebiasError
 
-_SIXTH = float(np.float32(1 / 6))
+# PyTorch has one level of forward-mode differentiation for all threads together.
+_FORWARD_MODE = threading.RLock()
+# A residual under this many rounding units of what it is a difference of is rounding itself.
+_NOISE = 64
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Channel:
 class Pointwise:
     """A residual with a value an element, computed from `operands` only when the gradient arrives.
 
-    Operands are the tensors that autograd keeps for its own backward pass, so that nothing more is held in memory.
+    Operands are tensors that autograd keeps for its own backward pass, so that nothing more is held in memory.
     """
 
     form: Callable[..., Tensor]
@@ -55,13 +57,19 @@ class Pointwise:
         own = gradient.shape
         return self.form(
             *(
-                operand[rows] if operand.dim() == len(own) and operand.shape[0] == own[0] else operand
+                operand[rows] if own and operand.dim() == len(own) and operand.shape[0] == own[0] else operand
                 for operand in self.operands()
             )
         )
 
 
 Residual = Channel | Pointwise
+
+
+def held(form: Callable[..., Tensor], *operands: Tensor) -> Pointwise:
+    """A form of tensors that the operation itself keeps for its backward pass."""
+    kept = tuple(operand.detach() for operand in operands)
+    return Pointwise(form, lambda: kept)
 
 
 def fixed(value: Tensor) -> Pointwise:
@@ -81,24 +89,12 @@ def tensors(value: object) -> Iterator[Tensor]:
     """All tensors in nested arguments."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from tensors(part)
-    elif isinstance(value, dict):
-        yield from tensors(tuple(value.values()))
-
-
-def first_live(args: tuple, kwargs: dict[str, Any]) -> Tensor | None:
-    """The first argument that depends on the images; written for speed, since every operation asks."""
-    for value in (*args, *kwargs.values()) if kwargs else args:
-        if isinstance(value, Tensor):
-            if value.requires_grad and not value.is_leaf:
-                return value
-        elif isinstance(value, tuple | list | dict):
-            for part in tensors(value):
-                if live(part):
-                    return part
-    return None
+    elif isinstance(value, (tuple, list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            if isinstance(part, Tensor):
+                yield part
+            elif isinstance(part, (tuple, list, dict)):
+                yield from tensors(part)
 
 
 def argument(args: tuple, kwargs: dict[str, Any], place: int, name: str, default: object = None) -> Any:
@@ -113,18 +109,25 @@ def by_forward_mode(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list
         One tensor or None for each output leaf, in the order of `pytree.tree_leaves`.
     """
 
-    def dual(value: object) -> object:
-        """A live value with itself as its tangent."""
-        if not live(value):
-            return value
-        return forward_ad.make_dual(value.detach().clone(), value.detach().clone())
+    def dual(value: Tensor) -> Tensor:
+        copy = value.detach().clone()
+        return forward_ad.make_dual(copy, copy.clone()) if live(value) else copy
 
-    _load_forward_mode()
-    # Flash attention has no forward-mode derivative.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), forward_ad.dual_level():
-        args, kwargs = pytree.tree_map(dual, args), pytree.tree_map(dual, kwargs)
-        out = func(*args, **kwargs)
-        return [_primal_less_tangent(leaf) for leaf in pytree.tree_leaves(args[0] if out is None else out)]
+    with _FORWARD_MODE, torch.no_grad():
+        _load_forward_mode()
+        with forward_ad.dual_level():
+            args, kwargs = pytree.tree_map_only(Tensor, dual, (args, kwargs))
+            # The fast kernels of attention have no forward-mode derivative; its plain formula is another function.
+            if func is functional.scaled_dot_product_attention:
+                out = torch.ops.aten._scaled_dot_product_attention_math(*args, **kwargs)[0]
+            elif func is functional.multi_head_attention_forward:
+                out = func(*args, **(kwargs | {"need_weights": True}))
+            else:
+                out = func(*args, **kwargs)
+            pairs = [_unpacked(leaf) for leaf in pytree.tree_leaves(args[0] if out is None else out)]
+            if all(pair is None or pair.tangent is None for pair in pairs):
+                raise NotImplementedError("an operation written without a forward-mode derivative passes none on")
+            return [None if pair is None else _less(*pair) for pair in pairs]
 
 
 @lru_cache(maxsize=1)
@@ -135,26 +138,19 @@ def _load_forward_mode() -> None:
         forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
 
 
-def _primal_less_tangent(leaf: object) -> Tensor | None:
-    if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
+def _unpacked(leaf: object) -> forward_ad.UnpackedDualTensor | None:
+    if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf.is_complex()):
         return None
-    primal, tangent = forward_ad.unpack_dual(leaf)
-    return primal.clone() if tangent is None else primal - tangent
+    return forward_ad.unpack_dual(leaf)
 
 
-def at_zero(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Tensor | None]:
-    """Residual of an operation that is affine in all live arguments together: its value where they are zero."""
-
-    def blank(value: object) -> object:
-        """Zeros in place of a live value."""
-        return torch.zeros_like(value) if live(value) else value.clone() if isinstance(value, Tensor) else value
-
-    with torch.no_grad():
-        args, kwargs = pytree.tree_map(blank, args), pytree.tree_map(blank, kwargs)
-        out = func(*args, **kwargs)
-        return [
-            leaf if isinstance(leaf, Tensor) else None for leaf in pytree.tree_leaves(args[0] if out is None else out)
-        ]
+def _less(primal: Tensor, tangent: Tensor | None) -> Tensor:
+    """Primal less tangent; what is zero but for rounding would be stretched to 0..1 and drawn."""
+    if tangent is None:
+        return primal.clone()
+    residual = primal - tangent
+    noise = _NOISE * torch.finfo(residual.dtype).eps * torch.maximum(primal.abs(), tangent.abs())
+    return residual.masked_fill_(residual.abs() <= noise, 0)
 
 
 def batch_norm(args: tuple, kwargs: dict[str, Any]) -> Channel:
@@ -179,16 +175,16 @@ def batch_norm(args: tuple, kwargs: dict[str, Any]) -> Channel:
     return Channel(-mean * scale if bias is None else torch.addcmul(bias.detach(), mean, scale, value=-1), 1)
 
 
-def normalised(eps: float) -> Callable[..., Tensor]:
-    """Layer and group norm: xhat * w * (1 - eps / sigma^2) + b, where sigma^2 = var + eps.
+def normalised(groups: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> Callable[[Tensor], Tensor]:
+    """Layer norm (no groups), group norm: v - (v - b) * eps / sigma^2, sigma^2 = var + eps; it only feels its eps."""
 
-    Along its own input the operation only feels eps: J u = xhat * w * eps / sigma^2.
-    """
-
-    def form(x: Tensor, mean: Tensor, rstd: Tensor, *affine: Tensor) -> Tensor:
-        """v - J u of the normalised input."""
-        value = (x - mean) * (rstd * (1 - eps * rstd.square()))
-        return torch.addcmul(affine[1], value, affine[0]) if affine else value
+    def form(x: Tensor) -> Tensor:
+        lines = x.reshape(len(x), groups, -1) if groups else x
+        unit, _, rstd = torch.native_layer_norm(lines, lines.shape[-1:], None, None, eps)
+        unit = (unit * (1 - eps * rstd.square())).view(x.shape)
+        ones = [-1] + [1] * (x.dim() - 2) if groups else [-1]
+        unit = unit if weight is None else unit * weight.view(ones)
+        return unit if bias is None else unit + bias.view(ones)
 
     return form
 
@@ -205,51 +201,26 @@ def gelu(x: Tensor) -> Tensor:
     return square.mul(-0.5).exp_().mul_(square).mul_(-1 / math.sqrt(2 * math.pi))
 
 
-def gelu_tanh(x: Tensor) -> Tensor:
-    """-x^2 / 2 * (1 - tanh(u)^2) * u'(x), u = sqrt(2 / pi) (x + 0.044715 x^3)."""
-    square, k = x.square(), math.sqrt(2 / math.pi)
-    t = torch.tanh(k * x * (1 + 0.044715 * square))
-    return -0.5 * square * (1 - t.square()) * k * (1 + 3 * 0.044715 * square)
-
-
 def hardswish(x: Tensor) -> Tensor:
     """-x^2 / 6 in the ramp, 0 elsewhere."""
     return x.square().mul_(-1 / 6).mul_(x.abs() < 3)
 
 
-def hardsigmoid(x: Tensor) -> Tensor:
-    """1/2 in the ramp, 1 above.
-
-    PyTorch's gradient has 1/6 rounded to float32 in every precision; the residual belongs to the gradient that is.
-    """
-    ramp = (x > -3) & (x < 3)
-    return torch.where(ramp, 0.5 + x * (1 / 6 - _SIXTH), (x >= 3).to(x.dtype))
-
-
-def sigmoid(x: Tensor) -> Tensor:
-    """s - x s (1 - s)."""
-    s = torch.sigmoid(x)
-    return s - x * s * (1 - s)
-
-
-def tanh(x: Tensor) -> Tensor:
-    """t - x (1 - t^2)."""
-    t = torch.tanh(x)
-    return t - x * (1 - t.square())
-
-
 def softmax(x: Tensor, dim: int) -> Tensor:
-    """p (1 - x + sum p x); where p is 0, masked by minus infinity, the residual is 0."""
-    p = functional.softmax(x, dim)
-    x = x.masked_fill(p == 0, 0)
-    return p * (1 - x + (p * x).sum(dim, keepdim=True))
+    """p (1 - log p + sum p log p); 0 where p is 0, masked by minus infinity.
+
+    In terms of x the difference would cancel where one entry has all the weight.
+    """
+    logs = functional.log_softmax(x, dim)
+    p = logs.exp()
+    logs = logs.masked_fill(p == 0, 0)
+    return p * (1 - logs + (p * logs).sum(dim, keepdim=True))
 
 
 def clipped(low: float, high: float) -> Callable[[Tensor], Tensor]:
     """ReLU6, hardtanh: the bound where the input, or the output, is at the bound or beyond."""
 
     def form(x: Tensor) -> Tensor:
-        """The bound where the input is at it or beyond."""
         value = (x >= high).to(x.dtype).mul_(high)
         return value.add_(x <= low, alpha=low) if low else value
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
 from facebias.saliency.fullgrad import Explanation, FullGrad
-from facebias.saliency.fullgrad.collector import Collector
+from facebias.saliency.fullgrad.collector import Collector, Frames
 from facebias.saliency.targets import Target
 
 
@@ -15,7 +17,7 @@ class SmoothFullGrad(FullGrad):
     """The authors' smooth variant; needs memory for every term's map, and `num_samples` times the time.
 
     All copies are explained for the target of the clean image, and every image of a batch is given the same noise,
-    so that a map depends neither on the other images nor on their order.
+    so that a map depends neither on the other images nor on their order. The input's colours are summed before psi.
 
     Args:
         model: as for `FullGrad`.
@@ -31,14 +33,14 @@ class SmoothFullGrad(FullGrad):
         model: nn.Module,
         num_samples: int = 25,
         std_spread: float = 0.15,
-        im_size: tuple[int, ...] = (3, 224, 224),
-        logits: bool = True,
+        *settings: Any,
         seed: int = 0,
+        **more: Any,
     ) -> None:
-        super().__init__(model, im_size, logits)
+        super().__init__(model, *settings, **more)
         if num_samples < 1:
             raise FacebiasError(
-                "SALIENCY_SAMPLES", "num_samples", f"found {num_samples}, expected 1 or more", "Give a positive number"
+                "SALIENCY_SAMPLES", "num_samples", f"found {num_samples}, expected 1 or more", "Raise it"
             )
         self.num_samples, self.std_spread, self.seed = num_samples, std_spread, seed
 
@@ -51,24 +53,22 @@ class SmoothFullGrad(FullGrad):
         check: bool = True,
     ) -> Explanation:
         """Smoothed map, and the decomposition of the clean images; arguments and errors as for `saliency`."""
-        clean = super().explain(images, target, scope, align_corners, check)
-        if target is None:
-            target = clean.decomposition.target
-        generator = torch.Generator().manual_seed(self.seed)
+        clean = super().explain(images, target, scope, align_corners, check).decomposition
+        target = clean.target if target is None else target
+        generator, means = torch.Generator().manual_seed(self.seed), dict[str, tuple[Tensor, Frames]]()
         low, high = torch.aminmax(images.detach().flatten(1), dim=1)
         spread = (self.std_spread * (high - low)).view(-1, *[1] * (images.dim() - 1))
-        means: dict[str, Tensor] = {}
         for _ in range(self.num_samples):
             noise = torch.randn(images.shape[1:], generator=generator, dtype=images.dtype).to(images.device)
             noisy = images.detach() + spread * noise
             result = self.decompose(noisy, target, keep_maps=True)
             if check:
                 self._check(result, noisy, target)
-            for name, term in {"input": result.input_gradient * noisy, **result.spatial_maps}.items():
-                means[name] = (
-                    means[name].add_(term, alpha=1 / self.num_samples) if name in means else term / self.num_samples
-                )
+            colours = (result.input_gradient * noisy).sum(1, keepdim=True)
+            for name, term in ({"input": colours} | result.spatial_maps).items():
+                mean = means[name][0] if name in means else 0
+                means[name] = mean + term / self.num_samples, result.spatial.get(name, ())
         collector = Collector(images, scope)
-        for term in means.values():
-            collector.draw(term)
-        return Explanation(collector.map(align_corners), clean.decomposition)
+        for mean, frames in means.values():
+            collector.draw(mean, frames)
+        return Explanation(collector.map(align_corners), clean)

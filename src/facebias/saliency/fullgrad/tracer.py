@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from facebias.core.errors import FacebiasError
-from facebias.saliency.fullgrad.layout import RESHAPES, USUAL, VIEWS, Layout, follow, layout_of
-from facebias.saliency.fullgrad.residuals import Residual, by_forward_mode, first_live, fixed
-from facebias.saliency.fullgrad.rules import PLAIN, Later, rule, without_residual
+from facebias.saliency.fullgrad.follow import RECURRENT, Follower, is_view_of
+from facebias.saliency.fullgrad.layout import Layout
+from facebias.saliency.fullgrad.residuals import Residual, by_forward_mode, fixed, live, tensors
+from facebias.saliency.fullgrad.rules import PLAIN, Found, Later, in_place, rule, without_residual
 from facebias.saliency.targets import HeadTracer
 
-_CHANNELS_LAST = frozenset(("linear", "layer_norm"))
+_UNDERIVED = (RuntimeError, NotImplementedError)
+
+
+class _Region(NamedTuple):
+    """Which part of its base a view is."""
+
+    base: Tensor  # without memory
+    shape: torch.Size
+    stride: tuple[int, ...]
+    offset: int
+
+    @classmethod
+    def where(cls, view: Tensor) -> _Region:
+        """Of a view that has a base."""
+        base = view._base
+        meta = torch.empty_strided(base.shape, base.stride(), device="meta")
+        return cls(meta, view.shape, view.stride(), view.storage_offset() - base.storage_offset())
+
+    def of(self, gradient: Tensor) -> Tensor:
+        """That part of the base's gradient."""
+        if gradient.stride() != self.base.stride():
+            gradient = torch.empty_like(self.base, dtype=gradient.dtype, device=gradient.device).copy_(gradient)
+        return gradient.as_strided(self.shape, self.stride, gradient.storage_offset() + self.offset)
 
 
 @dataclass(eq=False)
 class Term:
-    """One output of one operation: where it is in the network, and what it adds to the score."""
+    """One output of one operation: where it is in the network, and what it adds to the score.
+
+    `whole` says that the residual is not spread over the output as it is drawn: only its sum has a meaning.
+    """
 
     name: str
     residual: Residual | None
     layout: Layout
     settle: Callable[[Term, Tensor], None]
     expected: Residual | None = None  # in an audit: the residual by forward-mode differentiation
+    region: _Region | None = None  # of its base, where the output is a view
+    whole: bool = False
 
     def __call__(self, gradient: Tensor) -> None:
         """Called by autograd with df/dv, before autograd lets go of the tensors that the residual needs."""
         if self.residual is not None or self.expected is not None:
-            self.settle(self, gradient.detach())
+            gradient = gradient.detach()
+            self.settle(self, gradient if self.region is None else self.region.of(gradient))
         self.release()
 
     def release(self) -> None:
@@ -43,119 +73,138 @@ class Term:
 class Tracer(HeadTracer):
     """Sees every call of a PyTorch function, functional, in place or reused, so that no model interface is needed.
 
+    It acts in the thread that entered it alone, and leaves nothing on the model.
+
     Args:
-        model: gives the modules their names.
-        images: N.
+        names: of the model's modules.
+        images: (N, C, *spatial).
         settle: receives each term and its gradient during backward.
         audit: also differentiate every operation forward, to name one whose rule is wrong; slow.
     """
 
+    asking = True
+
     def __init__(
-        self, model: nn.Module, images: int, settle: Callable[[Term, Tensor], None], audit: bool = False
+        self,
+        names: Mapping[nn.Module, str],
+        images: Tensor,
+        settle: Callable[[Term, Tensor], None],
+        audit: bool = False,
     ) -> None:
         super().__init__()
-        self.images, self.settle, self.audit = images, settle, audit
-        self.names = {module: name for name, module in model.named_modules()}
-        self.path: list[nn.Module] = []
-        self.terms: dict[str, Term] = {}
+        self.names, self.follower, self.settle, self.audit = names, Follower(images), settle, audit
+        self.terms: dict[str, list[Term]] = {}
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Runs one operation and notes its residual, its layout and its logit."""
-        kwargs, name = kwargs or {}, getattr(func, "__name__", "")
-        source = first_live(args, kwargs)
-        if source is None or not torch.is_grad_enabled():
+        name = getattr(func, "__name__", "")
+        args, kwargs, sources = self.constants(name, args, kwargs or {})
+        if not sources or not torch.is_grad_enabled():
             return func(*args, **kwargs)
-        if name in PLAIN and not self.audit and layout_of(source) is USUAL:
+        if name in PLAIN and not self.audit and self.follower.at_home(sources):
             return func(*args, **kwargs)
-        plain, before = without_residual(name, args, kwargs), source.shape
-        plan = None if plain else self._plan(name, func, args, kwargs)
-        expected = _attempt(func, args, kwargs) if self.audit else None
-        first = args[0] if args and isinstance(args[0], Tensor) else None
-        on_view = first is not None and first._is_view()
+        overwrites = in_place(name, args, kwargs)
+        plan = _plan(name, func, args, kwargs, len(sources), True) if overwrites else None
+        expected = _attempt(func, args, kwargs) if self.audit and overwrites else None
         out = func(*args, **kwargs)
-        leaves = [out] if isinstance(out, Tensor) else [first] if out is None else pytree.tree_leaves(out)
+        overwrites &= out is None or out is args[0]
+        leaves = [out] if isinstance(out, Tensor) else [args[0]] if out is None else pytree.tree_leaves(out)
         outs = [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.requires_grad]
-        if outs:
-            self._follow(name, func, args, kwargs, source, before, outs)
-            self.remember(name, func, args, kwargs, out)
-            if isinstance(plan, Exception):
+        if not outs:
+            return out
+        self.follower.follow(name, func, args, kwargs, sources, outs)
+        self.remember(name, func, args, kwargs, out)
+        if not overwrites and not is_view_of(outs[0], sources[0]):
+            plan = _plan(name, func, args, kwargs, len(sources), False)
+            expected = _attempt(func, args, kwargs) if self.audit else None
+        if isinstance(plan, Exception):
+            if overwrites:
                 raise self._underivable(name) from plan
-            if plan is not None or expected is not None:
-                found = [plan(out)] if callable(plan) else plan
-                self._hook_all(name, leaves, found, expected, first if on_view else None)
+            return self._by_balance(name, func, args, kwargs)
+        if plan is not None or expected is not None:
+            found = [plan(out)] if callable(plan) else plan
+            for place, leaf in enumerate(leaves):
+                if isinstance(leaf, Tensor) and leaf.requires_grad:
+                    self._hook(name, leaf, found[place] if found else None, expected[place] if expected else None)
         return out
 
     def release(self) -> None:
         """Lets go of everything that a pass that was cut short left behind."""
-        for term in self.terms.values():
-            term.release()
+        for terms in self.terms.values():
+            for term in terms:
+                term.release()
         self.heads.clear()
 
-    def _plan(self, name: str, func: Callable, args: tuple, kwargs: dict) -> list[Residual | None] | Later | Exception:
-        try:
-            return rule(name, func, args, kwargs)
-        except (RuntimeError, NotImplementedError) as error:
-            return error  # of no consequence where the operation has no differentiable output
+    def _by_balance(self, name: str, func: Callable, args: tuple, kwargs: dict) -> Any:
+        """Runs an operation without a forward-mode derivative: <df/dv, v> less <df/du, u> is its term's sum as well."""
+        aliases = []
 
-    def _follow(
-        self,
-        name: str,
-        func: Callable,
-        args: tuple,
-        kwargs: dict,
-        source: Tensor,
-        before: torch.Size,
-        outs: list[Tensor],
-    ) -> None:
-        if (
-            name in VIEWS
-            or name in RESHAPES
-            or layout_of(source) is not USUAL
-            or (name in _CHANNELS_LAST and len(before) > 2)
-            or any(out.dim() != len(before) or out.shape[0] != before[0] for out in outs)
-        ):
-            follow(name, func, args, kwargs, source, before, outs, self.images)
+        def alias(value: object) -> object:
+            if not live(value):
+                return value
+            aliases.append(value.clone())
+            self.follower.note(aliases[-1], self.follower.layout_of(value))
+            return aliases[-1]
 
-    def _hook_all(
-        self,
-        name: str,
-        leaves: list,
-        found: list[Residual | None] | None,
-        expected: list[Residual | None] | None,
-        changed_view: Tensor | None,
-    ) -> None:
-        for place, leaf in enumerate(leaves):
-            residual = found[place] if found else None
-            wanted = expected[place] if expected else None
-            if isinstance(leaf, Tensor) and leaf.requires_grad and not residual is wanted is None:
-                self._hook(name, leaf, residual, wanted, leaf is changed_view)
+        args, kwargs = pytree.tree_map(alias, args), pytree.tree_map(alias, kwargs)
+        out = func(*args, **kwargs)
+        outs = [leaf for leaf in tensors(out) if leaf.requires_grad]
+        self.follower.follow(name, func, args, kwargs, aliases, outs)
+        label = self._unused(self._place(name))
+        for value, sign in (*((leaf, 1) for leaf in outs), *((leaf, -1) for leaf in aliases)):
+            self._hook(label, value, fixed(sign * value), None, whole=True)
+        return out
 
     def _hook(
-        self, name: str, leaf: Tensor, residual: Residual | None, expected: Residual | None, on_view: bool
+        self, name: str, leaf: Tensor, residual: Residual | None, expected: Residual | None, whole: bool = False
     ) -> None:
-        if on_view:
-            # The gradient comes by way of the base: autograd writes the view anew after an operation in place.
-            residual, expected = _in_base(residual, leaf), _in_base(expected, leaf)
-            leaf = _base_of(leaf)
-        label = self._place(name)
+        if residual is expected is None:
+            return
+        label = name if whole else self._unused(self._place(name))
+        # A view that is written over later is made anew by autograd, and a hook on it lost: its base keeps one.
+        region = _Region.where(leaf) if leaf._is_view() else None
+        term = Term(label, residual, self.follower.layout_of(leaf), self.settle, expected, region, whole)
+        self.terms.setdefault(label, []).append(term)
+        (leaf if region is None else leaf._base).register_hook(term)
+
+    def _unused(self, label: str) -> str:
         count = 2
         while (unique := label if count == 2 and label not in self.terms else f"{label}#{count}") in self.terms:
             count += 1
-        term = Term(unique, residual, layout_of(leaf), self.settle, expected)
-        self.terms[unique] = term
-        leaf.register_hook(term)
+        return unique
 
     def _place(self, name: str) -> str:
-        module = self.names.get(self.path[-1], "") if self.path else ""
+        """The innermost module of the model on the call stack, and the operation."""
+        frame, module = sys._getframe(1), ""
+        while frame is not None:
+            if frame.f_code.co_varnames[:1] == ("self",):
+                owner = frame.f_locals.get("self")
+                if isinstance(owner, nn.Module) and owner in self.names:
+                    module = self.names[owner]
+                    break
+            frame = frame.f_back
         return f"{module}.{name.strip('_')}" if module else name.strip("_")
 
     def _underivable(self, name: str) -> FacebiasError:
         return FacebiasError(
             "SALIENCY_OPERATION",
             self._place(name),
-            "it has no forward-mode derivative in PyTorch",
-            "Replace it by operations that have one, or add its residual to saliency/rules.py",
+            "it works in place, and has no forward-mode derivative in PyTorch",
+            "Replace it by an operation that returns a new tensor",
         )
+
+
+def _plan(
+    name: str, func: Callable, args: tuple, kwargs: dict, sources: int, overwrites: bool
+) -> Found | Later | Exception | None:
+    if name in RECURRENT:
+        return NotImplementedError(
+            name
+        )  # it has a forward-mode derivative in some precisions and on some devices alone
+    try:
+        return None if without_residual(name, args, kwargs) else rule(name, func, args, kwargs, sources, overwrites)
+    except _UNDERIVED as error:
+        return error
 
 
 def _attempt(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Residual | None] | None:
@@ -163,19 +212,3 @@ def _attempt(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Residu
         return [None if value is None else fixed(value) for value in by_forward_mode(func, args, kwargs)]
     except (RuntimeError, NotImplementedError, TypeError, AttributeError):
         return None
-
-
-def _base_of(view: Tensor) -> Tensor:
-    base = view._base
-    assert base is not None  # to torch any tensor may be a view, or none
-    return base
-
-
-def _in_base(residual: Residual | None, view: Tensor) -> Residual | None:
-    if residual is None:
-        return None
-    base = _base_of(view)
-    whole = torch.empty_strided(base.shape, base.stride(), dtype=base.dtype, device=base.device).zero_()
-    offset = view.storage_offset() - base.storage_offset()
-    whole.as_strided(view.shape, view.stride(), offset).copy_(residual.full(view).detach())
-    return fixed(whole)

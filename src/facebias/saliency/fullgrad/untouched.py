@@ -1,57 +1,65 @@
-"""Leaves a model as it was: flags and hooks are put back, also after an exception."""
+"""Leaves a model as it was, and refuses models whose operations cannot be seen."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
+import threading
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
-from torch.nn.modules import module as module_hooks
-from torch.utils.hooks import RemovableHandle
+
+from facebias.core.errors import FacebiasError
+
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_LOCK = threading.Lock()
 
 
 @contextlib.contextmanager
-def quiet(model: nn.Module, path: list[nn.Module] | None = None) -> Iterator[None]:
-    """Evaluation mode, parameters that ask for no gradient, and gradients on; all as before afterwards.
+def quiet(model: Any) -> Iterator[dict[nn.Module, str]]:
+    """Evaluation mode, gradients on, nothing compiled; all as before afterwards, also after an exception.
 
-    Flags are written directly: `Module.train` may be overridden with side effects of its own.
+    One pass at a time on a model, so that none meets the flags of another. Flags are written directly:
+    `Module.train` may be overridden with side effects of its own.
 
-    Args:
-        model: what to run.
-        path: a list whose last element is kept to be the module that is running.
+    Yields:
+        The model's modules and their names; a plain function has none that we know of.
+
+    Raises:
+        FacebiasError: a module hides its operations, or has no derivative.
     """
-    training: list[nn.Module] = []
-    asking: list[nn.Parameter] = []
-    for module in model.modules():
-        if module.training:
-            training.append(module)
-        asking.extend(
-            parameter for parameter in module._parameters.values() if parameter is not None and parameter.requires_grad
-        )
-    hooks = [] if path is None else _follow_modules(path)
-    try:
-        for module in training:
-            module.training = False
-        for parameter in asking:
-            parameter.requires_grad_(False)
-        with torch.inference_mode(False), torch.enable_grad():
-            yield
-    finally:
-        for module in training:
-            module.training = True
-        for parameter in asking:
-            parameter.requires_grad_(True)
-        for hook in hooks:
-            hook.remove()
+    whole = isinstance(model, nn.Module)
+    names = {module: name for name, module in model.named_modules()} if whole else {}
+    for module in names or (model,):
+        if (reason := _reason(type(module))) is not None:
+            raise FacebiasError("SALIENCY_MODEL", getattr(module, "original_name", type(module).__name__), *reason)
+    with _LOCK:
+        lock = _LOCKS.setdefault(model, threading.RLock()) if whole else contextlib.nullcontext()
+    with lock, torch.inference_mode(False), torch.enable_grad(), _uncompiled():
+        training = [module for module in names if module.training]
+        try:
+            for module in training:
+                module.training = False
+            yield names
+        finally:
+            for module in training:
+                module.training = True
 
 
-def _follow_modules(path: list[nn.Module]) -> list[RemovableHandle]:
-    # Two hooks for all modules at once. A forward hook that returned something would replace the output.
-    def enter(module: nn.Module, inputs: object) -> None:
-        path.append(module)
+@lru_cache(maxsize=1024)
+def _reason(kind: type) -> tuple[str, str] | None:
+    if issubclass(kind, torch.jit.ScriptModule | torch.jit.ScriptFunction):
+        return "is TorchScript, which hides its operations", "Give the Python module or function that it was made from"
+    if ".quantized" in kind.__module__:
+        return "is quantised, and has no derivative", "Give the network as it was before it was quantised"
+    return None
 
-    def leave(module: nn.Module, inputs: object, output: object) -> None:
-        path.pop()
 
-    return [module_hooks.register_module_forward_pre_hook(enter), module_hooks.register_module_forward_hook(leave)]
+def _uncompiled() -> contextlib.AbstractContextManager[None]:
+    # Compiled code hides its operations. PyTorch's public switch acts in all threads, this one in ours.
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    return dynamo._use_eager_on_nested_compile() if dynamo else contextlib.nullcontext()
