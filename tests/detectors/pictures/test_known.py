@@ -25,7 +25,8 @@ def pictures() -> list[np.ndarray]:
     """A public photograph of the wheel of scikit-image, in several cuts and sizes."""
     whole = astronaut()
     half = np.asarray(Image.fromarray(whole).resize((300, 300), Image.Resampling.LANCZOS))
-    return [whole, whole[:320, 60:400], np.ascontiguousarray(whole[:, ::-1]), half, whole[300:420, :200]]
+    cuts = [whole, whole[:320, 60:400], whole[:, ::-1], half, whole[300:420, :200]]
+    return [np.ascontiguousarray(cut) for cut in cuts]  # dlib reads others wrongly
 
 
 @pytest.fixture(params=["a public photograph", "twenty photographs"])
@@ -225,7 +226,7 @@ def test_yunet_reads_boxes_and_scores_as_opencv_gives_them(monkeypatch, tmp_path
             seen["first"] = picture[0, 0].tolist()
             return 1, np.array([[10, 20, 30, 40, *range(10), 0.95]], np.float32)
 
-    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *given: Stub())
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *given, **settings: Stub())
     (tmp_path / "model.onnx").write_bytes(b"weights")
     picture = np.zeros((50, 60, 3), np.uint8)
     picture[:, :, 0] = 9
