@@ -17,6 +17,7 @@ from facebias.cli.check import check
 from facebias.cli.compare import compare
 from facebias.cli.detect import detect
 from facebias.cli.detectors import detectors
+from facebias.cli.ending import ended
 from facebias.cli.explain import explain
 from facebias.cli.explain_groups import explain_groups
 from facebias.cli.mechanism import mechanism
@@ -28,7 +29,6 @@ from facebias.cli.shift import shift
 from facebias.cli.study import study
 from facebias.cli.tone import tone
 from facebias.cli.train import train
-from facebias.core.errors import FacebiasError
 
 # Stage -> its verbs by name, each with what the list says of it in 60 characters
 STAGES: dict[str, dict[str, tuple[Any, str]]] = {
@@ -110,12 +110,5 @@ def facebias(
 
 
 def main() -> None:
-    """Run the command line: exit status 1 and one line for a fault, 130 when interrupted."""
-    try:
-        app()
-    except FacebiasError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; finished epochs and runs are kept, the same command goes on from them", err=True)
-        sys.exit(130)
+    """Run the command line; `facebias.cli.ending` says with which exit status and line it ends."""
+    sys.exit(ended(app))

@@ -45,6 +45,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
         _fsync_folder(path.parent)
     except OSError as error:
+        if error.filename and Path(os.fsdecode(error.filename)) not in (temporary, path):
+            raise  # a file that is read while this one is written
         raise _write_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""How commands end: one line and an exit status, whatever happens to them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from facebias.cli.ending import Stopped, ended, one_line
+from facebias.core.errors import FacebiasError
+from facebias.core.files import atomic_write
+
+FAULTS = {
+    "[CSV] labels.csv:3: no such label. Name one": FacebiasError("CSV", "labels.csv:3", "no such label", "Name one"),
+    "[WORKER] workers: a worker process was killed": BrokenProcessPool("abruptly"),
+    "[MEMORY] this machine: not enough memory": MemoryError(),
+    "[MEMORY] this machine": RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    "[SYSTEM] out: Permission denied. Choose a place": PermissionError(errno.EACCES, "Permission denied", "out"),
+    "[SYSTEM] a/b: Not a directory. Name a folder": NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"),
+    "[UNEXPECTED] KeyError: 'sha256'. This is a fault of facebias": KeyError("sha256"),
+    "[UNEXPECTED] ValueError: first second. This": ValueError("first\n  second"),
+}
+
+
+@pytest.mark.parametrize("line", FAULTS, ids=lambda line: line.split(":")[0])
+def test_a_fault_is_one_line_and_exit_status_1(line, capsys):
+    def command():
+        raise FAULTS[line]
+
+    assert ended(command) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith(line) and told.err.count("\n") == 1 and not told.out
+
+
+def test_a_full_disk_is_told_with_the_bytes_that_are_free():
+    assert " bytes free). Free some space" in one_line(OSError(errno.ENOSPC, "No space left on device", "/x.h5"))
+
+
+def test_the_traceback_is_there_for_whoever_asks(monkeypatch):
+    monkeypatch.setenv("FACEBIAS_DEBUG", "1")
+
+    def command():
+        raise KeyError("sha256")
+
+    with pytest.raises(KeyError):
+        ended(command)
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_ends_a_command_with_one_line_and_its_status(number, word, capsys):
+    before = signal.getsignal(number)
+
+    def command():
+        signal.raise_signal(number)
+        raise AssertionError("went on")
+
+    assert ended(command) == 128 + number
+    assert capsys.readouterr().err == f"{word}; finished epochs and runs are kept, the same command goes on from them\n"
+    assert signal.getsignal(number) is before
+
+
+def test_what_catches_every_exception_does_not_swallow_a_signal():
+    assert not issubclass(Stopped, Exception) and not issubclass(Stopped, KeyboardInterrupt)
+
+
+def test_a_file_that_cannot_be_read_is_not_reported_as_one_that_cannot_be_written(tmp_path):
+    with pytest.raises(FileNotFoundError, match="labels"), atomic_write(tmp_path / "out.h5"):
+        (tmp_path / "labels.csv").read_text()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_study_with_workers_ends_with_its_children_and_without_their_words(tiny, number, status):
+    folders = [word for name in ("runs", "data", "studies") for word in (f"--{name}-dir", getattr(tiny, f"{name}_dir"))]
+    verb = [sys.executable, "-m", "facebias", "study", "--profile", "tiny", "--epochs", "500", "--workers", "2"]
+    process = subprocess.Popen(
+        [*verb, *folders], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    for line in process.stdout:
+        if b"epoch 1/500" in line:
+            break
+    os.killpg(process.pid, number)  # as a terminal or a scheduler does: all processes of the group
+    told = process.communicate()[1].decode()
+    assert process.returncode == status and len(told.splitlines()) == 1, told
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("a child lives on")
