@@ -8,7 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from facebias.saliency.fullgrad import changes
-from facebias.saliency.fullgrad.layout import NONE, Field, Layout, usual
+from facebias.saliency.fullgrad.layout import Layout, unknown, usual
+from facebias.saliency.fullgrad.residuals import tensors
 
 # Operations that keep the usual layout: element by element, or evenly over the same frame.
 KEEP = frozenset(
@@ -32,6 +33,9 @@ LAST = RECURRENT | {"linear", "scaled_dot_product_attention", "multi_head_attent
 CATS = frozenset(["cat", "concat", "concatenate", "stack"])
 PRODUCTS = frozenset(["matmul", "bmm", "mm", "__matmul__"])
 _NOTE = "_facebias_layout"  # the attribute that a tensor carries its layout in
+# Layouts of earlier calls, which most of the time are those of the next batch; thrown away where there are too many.
+_LAID: dict[tuple, list[Layout]] = {}
+_MOST = 512
 
 
 class Follower:
@@ -78,34 +82,45 @@ class Follower:
         """
         if name in KEEP and self.at_home(sources):
             return
-        layouts = [self.layout_of(source) for source in sources]
-        if (name in MOVES or is_view_of(outs[0], sources[0])) and sources[0] is args[0]:
-            found = changes.moves(func, args, kwargs, layouts[0].shape)
-        else:
-            found = [self._computes(name, args, kwargs, sources, layouts, tuple(out.shape)) for out in outs]
-        for out, (change, shape) in zip(outs, found + [(changes.loses, ())] * len(outs), strict=False):
-            shape, change = (shape, change) if shape == out.shape else (tuple(out.shape), changes.loses)
-            lost = next((layout.lost for layout in layouts if layout.lost), "")
-            fields = []
-            for nothing, *said in zip(self._unknown(shape).fields, *(layout.fields for layout in layouts), strict=True):
-                field = change(said)
-                field = field if field is None else field.settle(shape)
-                lost = lost or (name if field is None and any(f.carriers for f in said) else "")
-                fields.append(nothing if field is None else field)
-            layout = Layout(shape, tuple(fields), lost)
-            if (
-                name == "fold"
-                and len(shape) == self.rank
-                and all(f.frame == g.frame for f, g in zip(fields, self._unknown(shape).fields, strict=True))
-            ):
-                layout = usual(shape, self.pixels)  # overlapping windows are laid back where they were
-            # Places that are known again, by a sum with what never lost them, are not lost.
-            self.note(out, Layout(shape, layout.fields) if layout.placed else layout)
+        layouts, shapes = [self.layout_of(source) for source in sources], [tuple(out.shape) for out in outs]
+        moves = (name in MOVES or is_view_of(outs[0], sources[0])) and sources[0] is args[0]
+        key = (func, moves, self.count, self.pixels, *layouts, _told(args), _told(kwargs), _told(shapes))
+        if moves and any(True for _ in tensors((args[1:], kwargs))):
+            key = ()  # the numbers in an index decide
+        if (laid := _LAID.get(key)) is None:
+            if moves:
+                found = changes.moves(func, args, kwargs, layouts[0].shape)
+            else:
+                found = [self._computes(name, args, kwargs, sources, layouts, shape) for shape in shapes]
+            found += [(changes.loses, ())] * len(outs)
+            laid = [self._lay(name, layouts, shape, *told) for shape, told in zip(shapes, found, strict=False)]
+            if len(_LAID) > _MOST:
+                _LAID.clear()
+            if key:
+                _LAID[key] = laid
+        for out, layout in zip(outs, laid, strict=True):
+            self.note(out, layout)
+
+    def _lay(
+        self, name: str, layouts: list[Layout], shape: tuple[int, ...], change: changes.Change, told: tuple[int, ...]
+    ) -> Layout:
+        change = change if told == shape else changes.loses
+        lost = next((layout.lost for layout in layouts if layout.lost), "")
+        unknown, fields = self._unknown(shape), []
+        for nothing, *said in zip(unknown.fields, *(layout.fields for layout in layouts), strict=True):
+            field = change(said)
+            field = field if field is None else field.settle(shape)
+            lost = lost or (name if field is None and any(f.carriers for f in said) else "")
+            fields.append(nothing if field is None else field)
+        frames = [field.frame for field in fields] == [field.frame for field in unknown.fields]
+        if name == "fold" and len(shape) == self.rank and frames:
+            return usual(shape, self.pixels)  # overlapping windows are laid back where they were
+        # Places that are known again, by a sum with what never lost them, are not lost.
+        layout = Layout(shape, tuple(fields), lost)
+        return Layout(shape, layout.fields) if layout.placed else layout
 
     def _unknown(self, shape: tuple[int, ...]) -> Layout:
-        steps = (None,) * len(shape)
-        images = Field(0 if self.count == 1 else NONE, steps, self.count)
-        return Layout(shape, (images, *(Field(0, steps, size, tuple(range(size)), size) for size in self.pixels)))
+        return unknown(shape, self.pixels, self.count)
 
     def _computes(
         self, name: str, args: tuple, kwargs: dict, sources: list[Tensor], layouts: list[Layout], shape: tuple[int, ...]
@@ -133,3 +148,12 @@ class Follower:
 def is_view_of(out: Tensor, source: Tensor) -> bool:
     """Whether a tensor shows the memory of another."""
     return out is not source and out._is_view() and out._base is (source._base if source._is_view() else source)
+
+
+def _told(value: Any) -> Any:
+    """What a layout may depend on in an argument, to be looked up by."""
+    if isinstance(value, Tensor):
+        return tuple(value.shape), value.requires_grad
+    if isinstance(value, dict):
+        return tuple((name, _told(part)) for name, part in value.items())
+    return tuple(map(_told, value)) if isinstance(value, tuple | list) else repr(value)

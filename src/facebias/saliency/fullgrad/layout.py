@@ -202,3 +202,11 @@ def usual(shape: tuple[int, ...], pixels: tuple[int, ...]) -> Layout:
         whole = Field(0, nothing.steps, shape[dim], tuple(range(size)), size)
         fields.append(whole.along(dim, np.arange(shape[dim])))
     return Layout(shape, tuple(fields))
+
+
+@lru_cache(maxsize=1024)
+def unknown(shape: tuple[int, ...], pixels: tuple[int, ...], count: int) -> Layout:
+    """Nothing is known but that a single image is the only one."""
+    steps = (None,) * len(shape)
+    images = Field(0 if count == 1 else NONE, steps, count)
+    return Layout(shape, (images, *(Field(0, steps, size, tuple(range(size)), size) for size in pixels)))
