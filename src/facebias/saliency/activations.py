@@ -55,7 +55,8 @@ class ByCall(nn.Module):
 
     def __init__(self, model: nn.Module, images: Tensor) -> None:
         super().__init__()
-        self.hidden, calls = [model], []
+        calls: list[nn.Module] = []
+        self.hidden = [model]
         with torch.no_grad(), _Unrolled(calls, made=False):
             model(images[:1])
         self.calls = nn.ModuleList(calls)

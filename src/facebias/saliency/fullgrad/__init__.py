@@ -151,7 +151,9 @@ class FullGrad(AuthorsNames):
         alone = zip(images.split(1), wanted, strict=True)
         maps, parts = zip(*(self._run(image, mine, scope, keep_maps, corners) for image, mine in alone), strict=True)
         joined = Decomposition.joined(parts)
-        if ((result.output - joined.output).abs() > 1e-3 * joined.output.abs() + 1e-6 * joined.size).any():
+        if (
+            (result.output - joined.output).abs() > 1e-3 * joined.output.abs() + 1e-6 * torch.as_tensor(joined.size)
+        ).any():
             coupled = "the score of an image depends on the others of its batch, so that no image has terms of its own"
             raise FacebiasError("SALIENCY_BATCH", "model", coupled, "Explain one image at a time")
         return Explanation(torch.cat(maps), joined)

@@ -37,7 +37,7 @@ def moves(func: Callable, args: tuple, kwargs: dict[str, Any], before: tuple[int
         views = []
     if views and all(view is probe or view._base is probe for view in views):
         lines = [[np.arange(size) * step for size, step in zip(v.shape, v.stride(), strict=True)] for v in views]
-        return [_renumbers(before, v.storage_offset(), line) for v, line in zip(views, lines, strict=True)]
+        return [_renumbers(before, int(v.storage_offset()), line) for v, line in zip(views, lines, strict=True)]
     numbers = torch.arange(math.prod(before), device=args[0].device).view(before)
     try:
         moved = func(numbers, *args[1:], **kwargs)
@@ -70,7 +70,8 @@ def _renumbers(before: tuple[int, ...], offset: int, lines: list[np.ndarray]) ->
 
         def numbers(entry: np.ndarray) -> np.ndarray:
             digits = [entry // place % size for place, size in zip(places, before, strict=True)]
-            return field.start + sum((field.steps[dim][digits[dim]] for dim in field.carriers), 0 * entry)
+            lines = zip(field.steps, digits, strict=True)
+            return field.start + sum((line[digit] for line, digit in lines if line is not None), 0 * entry)
 
         start = int(numbers(np.array(offset)))
         steps = [numbers(offset + line) - start for line in lines]

@@ -72,8 +72,8 @@ class Collector:
         if self.keep_maps:
             product = _product(gradient, residual.full(gradient))
             self.maps[term.name] = product if placed is None else placed(product, self.count)
-        found = self._draw(gradient, residual, placed) if placed and self.scope else None
-        if found is None or not placed.whole:  # class tokens are in the sum, not in the map
+        found = self._draw(gradient, residual, placed, self.scope) if placed and self.scope else None
+        if found is None or placed is None or not placed.whole:  # class tokens are in the sum, not in the map
             found = self._sum(gradient, residual, layout)
         self.sums[term.name] = self.sums[term.name] + found if term.name in self.sums else found
 
@@ -109,7 +109,7 @@ class Collector:
         self.size += by_image(product.abs())
         return by_image(product)
 
-    def _draw(self, gradient: Tensor, residual: Residual, placed: Placing) -> Tensor:
+    def _draw(self, gradient: Tensor, residual: Residual, placed: Placing, scope: str) -> Tensor:
         """Adds psi of a term; returns the sum over what is drawn, for each image."""
         explicit, sums, every = isinstance(residual, Channel), [], slice(0, self.count)
         by_rows = placed.entries is None and placed.dims[0] == 0 and placed.cells[0] == self.count
@@ -117,11 +117,11 @@ class Collector:
             part, mine = (gradient, slice(None)) if rows == every else (gradient[rows], rows)
             values = placed(_product(part, residual.full(gradient, mine)), rows.stop - rows.start).flatten(2)
             sums.append(values.sum((1, 2)))
-            plane, size = _psi(values.abs_(), self.scope)
+            plane, size = _psi(values.abs_(), scope)
             if placed.whole:
                 self.size[rows] += size
             if explicit and not self.weighted:
-                plane, _ = _psi(placed(part, rows.stop - rows.start).abs().flatten(2), self.scope)
+                plane, _ = _psi(placed(part, rows.stop - rows.start).abs().flatten(2), scope)
             if explicit or self.weighted:
                 self._add(rows, plane, torch.Size(placed.cells[1:]), placed.frames)
         return (sums[0] if len(sums) == 1 else torch.cat(sums)).to(self.size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -57,7 +57,9 @@ class Decomposition:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The decompositions of single images as one; what an image has no part in is zero for it."""
-        terms, maps, fields = {}, {}, {}
+        terms: dict[str, Tensor] = {}
+        maps: dict[str, Tensor] = {}
+        fields: dict[str, Any] = {}
         for part in parts:
             for name, term in part.bias_terms.items():
                 terms[name] = torch.cat([p.bias_terms.get(name, torch.zeros_like(term)) for p in parts])
@@ -65,7 +67,9 @@ class Decomposition:
                 maps[name] = torch.cat([p.maps.get(name, torch.zeros_like(term)) for p in parts])
         for kind in ("output", "input_gradient", "input_term", "size"):
             fields[kind] = torch.cat([getattr(part, kind) for part in parts])
-        target = None if parts[0].target is None else torch.cat([part.target for part in parts])
+        target = (
+            None if parts[0].target is None else torch.cat([part.target for part in parts if part.target is not None])
+        )
         spatial, lost = ({n: v for p in parts for n, v in getattr(p, kind).items()} for kind in ("spatial", "lost"))
         return replace(parts[0], **fields, bias_terms=terms, maps=maps, target=target, spatial=spatial, lost=lost)
 

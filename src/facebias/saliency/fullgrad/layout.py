@@ -8,7 +8,7 @@ of each of the image's axes, whose number is start + steps[0][i] + steps[1][j] +
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from typing import NamedTuple
@@ -42,7 +42,7 @@ class Field(NamedTuple):
         """Dimensions along which the number changes."""
         return [dim for dim, steps in enumerate(self.steps) if steps is not None]
 
-    def over(self, dims: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+    def over(self, dims: Sequence[int], shape: Sequence[int] | Mapping[int, int]) -> np.ndarray:
         """The numbers along these dimensions, one after the other."""
         lines = [np.zeros(shape[dim], int) if (line := self.steps[dim]) is None else line for dim in dims]
         return reduce(np.add.outer, lines, np.array(self.start)).reshape(-1)
@@ -105,7 +105,8 @@ class Field(NamedTuple):
         """Whether two fields of as many cells say the same of a tensor, places to less than two cells."""
         if self.start != other.start or self.carriers != other.carriers:
             return False
-        same = all(np.array_equal(self.steps[dim], other.steps[dim]) for dim in self.carriers)
+        pairs = zip(self.steps, other.steps, strict=True)
+        same = all(np.array_equal(a, b) for a, b in pairs if a is not None and b is not None)
         ends = [
             np.interp(np.linspace(0, 1, self.cells), np.linspace(0, 1, len(f)), f) for f in (self.frame, other.frame)
         ]

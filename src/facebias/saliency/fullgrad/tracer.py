@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -30,11 +31,10 @@ class _Region(NamedTuple):
     offset: int
 
     @classmethod
-    def where(cls, view: Tensor) -> _Region:
-        """Of a view that has a base."""
-        base = view._base
+    def where(cls, view: Tensor, base: Tensor) -> _Region:
+        """Of a view, and its base."""
         meta = torch.empty_strided(base.shape, base.stride(), device="meta")
-        return cls(meta, view.shape, view.stride(), view.storage_offset() - base.storage_offset())
+        return cls(meta, view.shape, view.stride(), int(view.storage_offset() - base.storage_offset()))
 
     def of(self, gradient: Tensor) -> Tensor:
         """That part of the base's gradient."""
@@ -162,10 +162,11 @@ class Tracer(HeadTracer):
             return
         label = name if whole else self._unused(self._place(name))
         # A view that is written over later is made anew by autograd, and a hook on it lost: its base keeps one.
-        region = _Region.where(leaf) if leaf._is_view() else None
+        base = leaf._base
+        region = None if base is None else _Region.where(leaf, base)
         term = Term(label, residual, self.follower.layout_of(leaf), self.settle, expected, region, whole)
         self.terms.setdefault(label, []).append(term)
-        (leaf if region is None else leaf._base).register_hook(term)
+        (leaf if base is None else base).register_hook(term)
 
     def _unused(self, label: str) -> str:
         count = 2
@@ -175,7 +176,8 @@ class Tracer(HeadTracer):
 
     def _place(self, name: str) -> str:
         """The innermost module of the model on the call stack, and the operation."""
-        frame, module = sys._getframe(1), ""
+        frame: FrameType | None = sys._getframe(1)
+        module = ""
         while frame is not None:
             if frame.f_code.co_varnames[:1] == ("self",):
                 owner = frame.f_locals.get("self")

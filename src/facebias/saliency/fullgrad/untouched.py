@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -50,7 +49,6 @@ def quiet(model: Any) -> Iterator[dict[nn.Module, str]]:
                 module.training = True
 
 
-@lru_cache(maxsize=1024)
 def _reason(kind: type) -> tuple[str, str] | None:
     if issubclass(kind, torch.jit.ScriptModule | torch.jit.ScriptFunction):
         return "is TorchScript, which hides its operations", "Give the Python module or function that it was made from"
