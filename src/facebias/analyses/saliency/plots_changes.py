@@ -65,7 +65,8 @@ def saliency_beside(changes: GroupMaps, face: np.ndarray | None = None, only: st
             _bar(figure, list(grid[last]), scales[1], "RdBu_r", "change")
         heading(
             figure,
-            f"Where the detectors look, FullGrad, {dataset_name(table['dataset'].iloc[0])}, {table['kind'].iloc[0]}",
+            f"Where the detectors look, FullGrad, {dataset_name(table['dataset'].iloc[0])}, {table['kind'].iloc[0]}"
+            + f": {only}" * bool(only),
             _NOTE + _test(table, outlined=bool(changes.outlined.any())),
             key(table, face, "#999999", "no map"),
             few,
