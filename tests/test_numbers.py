@@ -108,9 +108,10 @@ def test_a_result_without_an_entry_and_a_second_use_of_one_are_found() -> None:
     assert unexplained("README.md", text, found) == ["8.4", "3 of 40", "93.4"]
 
 
-def test_the_readme_shows_the_verdict_that_make_audit_prints() -> None:
+def test_the_readme_shows_how_the_verdict_that_make_audit_prints_begins() -> None:
     text = json.loads((ROOT / CONTENT["studies"]["audit"] / "verdict.json").read_text(encoding="utf-8"))["text"]
+    opening = "\n".join(text.split("\n")[:2])  # the primary comparison and the headline
     blocks = [
         spaced(block) for block in re.findall(r"```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
     ]
-    assert any(spaced(text) in block for block in blocks), f"the block of README should be\n{text}"
+    assert any(block.startswith(spaced(opening)) for block in blocks), f"the block of README should begin\n{opening}"
