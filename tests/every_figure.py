@@ -22,6 +22,7 @@ from facebias.analyses.saliency.plots_changes import saliency_beside
 from facebias.analyses.saliency.plots_regions import region_shares
 from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
 from facebias.analyses.tone.plots import recall_along, tone_accuracy, tone_by_race
+from facebias.analyses.whole_pictures.plots import condition_panels, detectors_overview, groups_at_points
 from facebias.report.comparison.plots import group_changes, recall_beside_published
 from facebias.saliency.benchmarks.plots import perturbation_curves, retrain_curves, sanity_curves
 from figure_inputs import (
@@ -54,6 +55,9 @@ from figure_inputs import (
     score_spread,
     short_training,
     steps,
+    whole_conditions,
+    whole_gaps,
+    whole_groups,
 )
 
 
@@ -137,4 +141,7 @@ def of_analyses(count: int) -> dict[str, Callable[[], Figure]]:
         "false_alarms": lambda: false_alarms({"right": short_training(), "mistaken": short_training()}),
         "sorted_weights": lambda: sorted_weights({"maximum": np.arange(1, 41) / 820, "mistaken": np.full(40, 1 / 40)}),
         "chance_gaps": lambda: chance_gaps(),
+        "detectors_overview": lambda: detectors_overview(whole_gaps(), "fairface", "race"),
+        "groups_at_points": lambda: groups_at_points(whole_groups(FEW), "fairface", "race"),
+        "condition_panels": lambda: condition_panels(whole_conditions(FEW), "hog", "fairface", "race"),
     }

@@ -231,3 +231,28 @@ def calibrated(count: int) -> pd.DataFrame:
     rows = [(model, one, p) for model in MODELS for one in levels(count) for p in (0.05, 0.5, 0.95)]
     table = pd.DataFrame(rows, columns=["model", "group", "probability"]).assign(dataset="fairface", grouping="race")
     return table.assign(n=100, small=False, faces=table["probability"] ** 2, weight=1 / 3)
+
+
+WHOLE_POINTS = ("as shipped", "1 % false alarms")
+
+
+def whole_gaps() -> pd.DataFrame:
+    rows = [(model, point, metric) for model in ("haar", "hog") for point in WHOLE_POINTS for metric in WHOLE_METRICS]
+    table = pd.DataFrame(rows, columns=["model", "point", "metric"])
+    value = table["metric"].map({"overall": 0.9, "worst": 0.8, "gap": 0.1, "null_gap": 0.05})
+    return table.assign(value=value, corrected=value, low=value * 0.9, high=value * 1.05, dataset="fairface")
+
+
+WHOLE_METRICS = ("overall", "worst", "gap", "null_gap")
+
+
+def whole_groups(count: int) -> pd.DataFrame:
+    parts = [cells(count).query("grouping in ('race', 'all faces')").assign(point=point) for point in WHOLE_POINTS]
+    table = pd.concat([pd.concat(parts).assign(model=model) for model in ("haar", "hog")])
+    return table.assign(value=0.8, low=0.7, high=0.9)
+
+
+def whole_conditions(count: int) -> pd.DataFrame:
+    rows = [(name, level, one) for name in ("exposure", "height") for level in (0.0, 1.0, 2.0) for one in levels(count)]
+    table = pd.DataFrame(rows, columns=["condition", "level", "group"])
+    return table.assign(value=0.9 - 0.1 * table["level"], low=0.5, high=0.95, small=False, point=WHOLE_POINTS[0])

@@ -150,7 +150,7 @@ def _measure_rows(hits: Hits) -> pd.DataFrame:
         # a hair off the gap, since a shuffle that shows the very same one counts
         "gap_p": float((1 + np.sum(null >= np.ptp(rates[use]) - 1e-9)) / (1 + len(null))) if use.sum() > 1 else np.nan,
         "equal_opportunity_difference": float(np.ptp(rates[use])) if use.sum() > 1 else np.nan,
-        "equal_opportunity_ratio": float(rates[use].min() / rates[use].max()) if use.sum() > 1 else np.nan,
+        "equal_opportunity_ratio": _ratio(rates[use]),
         "miss_max_over_geometric_mean": over_geometric_mean(1 - rates[use]),
         "variance": group_variance(rates[use]),
         "variance_corrected": corrected_variance(rates[use], n[use]),
@@ -178,3 +178,8 @@ def _overall(hits: Hits) -> tuple[float, float, float, float]:
     noise = hits.grouped(all_alike(hits.cells)).noise
     (low,), (high,) = (ends[0] for ends in noise.interval)
     return float(noise.rates[0, 0]), float(noise.rates[0, 0]), float(low), float(high)
+
+
+def _ratio(rates: np.ndarray) -> float:
+    """The lowest rate over the highest; NaN of fewer than two, and where nobody is found."""
+    return float(rates.min() / rates.max()) if len(rates) > 1 and rates.max() > 0 else np.nan

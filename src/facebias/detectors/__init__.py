@@ -16,8 +16,8 @@ Functions and programs are code: they run with your rights, so bring only those 
 
 from __future__ import annotations
 
-from facebias.detectors.detector import Detector
-from facebias.detectors.find import find_detector
-from facebias.detectors.pictures import overview
+import lazy_loader
 
-__all__ = ["Detector", "find_detector", "overview"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"detector": ["Detector"], "find": ["find_detector"], "pictures": ["overview"]}
+)
