@@ -50,7 +50,7 @@ def test_a_figure_comes_with_its_words_and_what_is_refused_with_its_line_none_of
 
 
 def test_moving_a_control_redraws_the_figure(adjustable):
-    rate, group, view = adjustable._box().children
+    rate, group, view = adjustable._box(adjustable.picture()).children
     assert isinstance(rate, ipywidgets.SelectionSlider) and isinstance(group, ipywidgets.Dropdown)
     before = view.value
     rate.value = "5 %"

@@ -184,6 +184,7 @@ class _Block:
 
     @classmethod
     def of(cls, part: pd.DataFrame, points: OperatingPoints, row: dict[str, int]) -> Self:
+        """The images of `part`, validated predictions, ranked at `points`; `row` has the place of each run."""
         codes, _ = pd.factorize(part["image_id"], sort=True)
         scores, ranks = part["score"].to_numpy(dtype=float), np.full((len(row), codes.max() + 1), -1, dtype=np.int32)
         for run, mine in part.groupby("run_id").indices.items():

@@ -1,7 +1,8 @@
 """What a moved threshold alone would do: the baseline at the false positive rate that another arm has at p = 0.5.
 
 In the one published reproduction of DB-VAE with full tables, the undebiased network's threshold, moved to the debiased
-one's false positive rate, predicts the whole gain. This is that control for our own arms.
+one's false positive rate, is consistent with the whole gain, where recall follows the threshold as that of a normal
+distribution does. This is that control for our own arms.
 """
 
 from __future__ import annotations

@@ -54,20 +54,20 @@ class Adjustable:
             drawn = self.shown(**chosen)
         except FacebiasError as error:
             return f"<p>{html.escape(str(error))}</p>"
-        data = drawn._repr_mimebundle_()[0]["image/png"]
-        return f'<img alt="{html.escape(drawn.words)}" src="data:image/png;base64,{data}">'
+        return _html(drawn.words, drawn._repr_mimebundle_()[0])
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        if not at_a_front_end() or (box := self._box()) is None:
-            self.shown()._ipython_display_()
+        first = self.shown()
+        bundle, about = first._repr_mimebundle_() if at_a_front_end() else ({}, {})
+        if not bundle or (box := self._box(_html(first.words, bundle))) is None:
+            first._ipython_display_()
             return
-        bundle, about = self.shown()._repr_mimebundle_()
         display(bundle | box._repr_mimebundle_(), raw=True, metadata=about)
 
-    def _box(self) -> Any:
-        """Controls above the figure; None without ipywidgets."""
+    def _box(self, first: str) -> Any:
+        """Controls above the figure, which is `first` as HTML; None without ipywidgets."""
         try:
             import ipywidgets
         except ImportError:
@@ -78,7 +78,7 @@ class Adjustable:
             kind = ipywidgets.SelectionSlider if one.ordered else ipywidgets.Dropdown
             live = {"continuous_update": False} if one.ordered else {}
             controls[name] = kind(options=list(one.options), value=one.start, description=one.label, **wide, **live)
-        view = ipywidgets.HTML(self.picture())
+        view = ipywidgets.HTML(first)
 
         def redraw(_: object) -> None:
             view.value = self.picture(**{name: control.value for name, control in controls.items()})
@@ -86,3 +86,8 @@ class Adjustable:
         for control in controls.values():
             control.observe(redraw, names="value")
         return ipywidgets.VBox([*controls.values(), view])
+
+
+def _html(words: str, bundle: Mapping[str, str]) -> str:
+    """A figure of these words and this display bundle as an image with its alt text."""
+    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{bundle["image/png"]}">'
