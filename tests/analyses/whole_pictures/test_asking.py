@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -123,6 +125,32 @@ def test_a_process_that_dies_at_one_picture_costs_that_picture(tmp_path, apart):
     errors = [one.error for one in answers(store, tasks).values() if one.error]
     assert errors == ["killed, perhaps for memory"]
     assert sum(len(one.found.scores) for one in answers(store, tasks).values()) == 39
+
+
+class _RefusingPool:
+    """Works in this process, and refuses the third task as a pool does whose process has just died."""
+
+    def __init__(self, asked):
+        self.asked = asked
+
+    def submit(self, function, *arguments):
+        self.asked.append(len(arguments[1]))
+        if len(self.asked) == 3:
+            raise BrokenProcessPool("a process died between two tasks")
+        done = Future()
+        done.set_result(function(*arguments))
+        return done
+
+    def shutdown(self, **_):
+        pass
+
+
+def test_a_pool_that_breaks_between_two_tasks_loses_neither(tmp_path, tasks, apart, monkeypatch):
+    asked, store = [], Store(tmp_path / "store")
+    monkeypatch.setattr(asking, "process_pool", lambda _: _RefusingPool(asked))
+    ask(partial(PictureDetector, "bright", made.bright), tasks, store, workers=2)
+    assert len(asked) > 3
+    assert store.known() == {task.key for task in tasks}
 
 
 def test_one_that_dies_everywhere_is_told_in_one_line(tmp_path, tasks, apart):

@@ -114,8 +114,8 @@ def _apart(load: Any, chunks: Sequence[list[Task]], change: Change | None, worke
         try:
             while left or running:
                 while left and len(running) < 2 * workers:
-                    chunk = left.pop()
-                    running[pool.submit(answer, load, chunk, change)] = chunk
+                    running[pool.submit(answer, load, left[-1], change)] = left[-1]
+                    left.pop()  # only now: a pool that is broken already refuses it, and it is still to be asked
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
                     found = done.result()
                     del running[done]
