@@ -94,7 +94,7 @@ class Config:
     dro_step: float = _at("train", 0.01, "step of groupdro's weights of groups", low=0, high=10)
 
     # The optimisation
-    epochs: int = _at("train", 6, "passes over as many draws as there are faces", low=1, high=100000)
+    epochs: int = _at("train", 4, "passes over as many draws as there are faces", low=1, high=100000)
     batch_size: int = _at("train", 64, "images a step, half of them faces", low=4, high=65536)
     learning_rate: float = _at("train", 0.001, "of Adam, at the start of a cosine to 0", low=1e-8, high=10)
     flip: bool = _at("train", True, "mirror half of the images")
@@ -105,7 +105,7 @@ class Config:
     seed: int = _at("train", 0, "seed of weights and draws (set by the study)", low=0, high=2**31 - 1)
 
     # The study: which detectors, how often, judged at which false positive rate
-    arms: str = _at("study", "cnn,vae,dbvae-0.01", "detectors, of facebias.core.arms: cnn, dbvae-ALPHA, ...")
+    arms: str = _at("study", "cnn,vae,dbvae-0.01,shuffled-0.01", "detectors, of facebias.core.arms: cnn, dbvae-ALPHA, ...")
     seeds: int = _at("study", 6, "trainings of each arm", low=1, high=1000)
     fpr: float = _at("study", 0.01, "false positive rate at which groups are compared", low=1e-6, high=0.5)
     primary: str = _at("study", PRIMARY, "the comparison that alone is tested at 5 %, written down before the run")

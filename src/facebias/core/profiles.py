@@ -17,8 +17,8 @@ ALL_ARMS = (
 PROFILES: dict[str, dict[str, Any]] = {
     # The embedded default: rendered faces, minutes on two cores
     "embedded": {},
-    # The published study on rendered faces: every arm, six seeds, which an exact paired test needs to reach p < .05
-    "evidence": {"arms": ALL_ARMS, "seeds": 6, "precision": "bfloat16"},
+    # The long study on rendered faces, which the embedded one is held against: every arm, ten seeds, half as long again
+    "evidence": {"arms": ALL_ARMS, "seeds": 10, "epochs": 6, "precision": "bfloat16"},
     # The same on photographs, ten seeds: CelebA and ImageNet-style negatives, half of them hard, audited on
     # FairFace and UTKFace, skin tone by the measure that is nearer to the rendered truth (benchmarks/skin_tone.py)
     "photographs": {

@@ -1,0 +1,121 @@
+"""Does the embedded study tell the truth? Its claims on other rendered faces, held against the long study's.
+
+    .venv/bin/python benchmarks/embedded_verdicts.py long
+    .venv/bin/python benchmarks/embedded_verdicts.py run DATA_SEED [THREADS]
+    .venv/bin/python benchmarks/embedded_verdicts.py compare
+
+`run` makes the default study anew on the faces and non-faces of another `data_seed`, with the arms of its primary
+comparison; `long` makes the profile `evidence` with the same arms. Each adds the comparisons that it judges to
+`figures/embedded-verdicts.csv`: the contrasts of the primary comparison, and the change of worst group and gap of each
+arm and grouping. Runs lie in the ignored folder `runs`, and a study that is there already is not made again.
+
+Written down before the first of them ran. A study *claims* a change where the primary comparison is answered with yes
+or no, or where an arm is said to have reduced or increased the bias: then each of its two changes whose interval
+excludes 0 is a claim. A claim *contradicts* the long study where that study's estimate of the same change has the other
+sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facebias.audit import verdict
+from facebias.audit.changes import compare
+from facebias.audit.decisions import decided
+from facebias.audit.groups import GROUPINGS, name_of
+from facebias.audit.primary import primary_table
+from facebias.audit.sentences import JUDGED_BY
+from facebias.audit.stats.intervals import wilson
+from facebias.audit.thresholds import HEADLINE
+from facebias.core.config import Config
+from facebias.core.csv import write_csv
+from facebias.core.primary import Primary
+from facebias.core.profiles import profile
+from facebias.training.study import run_study
+
+OUT = Path(__file__).parent.parent / "figures" / "embedded-verdicts.csv"
+ARMS = "cnn,vae,dbvae-0.01"
+WHOSE = ["study", "data_seed", "threads"]
+WHAT = ["question", "arm", "baseline", "grouping", "metric"]
+
+
+def judged(config: Config) -> pd.DataFrame:
+    """Every comparison that the study of `config` judges, a row each: WHAT, change, low, high, and whether claimed."""
+    decisions = decided(run_study(config).predictions, HEADLINE)
+    wanted = Primary.parse(config.primary)
+    assert wanted is not None
+    first = primary_table(decisions, wanted, config.audit_names).assign(
+        question="primary", arm=wanted.arm, grouping=wanted.group, metric="recall"
+    )
+    first["claimed"] = first["answer"].isin(["yes", "no"])
+    told = verdict(decisions, datasets=config.audit_names, primary=config.primary).table()
+    claims = told[told["claim"] != "none"][["dataset", "arm", "grouping"]].assign(study_claims=True)
+    changes = compare(decisions, "cnn", HEADLINE, GROUPINGS).rename(columns={"model": "arm"})
+    named = [name_of(by) for by in GROUPINGS if by]
+    changes = changes[
+        changes["metric"].isin(JUDGED_BY) & changes["grouping"].isin(named) & (changes["dataset"] != "test")
+    ].merge(claims, how="left", on=["dataset", "arm", "grouping"])
+    changes["claimed"] = changes["study_claims"].eq(True) & changes["distinguishable"]
+    kept = [*WHAT, "change", "low", "high", "claimed", "withheld"]
+    rows = pd.concat([first, changes.assign(question="exploratory", withheld="")], ignore_index=True)[kept]
+    return rows.round(5)
+
+
+def add(name: str, config: Config) -> None:
+    """Make a study where it is missing, and add what it judges to the table."""
+    found = pd.read_csv(OUT, keep_default_na=False) if OUT.exists() else pd.DataFrame(columns=WHOSE)
+    mine = dict(zip(WHOSE, (name, config.data_seed, config.threads), strict=True))
+    if (found[WHOSE].astype(str) == {key: str(value) for key, value in mine.items()}).all(axis=1).any():
+        return
+    rows = judged(config).assign(**mine)
+    found = pd.read_csv(OUT, keep_default_na=False) if OUT.exists() else None  # another may have written meanwhile
+    table = rows if found is None else pd.concat([found, rows], ignore_index=True)
+    write_csv(table[[*WHOSE, *(name for name in rows if name not in WHOSE)]].sort_values([*WHOSE, *WHAT]), OUT)
+    print(rows[rows["question"] == "primary"].to_string(index=False), flush=True)
+
+
+def contradicting(table: pd.DataFrame) -> pd.DataFrame:
+    """The claims of embedded studies, with the long study's numbers beside them and whether they contradict it."""
+    long = table[table["study"] == "long"][[*WHAT, "change", "low", "high"]]
+    short = table[(table["study"] == "embedded") & table["claimed"].astype(str).eq("True")]
+    both = short.merge(long, on=WHAT, suffixes=("", "_long"), validate="many_to_one")
+    apart = (both["low"] > both["high_long"]) | (both["high"] < both["low_long"])
+    return both.assign(contradicts=(both["change"] * both["change_long"] < 0) | apart)
+
+
+def tell(table: pd.DataFrame) -> None:
+    """Print how many studies made a claim, and how many one that contradicts the long study, by threads."""
+    claims = contradicting(table)
+    for threads, part in table[table["study"] == "embedded"].groupby("threads"):
+        mine = claims[claims["threads"] == threads]
+        studies = part["data_seed"].nunique()
+        wrong = mine[mine["contradicts"]]["data_seed"].nunique()
+        low, high = (float(end[0]) for end in wilson(np.array([wrong]), np.array([studies])))
+        print(
+            f"{threads} threads, {studies} studies: {len(mine)} of {len(part)} comparisons claimed, in "
+            f"{mine['data_seed'].nunique()} studies; {wrong} studies contradict the long one "
+            f"({100 * wrong / studies:.0f} % [{100 * low:.0f}, {100 * high:.0f}])"
+        )
+    print(claims.drop(columns=["study", "question"]).to_string(index=False) if len(claims) else "No claim was made.")
+
+
+def study(data_seed: int, threads: int) -> None:
+    """One embedded study; its packed images are removed afterwards."""
+    home = Path("data") / "embedded-verdicts" / f"{data_seed}-{threads}"
+    add("embedded", Config.make(data_seed=data_seed, threads=threads, workers=1, arms=ARMS, data_dir=str(home)))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    what, *numbers = sys.argv[1:]
+    if what == "long":
+        add("long", profile("evidence", arms=ARMS, workers=1, threads=1))
+    elif what == "run":
+        study(int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 1)
+    else:
+        tell(pd.read_csv(OUT, keep_default_na=False))
