@@ -42,7 +42,7 @@ def worst_group(rates: np.ndarray, hits: Hits) -> str:
 def summarise(
     predictions: pd.DataFrame | Decisions, rule: str = HEADLINE, groupings: tuple[tuple[str, ...], ...] = GROUPINGS
 ) -> pd.DataFrame:
-    """Recall of every group, mean over seeds, with the interval over seeds and images; and the FPR.
+    """Recall of every group, mean over seeds, with the interval over seeds, images and thresholds; and the FPR.
 
     Returns:
         One row a model, data set, grouping and group: model, dataset, rule, grouping, race, skin_tone, gender (and

@@ -17,6 +17,16 @@ _MAGIC = (
     (b"version https://git-lfs", "a Git LFS pointer"),
 )
 
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
+_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"msf1")
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins with these 16 bytes is a picture, of a format that we read or of another one."""
+    if head.startswith(b"RIFF"):
+        return head[8:12] == b"WEBP"
+    return head.startswith(_PICTURES) or (head[4:8] == b"ftyp" and head[8:12] in _BRANDS)
+
 
 def found_format(data: bytes) -> str:
     """What the bytes are, in words, for a message: "an HTML page", "TIFF", "text", "an empty file"."""

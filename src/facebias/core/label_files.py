@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import difflib
 import gzip
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_DATE = re.compile(r"(?i)\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")  # what 3-9 and 10-19 become
+_RANGE = re.compile(r"\d+-\d+")
 
 
 class Row(NamedTuple):
@@ -146,13 +149,27 @@ def read_words(path: str | Path, fields: int) -> Iterator[Row]:
 
 
 def label(value: str, known: Mapping[str, str] | Collection[str], where: str) -> str:
-    """`value` itself, or what it is mapped to, where it is a known label.
+    """The known label that `value` is, or what that one is mapped to; letter case, blanks and "_" do not matter.
 
     Raises:
         FacebiasError: unknown; row, value and the closest label are named.
     """
-    if value in known:
-        return known[value] if isinstance(known, Mapping) else value
-    close = difflib.get_close_matches(value, list(known), n=1, cutoff=0.3)
-    mend = f"The closest known label is {close[0]!r}" if close else f"Known labels are {', '.join(map(repr, known))}"
+    meant = known if isinstance(known, Mapping) else dict(zip(known, known, strict=True))
+    if value in meant:
+        return meant[value]
+    names = {plain(name): name for name in meant}
+    if (name := names.get(plain(value))) is not None:
+        return meant[name]
+    close = difflib.get_close_matches(plain(value), list(names), n=1, cutoff=0.3)
+    if _DATE.search(value) and any(_RANGE.fullmatch(name) for name in names):
+        mend = "A spreadsheet has made a date of it: take the file as published"
+    elif close:
+        mend = f"The closest known label is {names[close[0]]!r}"
+    else:
+        mend = f"Known labels are {', '.join(map(repr, known))}"
     raise FacebiasError("LABEL", where, f"unknown label {value!r}", mend)
+
+
+def plain(text: str) -> str:
+    """What is compared of a label: lower case, blanks and "_" as one blank, a dash as a hyphen."""
+    return " ".join(text.replace("_", " ").replace("\N{EN DASH}", "-").casefold().split())

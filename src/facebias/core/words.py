@@ -32,6 +32,11 @@ DATASET_NAMES = {
 }
 
 
+def interval_over(seeds: int) -> str:
+    """What a 95 % interval holds the doubt of, where thresholds were fixed on other non-faces; one seed has none."""
+    return f"95 % interval over {'seeds, ' if seeds > 1 else ''}images and thresholds"
+
+
 def missing_level(column: str) -> str:
     """What faces are called that have no value in a column: of a measured one "not measurable", else "unknown"."""
     return NOT_MEASURABLE if column == "skin_tone" else UNKNOWN

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.words import dataset_name
+from facebias.core.words import dataset_name, interval_over
 from facebias.plots.style import (
     COLOURS,
     FAINT,
@@ -90,7 +90,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, clear: set[str]) -> None:
 
 def _key() -> list[Line2D]:
     return [
-        Line2D([], [], color=COLOURS[1], linewidth=1.3, label="95 % interval over seeds and images"),
+        Line2D([], [], color=COLOURS[1], linewidth=1.3, label=interval_over(2)),
         _dot("white", "change not distinguishable from 0"),
         _dot(COLOURS[1], "interval of the change excludes 0"),
         Line2D(

@@ -13,7 +13,7 @@ from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.words import dataset_name
+from facebias.core.words import dataset_name, interval_over
 from facebias.plots.crowd import drawn_groups, short
 from facebias.plots.style import FAINT, figure_title, legend_below, look, new_figure, percent_axis, styled
 
@@ -105,7 +105,7 @@ def _dots(rows: pd.DataFrame, by: str, names: list[str], title: str, note: str =
         if separate:
             axis.axhline(place[names[-1]] - 0.68, color="#777777", linewidth=0.8)
         percent_axis(axis, float(rows["low"].min()))
-        axis.set_xlabel("recall, % of the group's faces (95 % interval over seeds and images)")
+        axis.set_xlabel(f"recall, % of the group's faces ({interval_over(int(rows['seeds'].max()))})")
         figure_title(figure, title, note)
         legend_below(figure, *axis.get_legend_handles_labels())
     return figure

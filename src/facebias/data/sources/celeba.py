@@ -1,10 +1,13 @@
-"""CelebA (Liu et al., ICCV 2015) in its official layout, whole or any subset.
+"""CelebA (Liu et al., ICCV 2015) as its authors or Kaggle lay it out, whole or any subset.
 
     img_align_celeba/ or img_align_celeba.zip (aligned, 178 x 218), or img_celeba/ (in the wild)
     list_attr_celeba.txt       40 attributes of +1/-1; Male gives gender
-    identity_CelebA.txt        the person of each picture, the unit of splitting
+    identity_CelebA.txt        the person of each picture, the unit of splitting; without it, each picture's own
     list_eval_partition.txt    0 train, 1 validation, 2 test; read only to check it, splits are made by identity
     list_bbox_celeba.txt, list_landmarks_celeba.txt    for pictures in the wild, where present
+
+Label files may be Kaggle's .csv, and lie in Anno/ and Eval/. Aligned pictures that were scaled, or cut to 178 x 178, are
+told by their size.
 
 Framing: see `Framing`. The attributes name neither race nor an age in years, so those stay empty.
 """
@@ -17,10 +20,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facebias.core.errors import FacebiasError
-from facebias.core.label_files import Row, label, lines, read_words
+from facebias.core.label_files import label
+from facebias.core.rejects import Reject
 from facebias.core.words import EYE_DISTANCE, EYE_HEIGHT, TIGHT
-from facebias.data.archive import Place, pictures
+from facebias.data.archive import Place, found_in, one_size, pictures
 from facebias.data.sources.base import Box, Crop, Sample
+from facebias.data.sources.celeba_files import (
+    attributes_file,
+    attributes_of,
+    beside,
+    label_file,
+    numbers_of,
+    words_of,
+)
 
 ALIGNED_SIZE = (178, 218)
 # Official alignment puts the eyes at (69, 111) and (108, 111): 39 px are 0.35 of 111 px
@@ -58,6 +70,10 @@ class Framing:
             return _box_of_points(*self.points)
         if self.face:
             x, y, w, h = self.face
+            if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height and w <= width and h <= height):
+                what = f"the published face box {x:g}, {y:g}, {w:g} x {h:g} is outside of this picture"
+                mend = "Put pictures and label files of one kind together"
+                raise FacebiasError("CROP", f"{width} x {height}", what, mend)
             return Box(x, y + (h - w) / 2, w)
         side = WEB_SHARE * min(width, height)
         return Box((width - side) / 2, (height - side) / 2 + WEB_DOWN * min(width, height), side)
@@ -79,9 +95,14 @@ class CelebA:
         folder: the layout above.
         crop: another framing than the tight one; then `framing` is "custom".
 
+    Attributes:
+        notes: what a reader must know of this copy, such as that it names no persons; known after one pass.
+        absent: pictures that are listed and not there.
+
     Raises:
-        FacebiasError: while iterating: a label file that is missing, malformed or inconsistent, with its line;
-            or none of the listed pictures is there. Listed pictures that are absent are counted.
+        FacebiasError: while iterating: a label file that is missing, malformed or inconsistent, with its line; pictures
+            whose size tells neither how they were aligned nor how they were scaled; or none of the listed pictures is
+            there.
     """
 
     name = "celeba"
@@ -91,133 +112,95 @@ class CelebA:
         self.counts: Counter[str] = Counter()
         self.framing = TIGHT if crop is None else "custom"
         self.rule = RULE if crop is None else repr(crop)
+        self.notes: list[str] = []
+        self.absent: list[Reject] = []
 
     def __iter__(self) -> Iterator[Sample]:
-        self.counts.clear()
-        places = {PurePosixPath(name).name: place for name, place in pictures(self._images()).items()}
-        people = _people(self.folder / "identity_CelebA.txt")
-        partition = self.folder / "list_eval_partition.txt"
-        parts = _column(partition, {"0": "train", "1": "validation", "2": "test"})
-        boxes = _numbers(self.folder / "list_bbox_celeba.txt", 4)
-        points = _numbers(self.folder / "list_landmarks_celeba.txt", 10)
-        seen: set[str] = set()
-        for row, attributes in attributes_of(self.folder / "list_attr_celeba.txt"):
+        for kept in (self.counts, self.notes, self.absent):
+            kept.clear()
+        images = self._images()
+        there = pictures(images)
+        self.counts.update(there.counts)
+        places = {PurePosixPath(name).name: place for name, place in there.items()}
+        attributes = attributes_file(self.folder)
+        people = self._words("identity_CelebA")
+        parts = self._words("list_eval_partition", {"0": "train", "1": "validation", "2": "test"})
+        wild = images.name == "img_celeba"  # boxes and landmarks are published for these pictures alone
+        boxes = numbers_of(label_file(self.folder, "list_bbox_celeba") if wild else None, 4)
+        points = numbers_of(label_file(self.folder, "list_landmarks_celeba") if wild else None, 10)
+        scaled = None if wild or self.crop is not None else self._scaled(list(places.values()))
+        listed: set[str] = set()
+        for row, values in attributes_of(attributes):
             file = row.values["0"]
-            if file in seen:
+            if file in listed:
                 raise FacebiasError("DUPLICATE", row.where, f"{file} is listed twice", "Remove one of the lines")
-            seen.add(file)
-            for names, name in ((people, "identity_CelebA.txt"), (parts, partition.name)):
-                if file not in names:
-                    raise FacebiasError("LABEL", row.where, f"{file} has no line in {name}", "Restore that line")
+            listed.add(file)
+            for stem, words in (("identity_CelebA", people), ("list_eval_partition", parts)):
+                if words is not None and file not in words:
+                    what = f"{file} has no line in {label_file(self.folder, stem).name}"
+                    raise FacebiasError("LABEL", row.where, what, "Restore that line")
             if file not in places:
                 self.counts["missing pictures"] += 1
+                self.absent.append(Reject(file, row.where, "MISSING", f"no picture {file} in {images.name}"))
                 continue
-            yield self._sample(file, row, attributes, places[file], people[file], boxes.get(file), points.get(file))
-        self._report(len(seen))
+            person = file if people is None else people[file]
+            crop = self.crop or scaled or framing_of(boxes.get(file), points.get(file))
+            gender = label(values["Male"], {"1": "Male", "-1": "Female"}, row.where)
+            yield Sample(file, 1, person, row.where, *places[file], crop, gender=gender)
+        self._refuse_nothing(images, len(listed))
 
-    def _sample(
-        self,
-        file: str,
-        row: Row,
-        attributes: dict[str, str],
-        place: Place,
-        person: str,
-        face: tuple[float, ...] | None,
-        points: tuple[float, ...] | None,
-    ) -> Sample:
-        gender = label(attributes["Male"], {"1": "Male", "-1": "Female"}, row.where)
-        corners = points and (*points[:4], *points[6:])  # the nose is between them
-        crop = Framing(corners, face) if self.crop is None else self.crop
-        return Sample(file, 1, person, row.where, place.path, place.member, crop, gender=gender)
+    def _words(self, stem: str, known: dict[str, str] | None = None) -> dict[str, str] | None:
+        """The word of each picture in a label file; None where the file is not there, which is noted."""
+        if (path := label_file(self.folder, stem)) is not None:
+            return words_of(path, known)
+        if known is None:
+            self.notes.append(
+                f"no {stem}: each picture counts as its own person, so one person may be in several splits"
+            )
+        return None
+
+    def _scaled(self, places: list[Place]) -> Box | None:
+        """The tight crop where all pictures are a scaled or cut copy of the aligned ones; None where they are not."""
+        size = one_size(places)
+        if size is None or size == ALIGNED_SIZE:
+            return None
+        width, height = size
+        if abs(width * ALIGNED_SIZE[1] / ALIGNED_SIZE[0] - height) <= 1:
+            factor = width / ALIGNED_SIZE[0]
+            self.notes.append(f"aligned pictures scaled to {width} x {height}: the crop is scaled alike")
+            return Box(*(factor * side for side in (ALIGNED_BOX.left, ALIGNED_BOX.top, ALIGNED_BOX.side)))
+        if size == (ALIGNED_SIZE[0],) * 2:
+            self.notes.append("aligned pictures cut to their middle, 178 x 178: the crop is moved alike")
+            return Box(ALIGNED_BOX.left, ALIGNED_BOX.top - (ALIGNED_SIZE[1] - ALIGNED_SIZE[0]) / 2, ALIGNED_BOX.side)
+        raise FacebiasError(
+            "SIZE",
+            places[0].path.parent,
+            f"all pictures are {width} x {height}; CelebA's aligned ones are 178 x 218, and whether these were cut or "
+            "squeezed cannot be told",
+            "Use img_align_celeba as published",
+        )
 
     def _images(self) -> Path:
-        choices = [self.folder / name for name in ("img_align_celeba", "img_align_celeba.zip", "img_celeba")]
-        for choice in choices:
-            if choice.exists():
-                return choice
+        names = ("img_align_celeba", "img_align_celeba.zip", "img_celeba")
+        if (found := beside(self.folder, *names)) is not None:
+            return found
         raise FacebiasError(
             "MISSING",
             self.folder,
-            f"none of {', '.join(c.name for c in choices)} is there",
+            f"none of {', '.join(names)} is there; {found_in(self.folder)}",
             "Put CelebA there as data/README.md says, or run: facebias data fetch celeba",
         )
 
-    def _report(self, listed: int) -> None:
-        missing = self.counts["missing pictures"]
-        if missing == listed:
+    def _refuse_nothing(self, images: Path, listed: int) -> None:
+        if len(self.absent) == listed:
             raise FacebiasError(
                 "MISSING",
-                self._images(),
+                images,
                 f"none of the {listed:,} listed pictures is there",
                 "Check that pictures and label files belong together",
             )
 
 
-def attributes_of(path: Path) -> Iterator[tuple[Row, dict[str, str]]]:
-    """Each picture's row, whose "0" is its file, and its attributes, "1" or "-1", of list_attr_celeba.txt."""
-    numbered = lines(path)
-    count = next(numbered, (1, ""))[1].strip()
-    names = next(numbered, (2, ""))[1].split()
-    if not count.isdigit() or "Male" not in names:
-        raise FacebiasError(
-            "CSV_COLUMN",
-            f"{path}:2",
-            "expected a count, then a line of attributes with Male",
-            "Use the official list_attr_celeba.txt or lines cut from it",
-        )
-    rows = 0
-    for number, text in numbered:
-        cells = text.split()
-        if not cells:
-            continue
-        if len(cells) != len(names) + 1:
-            raise FacebiasError(
-                "CSV_ROW",
-                f"{path}:{number}",
-                f"{len(cells)} fields, expected {len(names) + 1}",
-                "Mend or remove that line; the file may have been cut off",
-            )
-        rows += 1
-        yield Row(f"{path}:{number}", {"0": cells[0]}), dict(zip(names, cells[1:], strict=True))
-    if rows != int(count):
-        raise FacebiasError(
-            "CSV_ROW",
-            f"{path}:1",
-            f"announces {count} rows, has {rows}",
-            "Get the file again, or set that count if you cut the file yourself",
-        )
-
-
-def _people(path: Path) -> dict[str, str]:
-    return {row.values["0"]: row.values["1"] for row in _once(path)}
-
-
-def _column(path: Path, known: dict[str, str]) -> dict[str, str]:
-    return {row.values["0"]: label(row.values["1"], known, row.where) for row in _once(path)}
-
-
-def _once(path: Path) -> Iterator[Row]:
-    """Rows of a picture and a word; a picture that is listed twice would silently take the last one."""
-    seen: set[str] = set()
-    for row in read_words(path, 2):
-        if row.values["0"] in seen:
-            raise FacebiasError("DUPLICATE", row.where, f"{row.values['0']} is listed twice", "Remove one of the lines")
-        seen.add(row.values["0"])
-        yield row
-
-
-def _numbers(path: Path, count: int) -> dict[str, tuple[float, ...]]:
-    if not path.exists():
-        return {}
-    found = {}
-    for number, text in lines(path):
-        cells = text.split()
-        if number <= 2 or not cells:
-            continue  # a count and the names of the columns
-        try:
-            if len(cells) != count + 1:
-                raise ValueError(f"{len(cells)} fields, expected {count + 1}")
-            found[cells[0]] = tuple(map(float, cells[1:]))
-        except ValueError as error:
-            raise FacebiasError("CSV_ROW", f"{path}:{number}", str(error), "Mend or remove that line") from error
-    return found
+def framing_of(face: tuple[float, ...] | None, points: tuple[float, ...] | None) -> Framing:
+    """The framing of a picture in the wild by what is published of it; of the landmarks the nose is left out."""
+    return Framing(points and (*points[:4], *points[6:]), face)

@@ -20,6 +20,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import write_text
 from facebias.core.manifest import fingerprint
 from facebias.core.outputs import OutputFolder
+from facebias.core.words import interval_over
 from facebias.plots import FigureFolder, Shown
 from facebias.report.comparison import notes
 from facebias.report.comparison import terminal as text
@@ -167,7 +168,7 @@ class Comparison:
                 "What differs between them beside the arm",
                 *text.settings(self.settings),
                 "",
-                "Recall, % [95 % interval over seeds and images]",
+                f"Recall, % [{interval_over(max(len(model.seeds) for model in self.compared))}]",
                 *text.levels(shown, self.names, self.measures, self.source),
                 "",
                 _REFERENCE,

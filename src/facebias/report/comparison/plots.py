@@ -12,7 +12,7 @@ from facebias.audit.paper import paper_bars
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.words import dataset_name
+from facebias.core.words import dataset_name, interval_over
 from facebias.plots.crowd import drawn_groups, notes, of_drawn, short
 from facebias.plots.recall import pick
 from facebias.plots.style import FAINT, INK, MARKERS, figure_title, look, new_figure, percent_axis, styled
@@ -50,7 +50,7 @@ def recall_beside_published(summary: pd.DataFrame, dataset: str, grouping: str) 
         _name_rows(ours, groups, rows.groupby("group")["n"].first().reindex(groups), summaries=1)
         title = f"Recall by {grouping} on {dataset_name(dataset)}, {rule_text(rows['rule'].iloc[0])}"
         figure_title(figure, title, notes([few, others]))
-        ours.set_xlabel("recall, % of the group's faces (95 % interval over seeds and images)")
+        ours.set_xlabel(f"recall, % of the group's faces ({interval_over(int(rows['seeds'].max()))})")
         ours.legend(loc="upper center", bbox_to_anchor=(0.5, -0.48 / heights[0]), ncols=2)
         _published(theirs, bars, heights[1])
         for axis in (ours, theirs):

@@ -48,7 +48,7 @@ KINDS = (
     Kind(
         "group-recall",
         "Recall of groups",
-        "A dot for each group and detector, a line for its 95 % interval over seeds and images. Grey: under 30 faces.",
+        "A dot for each group and detector, a line for its 95 % interval. Grey: under 30 faces.",
         seen.groups,
     ),
     Kind(
