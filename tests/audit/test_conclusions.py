@@ -8,7 +8,7 @@ import pytest
 
 from audit_tables import predictions
 from facebias.audit import compare, verdict
-from facebias.audit.sentences import too_coarse
+from facebias.audit.sentences import too_coarse, too_few_missed
 from facebias.audit.stats.tests import holm
 from facebias.audit.whole import Audit
 from facebias.core.arms import counterpart, debiased
@@ -22,7 +22,7 @@ RACE = (("race", "gender"), ("race",))
 
 @pytest.fixture(scope="module")
 def scored():
-    return predictions(models=("cnn", "dbvae-0.1", "vae", "dbvae-0.001"), lift=1.0, seeds=6, negatives=2000)
+    return predictions(models=("cnn", "dbvae-0.1", "vae", "dbvae-0.001"), lift=1.0, seeds=6, negatives=2000, per_cell=120)
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +98,14 @@ def test_it_is_said_where_seeds_are_too_few_for_any_change_to_stay(scored):
     line = next(line for line in verdict(scored, groupings=RACE).cautions if "after Holm" in line)
     assert "after Holm over all of them 0 stay under 5 %. None can: over 6 seeds no p is under 0.031" in line
     assert line.endswith("too coarse for 12 tests.")
+
+
+def test_near_the_ceiling_nothing_is_claimed_and_the_missed_faces_are_counted(scored):
+    faces, shift = scored["label"] == 1, scored["model"].eq("dbvae-0.001") * 0.3
+    found = verdict(scored.assign(score=scored["score"] + 3 * faces + shift * faces), groupings=RACE)
+    few = [finding for finding in found.findings if finding.arm == "dbvae-0.001" and not finding.judged]
+    assert few and all("faces are missed and 20 are needed" in finding.sentence for finding in few)
+    assert too_few_missed(pd.Series({"n": 1000, "before": 0.99, "after": 0.979})) == ""
+    assert too_few_missed(pd.Series({"n": 1000, "before": 0.99, "after": 0.9815})) == (
+        "only 18 faces are missed and 20 are needed"
+    )

@@ -86,6 +86,18 @@ def test_unknown_label_names_row_value_and_closest():
     assert label("1", {"1": "Male"}, "x") == "Male"
 
 
+@pytest.mark.parametrize("text", ["male", " MALE ", "Male"])
+def test_letter_case_and_blanks_never_matter_in_a_label(text):
+    assert label(text, ("Female", "Male"), "x") == "Male" and label(text, {"male": "m", "female": "f"}, "x") == "m"
+    assert label("latino  hispanic", ("Latino_Hispanic",), "x") == "Latino_Hispanic"
+
+
+@pytest.mark.parametrize("text", ["9-Mar", "03-Sep", "oct-19"])
+def test_a_label_that_a_spreadsheet_made_a_date_of_is_told_as_such(text):
+    with pytest.raises(FacebiasError, match=r"A spreadsheet has made a date of it: take the file as published"):
+        label(text, ("3-9", "10-19"), "x")
+
+
 def test_a_column_that_is_there_twice_is_refused(tmp_path):
     path = write(tmp_path / "t.csv", "image,score,Score\na,1,2\n")
     with pytest.raises(FacebiasError, match="column score is there twice"):

@@ -17,7 +17,7 @@ from facebias.audit.changes import compare
 from facebias.audit.decisions import Decisions, Hits
 from facebias.audit.groups import groups_of
 from facebias.audit.power import RISES
-from facebias.audit.sentences import change_text, why_withheld
+from facebias.audit.sentences import change_text, too_few_missed, why_withheld
 from facebias.audit.stats.intervals import LEVEL
 from facebias.audit.stats.tests import ALPHA, holm
 from facebias.audit.thresholds import rule_text
@@ -112,11 +112,13 @@ def _contrast(decisions: Decisions, wanted: Primary, baseline: str, dataset: str
         decisions.rule, decisions.above(baseline, wanted.arm), len(hits.seeds), fpr.iloc[0] if len(fpr) else None
     )
     half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+    n = int(hits.cells.table["n"].iloc[1])
+    few = too_few_missed(pd.Series({"n": n, "before": before, "after": after}))
     return {
         "model": wanted.arm,
         "baseline": baseline,
         "dataset": dataset,
-        "n": int(hits.cells.table["n"].iloc[1]),
+        "n": n,
         "seeds": len(hits.seeds),
         "before": before,
         "after": after,
@@ -124,7 +126,7 @@ def _contrast(decisions: Decisions, wanted: Primary, baseline: str, dataset: str
         "low": change - half,
         "high": change + half,
         "p": float(2 * stats.t.sf(abs(change) / error, freedom)) if error > 0 else 1.0,
-        "withheld": withheld,
+        "withheld": "; ".join(reason for reason in (withheld, few) if reason),
         **_seen(error, freedom, len(wanted.baselines)),
     }
 

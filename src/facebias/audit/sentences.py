@@ -17,6 +17,7 @@ from facebias.core.words import HELD_OUT, dataset_name
 JUDGED_BY = ("worst", "gap")
 WANTED_SEEDS = 6  # fewer allow no exact p under .05, and at 3 the intervals of a gap hold the truth too rarely
 WANTED_ABOVE = 20  # non-faces above a threshold: fewer are a handful of pictures
+WANTED_MISSED = 20  # faces missed: with fewer, near the ceiling, changes are claimed too often (docs/intervals.md)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def finding_of(
     )
     if not arm:
         return Finding(dataset, grouping, arm, str(worst["group"]), "none", sentence)
-    claim, words = _claim(change, withheld, power)
+    reasons = [reason for reason in (withheld, too_few_missed(change.loc["overall"])) if reason]
+    claim, words = _claim(change, "; ".join(reasons), power)
     return Finding(
         dataset,
         grouping,
@@ -83,7 +85,7 @@ def finding_of(
         str(worst["group"]),
         claim,
         f"{sentence} {arm_name(arm)} {words}.",
-        not withheld,
+        not reasons,
         float(change.loc[list(JUDGED_BY), "p_all"].min()),
     )
 
@@ -111,6 +113,16 @@ def why_withheld(rule: str, above: int, seeds: int, fpr: pd.Series | None) -> st
     elif fpr["distinguishable"]:
         found.append(f"its false positive rate on test non-faces moved by {change_text(fpr)}")
     return "; ".join(found)
+
+
+def too_few_missed(row: pd.Series) -> str:
+    """Why nothing may be claimed of faces that nearly all are found; "" where enough are missed.
+
+    Args:
+        row: `n` faces, of which `before` and `after` are the shares found.
+    """
+    missed = row["n"] * (1 - min(row["before"], row["after"]))  # of the arm that misses more
+    return f"only {missed:.0f} faces are missed and {WANTED_MISSED} are needed" if missed < WANTED_MISSED else ""
 
 
 def _claim(change: pd.DataFrame, withheld: str, power: str) -> tuple[str, str]:

@@ -63,6 +63,7 @@ def test_reads_the_authors_zip_and_gzipped_labels(tmp_path):
         ("White", "Wite", "LABEL", "unknown label 'Wite'. The closest known label is 'White'"),
         ("Female", "F", "LABEL", "fairface_label_train.csv:3: unknown label 'F'"),
         ("race", "ethnicity", "CSV_COLUMN", "Add race"),
+        ("20-29", "3-Sep", "LABEL", "A spreadsheet has made a date of it"),
     ],
 )
 def test_names_the_fault_in_labels(tmp_path, old, new, code, say):
@@ -81,22 +82,59 @@ def test_duplicate_rows_are_counted_and_a_conflict_fails(tmp_path):
     assert "fairface_label_train.csv:8" in refused(FairFace(tmp_path), "CONFLICT")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("train/", "train\\"),
+        ("train/", ""),
+        ("train/", "/home/somebody/fairface/train/"),
+        ("Female", "female "),
+        ("Black", "BLACK"),
+        ("\n", "\r\n"),
+        (",service_test", ",SERVICE_TEST"),
+    ],
+)
+def test_other_spellings_of_a_label_file_mean_the_same(tmp_path, old, new):
+    path = fairface(tmp_path) / "fairface_label_train.csv"
+    expected = [(s.image_id, s.gender, s.race) for s in FairFace(tmp_path)]
+    write(path, path.read_text().replace(old, new))
+    assert [(s.image_id, s.gender, s.race) for s in FairFace(tmp_path)] == expected
+
+
+def test_kaggles_layout_is_read(tmp_path):
+    root = fairface(tmp_path / "FairFace")
+    (root / "fairface_label_train.csv").rename(root / "train_labels.csv")
+    assert [s.image_id for s in FairFace(tmp_path)] == [f"train/{i}.jpg" for i in range(1, 7)]
+
+
+def test_pictures_that_are_listed_and_not_there_are_named(tmp_path):
+    fairface(tmp_path)
+    (tmp_path / "train/2.jpg").unlink()
+    source = FairFace(tmp_path)
+    assert len(list(source)) == 5 and source.counts == {"missing pictures": 1}
+    assert [(one.image_id, one.code, one.where[-6:]) for one in source.absent] == [("train/2.jpg", "MISSING", ".csv:3")]
+
+
 def test_nothing_there(tmp_path):
-    assert "facebias data fetch fairface" in refused(FairFace(tmp_path), "MISSING")
+    told = refused(FairFace(tmp_path), "MISSING")
+    assert "facebias data fetch fairface" in told and "found in" in told
     fairface(tmp_path)
     assert "none of the 6" in refused(FairFace(tmp_path, padding=1.25), "MISSING")
     with pytest.raises(FacebiasError, match="0\\.5 was not published"):
         FairFace(tmp_path, padding=0.5)
 
 
-def parquet(path: Path, rows: int = 5, metadata: dict | None = None, drop: str = "") -> Path:
+def parquet(
+    path: Path, rows: int = 5, metadata: dict | None = None, drop: str = "", side: int = 100, **more: list
+) -> Path:
     columns = {
-        "image": [{"bytes": encoded(pixels(i), "PNG"), "path": None} for i in range(rows)],
+        "image": [{"bytes": encoded(pixels(i, side, side), "PNG"), "path": None} for i in range(rows)],
         "age": [i % 9 for i in range(rows)],
         "gender": [i % 2 for i in range(rows)],
         "race": [i % 7 for i in range(rows)],
         "service_test": [True] * rows,
     }
+    columns |= more
     columns.pop(drop, None)
     table = pa.table(columns)
     if metadata:
@@ -120,6 +158,24 @@ def test_parquet_of_the_hub_is_read_row_by_row(tmp_path):
     assert not decoded.rejects and all((decoded.block.images[i] == pixels(i)).all() for i in range(5))
 
 
+@pytest.mark.parametrize("folder", ["margin025", "padding025", "0.25"])
+def test_mirrors_of_the_hub_are_read_with_words_and_other_names(tmp_path, folder):
+    image = [{"bytes": encoded(pixels(i)), "path": f"{i}.jpg"} for i in range(2)]
+    words = {"gender": ["male", "FEMALE"], "race": ["Latino Hispanic", "black"], "age": ["20-29", "more than 70"]}
+    parquet(tmp_path / folder / "train-00000-of-00001.parquet", 2, drop="image", file=image, **words)
+    found = [(s.gender, s.race, s.age) for s in FairFace(tmp_path)]
+    assert found == [("Male", "Latino_Hispanic", "20-29"), ("Female", "Black", "more than 70")]
+
+
+def test_a_folder_that_names_no_padding_is_told_by_the_published_size(tmp_path):
+    path = parquet(tmp_path / "data/train-00000-of-00001.parquet", 2, side=224)
+    assert len(list(FairFace(tmp_path))) == 2
+    fairface_parquet._opened.cache_clear(), fairface_parquet._group.cache_clear()
+    parquet(path, 2, side=448)
+    assert "pictures of 448 x 448; FairFace of padding 0.25 has 224 x 224" in refused(FairFace(tmp_path), "SIZE")
+    assert len(list(FairFace(tmp_path, padding=1.25))) == 2
+
+
 def test_parquet_names_its_own_classes(tmp_path):
     names = {"info": {"features": {"gender": {"names": ["Female", "Male"], "_type": "ClassLabel"}}}}
     path = parquet(tmp_path / "x.parquet", metadata=names)
@@ -134,6 +190,13 @@ def test_parquet_faults(tmp_path):
     nine = {"info": {"features": {"race": {"names": ["one"]}}}}
     odd = parquet(tmp_path / "d.parquet", metadata=nine)
     assert "row 1: unknown class 1" in refused(fairface_parquet.samples(odd, 1.0), "LABEL")
+    paths = parquet(tmp_path / "f.parquet", image=["1.jpg"] * 5)
+    assert "column image with the pictures' bytes" in refused(fairface_parquet.samples(paths, 1.0), "PARQUET")
+    for number, text in enumerate(("[]", '{"info": []}', "{", '{"info": {"features": {"race": {"names": [1]}}}}')):
+        odd = parquet(tmp_path / f"m{number}.parquet", metadata={})
+        table = pq.read_table(odd).replace_schema_metadata({"huggingface": text})
+        pq.write_table(table, odd)
+        assert "huggingface" in (told := refused(fairface_parquet.samples(odd, 1.0), "PARQUET")) or "no text" in told
     with pytest.raises(FacebiasError, match="the file has 5 rows"):
         fairface_parquet.picture_bytes(parquet(tmp_path / "e.parquet"), 5)
 

@@ -240,7 +240,8 @@ def audit_detectors(
             ask(spec, tasks_of(part.pictures), store, workers=config.workers, what=f"{one.name} on {part.name}")
         found.append(scored(one, faces, negatives, store, config.data_seed))
         if conditions:
-            changed[one.name] = condition_scores(config, spec, one, faces, negatives, conditions, match)
+            clean = found[-1].predictions[match]
+            changed[one.name] = condition_scores(config, spec, one, faces, negatives, conditions, clean, match)
     return PictureAudit(detectors, tuple(found), faces, negatives, groupings, match, changed=changed)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.analyses.whole_pictures.asking import Task, ask
-from facebias.analyses.whole_pictures.conditions import LEVELS, Condition
+from facebias.analyses.whole_pictures.conditions import AS_IS, LEVELS, Condition
 from facebias.analyses.whole_pictures.find import Spec
 from facebias.analyses.whole_pictures.points import SHIPPED, named, rule_of
 from facebias.analyses.whole_pictures.scored import key_of, scored
@@ -36,6 +36,7 @@ def condition_scores(
     faces: PictureSet,
     negatives: PictureSet,
     names: Sequence[str],
+    clean: pd.DataFrame,
     match: str,
 ) -> dict[tuple[str, float], pd.DataFrame]:
     """Predictions of one detector at every level of some conditions.
@@ -47,6 +48,7 @@ def condition_scores(
         faces: pictures with faces, each with its box.
         negatives: pictures without.
         names: of `LEVELS`.
+        clean: predictions on the same pictures as they are, which stand for levels that change nothing.
         match: rule of matching.
 
     Returns:
@@ -62,6 +64,9 @@ def condition_scores(
     found = {}
     for name in names:
         for level in LEVELS.get(name, (np.nan,)):
+            if level == AS_IS.get(name):
+                found[name, level] = clean
+                continue
             change = Condition(name, level, height)
             store = Store(config.path("data") / "detections" / f"{detector.name}-{detector.key}" / change.text)
             tasks = [*_face_tasks(faces, edges), *_free_tasks(negatives, height)]

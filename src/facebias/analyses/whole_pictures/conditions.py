@@ -49,6 +49,18 @@ UNITS = {
     "shift": "part of the face beyond the edge, share",
 }
 OTHER_SIDE = {"exposure": (1,)}  # levels that lie on the other side of the picture as it is
+# Levels at which a picture stays as it is, so that no detector is asked again
+AS_IS = {
+    "exposure": 0,
+    "noise": 0,
+    "defocus": 0,
+    "motion": 0,
+    "contrast": 1,
+    "rotation": 0,
+    "mask": 0,
+    "sunglasses": 0,
+    "shift": 0,
+}
 _EYES = 0.25  # of the face's height, from its top: where dlib's unpadded chip has the eyes
 _GREY = 90
 

@@ -2,12 +2,16 @@
 
     0.25/train-*.parquet, 0.25/validation-*.parquet, 1.25/...    columns image, age, gender, race, service_test
 
-The labels are class indices. Their names are read from the file's own "huggingface" metadata where present,
-else they are those of the data set's card (`NAMES`). Pictures are read one row group at a time.
+Mirrors call the folders margin025/ or padding025/, or data/ whatever the padding, and the pictures `file`. The padding of
+the latter is told by the pictures' published sizes: 224 a side for 0.25, 448 for 1.25.
+
+The labels are class indices, or words. Names of indices are read from the file's own "huggingface" metadata where
+present, else they are those of the data set's card (`NAMES`). Pictures are read one row group at a time.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from functools import lru_cache
@@ -15,8 +19,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from facebias.core.errors import FacebiasError
+from facebias.core.label_files import label
 from facebias.data.sources.base import Box, Crop, Sample
 
 NAMES = {
@@ -25,29 +31,55 @@ NAMES = {
     "race": ("East Asian", "Indian", "Black", "White", "Middle Eastern", "Latino_Hispanic", "Southeast Asian"),
 }
 _SPLITS = {"train": "train", "val": "validation"}
+_FOLDERS = {0.25: ("0.25", "margin025", "padding025"), 1.25: ("1.25", "margin125", "padding125")}
+_SIDES = {0.25: 224, 1.25: 448}
+_PICTURES = ("image", "file")
+_MOST = 1 << 30  # bytes of a row group's pictures, unpacked: the hub's have 50 MB
 
 
 def files(folder: Path, padding: float, splits: tuple[str, ...]) -> list[Path]:
-    """The parquet files of a padding and of splits ("train", "val") under `folder`, in order; perhaps none."""
-    return [file for split in splits for file in sorted(folder.glob(f"{padding}/{_SPLITS[split]}-*.parquet"))]
+    """The parquet files of a padding and of splits ("train", "val") under `folder`, in order; perhaps none.
+
+    Raises:
+        FacebiasError: files of a folder that names no padding, whose pictures are of another size than this padding's.
+    """
+    patterns = [f"{name}/{{}}-*.parquet" for name in _FOLDERS[padding]]
+    for pattern in [*patterns, "data/{}-*.parquet"]:
+        found = [file for split in splits for file in sorted(folder.glob(pattern.format(_SPLITS[split])))]
+        if found and pattern not in patterns:
+            _refuse_other_padding(found[0], padding)
+        if found:
+            return found
+    return []
+
+
+def _refuse_other_padding(path: Path, padding: float) -> None:
+    width, height = Image.open(io.BytesIO(picture_bytes(path, 0))).size
+    if (width, height) != (_SIDES[padding],) * 2:
+        raise FacebiasError(
+            "SIZE",
+            path,
+            f"pictures of {width} x {height}; FairFace of padding {padding} has {_SIDES[padding]} x {_SIDES[padding]}",
+            f"Get {padding}/*.parquet: facebias data fetch fairface",
+        )
 
 
 def samples(path: Path, crop: Box | float | Crop) -> Iterator[Sample]:
     """The rows of one file; `member` of each sample is its row, the first being "0".
 
     Raises:
-        FacebiasError: not parquet, a column missing, or a class index without a name; with the row.
+        FacebiasError: not parquet, a column missing, no pictures inside, or a label that is unknown; with the row.
     """
     file = _opened(path)
-    missing = [name for name in ("image", *NAMES) if name not in file.schema_arrow.names]
-    if missing:
+    _picture_column(file, path)
+    if missing := [name for name in NAMES if name not in file.schema_arrow.names]:
         raise FacebiasError(
             "PARQUET",
             path,
             f"expected columns image, age, gender, race, found {', '.join(file.schema_arrow.names)}",
             f"Add {', '.join(missing)}",
         )
-    names = _names(file)
+    names = _names(file, path)
     row = 0
     for batch in file.iter_batches(columns=list(NAMES)):
         for labels in batch.to_pylist():
@@ -58,9 +90,23 @@ def samples(path: Path, crop: Box | float | Crop) -> Iterator[Sample]:
             row += 1
 
 
+def _picture_column(file: pq.ParquetFile, path: Path) -> str:
+    found = [name for name in _PICTURES if name in file.schema_arrow.names]
+    kinds = [file.schema_arrow.field(name).type for name in found]
+    for name, kind in zip(found, kinds, strict=True):
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            return name
+    raise FacebiasError(
+        "PARQUET",
+        path,
+        f"expected a column image with the pictures' bytes, found {', '.join(file.schema_arrow.names)}",
+        "Add image: get the files as the hub has them",
+    )
+
+
 def _name(value: int | str | None, names: tuple[str, ...], where: str) -> str:
-    if isinstance(value, str) and value in names:
-        return value
+    if isinstance(value, str):
+        return label(value, names, where)
     if isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     raise FacebiasError(
@@ -68,10 +114,18 @@ def _name(value: int | str | None, names: tuple[str, ...], where: str) -> str:
     )
 
 
-def _names(file: pq.ParquetFile) -> dict[str, tuple[str, ...]]:
-    metadata = json.loads((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
-    features = metadata.get("info", {}).get("features", {})
-    return {key: tuple(features.get(key, {}).get("names", ())) or names for key, names in NAMES.items()}
+def _names(file: pq.ParquetFile, path: Path) -> dict[str, tuple[str, ...]]:
+    try:
+        metadata = json.loads((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
+        features = metadata.get("info", {}).get("features", {})
+        given = {key: tuple(features.get(key, {}).get("names") or ()) for key in NAMES}
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        what = f"its huggingface metadata cannot be read ({type(error).__name__})"
+        raise FacebiasError("PARQUET", path, what, "Download it again") from error
+    for key, words in given.items():
+        if words and not all(isinstance(word, str) for word in words):
+            raise FacebiasError("PARQUET", path, f"names of {key} that are no text: {words!r:.80}", "Download it again")
+    return {key: given[key] or names for key, names in NAMES.items()}
 
 
 @lru_cache(maxsize=4)
@@ -80,13 +134,26 @@ def _opened(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path)
     except FileNotFoundError as error:
         raise FacebiasError("MISSING", path, "no such file", "Run: facebias data fetch fairface") from error
-    except pa.ArrowException as error:
-        raise FacebiasError("PARQUET", path, f"not a whole parquet file ({error})", "Download it again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> FacebiasError:
+    text = " ".join(str(error).split())[:200]
+    return FacebiasError("PARQUET", path, f"not a whole parquet file ({text})", "Download it again")
 
 
 @lru_cache(maxsize=1)
 def _group(path: Path, index: int) -> pa.ChunkedArray:
-    return _opened(path).read_row_group(index, columns=["image"])["image"]
+    file = _opened(path)
+    name, size = _picture_column(file, path), file.metadata.row_group(index).total_byte_size
+    if size > _MOST:
+        what = f"row group {index} unpacks to {size:,} bytes, over {_MOST:,}"
+        raise FacebiasError("PARQUET", path, what, "Write it with fewer rows a group")
+    try:
+        return file.read_row_group(index, columns=[name])[name]
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
 
 
 def picture_bytes(path: Path, row: int) -> bytes:
@@ -101,7 +168,8 @@ def picture_bytes(path: Path, row: int) -> bytes:
         if row < start + length:
             picture = _group(path, index)[row - start].as_py()
             if not picture or not picture.get("bytes"):
-                raise FacebiasError("PARQUET", f"{path}:row {row}", "no picture in this row", "Download the file again")
+                what = "no picture in this row, at most its path"
+                raise FacebiasError("PARQUET", f"{path}:row {row}", what, "Get the files as the hub has them")
             return picture["bytes"]
         start += length
     raise FacebiasError("PARQUET", f"{path}:row {row}", f"the file has {start} rows", "Download the file again")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from facebias.core.errors import FacebiasError
-from facebias.data.archive import pictures
+from facebias.data.archive import found_in, pictures, spell
 from facebias.data.sources.base import Box, Sample
 
 SMALLEST = 0.35  # of the shorter side: objects at many scales, as a sliding window would meet them
@@ -59,10 +59,11 @@ class Folder:
     def __iter__(self) -> Iterator[Sample]:
         self.counts.clear()
         places = pictures(self.root)
+        self.counts.update(places.counts)
         if not places:
-            raise FacebiasError("MISSING", self.root, "no picture is there", "Put negatives there, see data/README.md")
+            raise FacebiasError("MISSING", self.root, f"no picture is there; {found_in(self.root)}", "Put negatives there, see data/README.md")
         for name, place in places.items():
-            where = f"{place.path}!{place.member}" if place.member else str(place.path)
+            where = spell(place)
             for number in range(self.crops):
                 crop = RandomSquare(seed_of(self.seed, name, number))
                 yield Sample(f"{name}#{number}", 0, name, where, place.path, place.member, crop)

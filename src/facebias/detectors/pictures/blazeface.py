@@ -11,7 +11,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from facebias.detectors.pictures.interface import Detections
 
@@ -48,7 +48,9 @@ class Find:
         """Search a picture uint8 (H, W, 3) RGB."""
         height, width = picture.shape[:2]
         side = max(height, width)
-        square = ImageOps.expand(Image.fromarray(picture), _margins(width, height))
+        corner = ((side - width) // 2, (side - height) // 2)
+        square = Image.new("RGB", (side, side))
+        square.paste(Image.fromarray(picture), corner)
         pixels = np.asarray(square.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR), dtype=np.float32)
         self.network.set_tensor(self.input, (pixels / 127.5 - 1)[None])
         self.network.invoke()
@@ -57,14 +59,7 @@ class Find:
         boxes = np.hstack([centre - half, centre + half])
         odds = np.clip(scores[:, 0], -_LIMIT, _LIMIT)
         found = _joined(boxes, 1 / (1 + np.exp(-odds)))
-        corner = np.array(_margins(width, height)[:2] * 2)
-        return Detections(found.boxes * side - corner, found.scores)
-
-
-def _margins(width: int, height: int) -> tuple[int, int, int, int]:
-    side = max(width, height)
-    left, top = (side - width) // 2, (side - height) // 2
-    return left, top, side - width - left, side - height - top
+        return Detections(found.boxes * side - np.tile(corner, 2), found.scores)
 
 
 def _centres(cells: int, each: int) -> np.ndarray:
@@ -78,18 +73,13 @@ def _joined(boxes: np.ndarray, scores: np.ndarray) -> Detections:
     from torchvision.ops import box_iou
 
     kept = np.flatnonzero((scores >= SETTINGS["threshold"]) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-    order = kept[np.argsort(-scores[kept], kind="stable")]
-    overlap = box_iou(*[torch.from_numpy(boxes[order])] * 2).numpy() > SETTINGS["overlap"]
-    left, found, values = np.ones(len(order), dtype=bool), [], []
-    for first in range(len(order)):
-        if not left[first]:
-            continue
-        cluster = np.flatnonzero(left & overlap[first])
-        left[cluster] = False
-        # what people do not get must not move what they get
-        members = (
-            order[cluster] if scores[order[first]] < SHIPPED else order[cluster][scores[order[cluster]] >= SHIPPED]
-        )
+    order, found, values = kept[np.argsort(-scores[kept], kind="stable")], [], []
+    while len(order):
+        first, left = boxes[order[:1]], boxes[order]
+        alike = box_iou(torch.from_numpy(first), torch.from_numpy(left))[0].numpy() > SETTINGS["overlap"]
+        least = SHIPPED if scores[order[0]] >= SHIPPED else 0  # what people do not get must not move what they get
+        members = order[alike & (scores[order] >= least)]
         found.append(np.average(boxes[members], axis=0, weights=scores[members]))
-        values.append(scores[order[first]])
+        values.append(scores[order[0]])
+        order = order[~alike]
     return Detections(np.array(found).reshape(-1, 4), np.array(values))
