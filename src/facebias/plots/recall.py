@@ -9,13 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facebias.audit.groups import SMALL
 from facebias.audit.thresholds import rule_text
-from facebias.core.arms import arm_name
 from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name, interval_over
 from facebias.plots.crowd import drawn_groups, short
-from facebias.plots.style import FAINT, figure_title, legend_below, look, new_figure, percent_axis, styled
+from facebias.plots.rows import dots, sizes
+from facebias.plots.style import figure_title, legend_below, new_figure, percent_axis, styled
 
 
 def pick(summary: pd.DataFrame, dataset: str, grouping: str, models: Sequence[str] | None = None) -> pd.DataFrame:
@@ -100,7 +99,7 @@ def _dots(rows: pd.DataFrame, by: str, names: list[str], title: str, note: str =
         for number, model in enumerate(models):
             mine = rows[rows["model"] == model]
             offset = (number - (len(models) - 1) / 2) * min(0.2, 0.72 / len(models))
-            _one_model(axis, mine, np.array([place[name] for name in mine[by]]) + offset, number, model)
+            dots(axis, mine, np.array([place[name] for name in mine[by]]) + offset, number, model)
         _rows_named(axis, rows, by, place)
         if separate:
             axis.axhline(place[names[-1]] - 0.68, color="#777777", linewidth=0.8)
@@ -111,42 +110,9 @@ def _dots(rows: pd.DataFrame, by: str, names: list[str], title: str, note: str =
     return figure
 
 
-def _one_model(axis: Axes, rows: pd.DataFrame, y: np.ndarray, number: int, model: str) -> None:
-    seen, value = look(number), 100 * rows["value"].to_numpy()
-    small = rows["small"].to_numpy()
-    reach = np.abs(100 * rows[["low", "high"]].to_numpy().T - value)
-    for mask, colour in ((~small, seen["color"]), (small, FAINT)):
-        axis.errorbar(value[mask], y[mask], xerr=reach[:, mask], fmt="none", ecolor=colour, elinewidth=1.1)
-        axis.plot(
-            value[mask],
-            y[mask],
-            linestyle="none",
-            marker=seen["marker"],
-            color=colour,
-            markersize=4.8,
-            markerfacecolor="white" if colour == FAINT else colour,
-        )
-    axis.plot([], [], linestyle="none", marker=seen["marker"], color=seen["color"], markersize=5, label=arm_name(model))
-
-
 def _rows_named(axis: Axes, rows: pd.DataFrame, by: str, place: dict[str, float]) -> None:
     size = rows.groupby(by)["n"].first()
     axis.set_yticks(list(place.values()), [short(name) for name in place])
     axis.set_ylim(max(place.values()) + 0.6, -0.6)
     axis.tick_params(axis="y", length=0)
-    for number, (name, y) in enumerate(place.items()):
-        if number % 2 == 0:
-            axis.axhspan(y - 0.5, y + 0.5, color="#f6f6f6", zorder=0, linewidth=0)
-        n, few = size[name], size[name] < SMALL
-        note = "no images" if n == 0 else f"n = {n:,}" + (" (small)" if few else "")
-        axis.text(
-            1.01,
-            y,
-            note,
-            transform=axis.get_yaxis_transform(),
-            va="center",
-            fontsize=8,
-            color=FAINT if few else "#555555",
-        )
-        if few:
-            axis.get_yticklabels()[number].set_color(FAINT)
+    sizes(axis, list(place.values()), [float(size[name]) for name in place])

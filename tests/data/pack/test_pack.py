@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 import facebias.data.pack
-from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json
 from facebias.core.manifest import manifest_path
@@ -23,25 +22,7 @@ from facebias.core.profiles import profile
 from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
 from facebias.data.sources.base import TABLE_COLUMNS
-from made import encoded, pixels, raw, write
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return profile(
-        "tiny",
-        train_faces="celeba",
-        negatives="folder",
-        audit_sets="fairface",
-        data_root=str(raw(tmp_path / "raw")),
-        data_dir=str(tmp_path / "packed"),
-        train_size=0,
-        negative_size=0,
-        audit_size=0,
-        crops_per_picture=2,
-        validation_share=0.25,
-        test_share=0.25,
-    )
+from made import encoded, pixels, write
 
 
 def load(paths: dict[str, Path]) -> dict[str, FaceDataset]:

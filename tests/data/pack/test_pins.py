@@ -6,30 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.profiles import profile
 from facebias.data.pack import pack_training
 from facebias.data.pack.pins import Pins
-from made import raw
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return profile(
-        "tiny",
-        train_faces="celeba",
-        negatives="folder",
-        audit_sets="fairface",
-        data_root=str(raw(tmp_path / "raw")),
-        data_dir=str(tmp_path / "packed"),
-        train_size=0,
-        negative_size=0,
-        audit_size=0,
-        crops_per_picture=2,
-        validation_share=0.25,
-        test_share=0.25,
-    )
 
 
 def test_a_bit_that_flipped_since_the_first_packing_is_found(config):

@@ -7,37 +7,9 @@ import pytest
 from skimage.color import rgb2lab
 
 from facebias.core.tone_scale import CLASSES, classify_ita
-from facebias.data.rendering import Difficulty, render_faces, skin_albedo, skin_lab
+from facebias.data.rendering import render_faces, skin_albedo, skin_lab
 from facebias.data.rendering.colour import encode_srgb, melanin_for
 from facebias.data.skin_tone import ita
-from facebias.data.sources.base import Block
-
-# Frontal, evenly lit, nothing in front, a perfect camera
-PLAIN = Difficulty(
-    yaw=0,
-    pitch=0,
-    roll=0,
-    scale=0,
-    shift=0,
-    exposure=0,
-    azimuth=0,
-    elevation=0,
-    tint=0,
-    ambient=(0.6, 0.6),
-    contrast=(1, 1),
-    grey=0,
-    occluder=0,
-    covering=0,
-    glasses=0,
-    blur=0.3,
-    noise=0,
-    jpeg=(95, 95),
-)
-
-
-@pytest.fixture(scope="module")
-def audit() -> Block:
-    return render_faces(480, 5)
 
 
 def test_more_melanin_is_darker_and_lowers_ita():
@@ -87,8 +59,8 @@ def test_encoding_agrees_with_the_standards_round_numbers():
     assert encode_srgb(linear) == pytest.approx([0, 0.04045, 0.5, 1], abs=1e-4)
 
 
-def test_a_forehead_in_plain_light_has_the_lightness_order_of_its_ita():
-    block = render_faces(192, 9, difficulty=PLAIN)
+def test_a_forehead_in_plain_light_has_the_lightness_order_of_its_ita(plain):
+    block = render_faces(192, 9, difficulty=plain)
     cheeks = rgb2lab(block.images[:, 30:36, 20:24] / 255).reshape(192, -1, 3)
     lightness = np.median(cheeks[..., 0], axis=1)
     assert np.corrcoef(lightness, block.table.l_star)[0, 1] > 0.9

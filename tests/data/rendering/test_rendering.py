@@ -21,33 +21,6 @@ from facebias.data.rendering.population import draw_cells, tone_shares
 from facebias.data.rendering.shape import build_head
 from facebias.data.sources.base import TABLE_COLUMNS, Block
 
-# Frontal, evenly lit, nothing in front, a perfect camera
-PLAIN = Difficulty(
-    yaw=0,
-    pitch=0,
-    roll=0,
-    scale=0,
-    shift=0,
-    exposure=0,
-    azimuth=0,
-    elevation=0,
-    tint=0,
-    ambient=(0.6, 0.6),
-    contrast=(1, 1),
-    grey=0,
-    occluder=0,
-    covering=0,
-    glasses=0,
-    blur=0.3,
-    noise=0,
-    jpeg=(95, 95),
-)
-
-
-@pytest.fixture(scope="module")
-def audit() -> Block:
-    return render_faces(480, 5)
-
 
 @pytest.fixture(scope="module")
 def negatives() -> Block:
@@ -197,9 +170,9 @@ def test_dark_faces_are_seen_in_good_and_in_poor_light(audit):
 
 
 # --- framing and pictures --------------------------------------------------------------------------------------
-def test_eyes_lie_where_the_tight_framing_puts_them():
+def test_eyes_lie_where_the_tight_framing_puts_them(plain):
     rng = np.random.default_rng(3)
-    factors = draw_factors(rng, np.full(48, 2), np.zeros(48, bool), PLAIN)
+    factors = draw_factors(rng, np.full(48, 2), np.zeros(48, bool), plain)
     factors.values |= {"eyes_shut": np.zeros(48), "squint": np.zeros(48), "gaze": np.zeros(48), "fringe": np.zeros(48)}
     dark = 1 - face_light(factors, rng).mean(axis=(0, 1))
     for columns, expected in ((slice(14, 28), 32 - 0.175 * 64), (slice(36, 50), 32 + 0.175 * 64)):
@@ -212,8 +185,8 @@ def test_eyes_lie_where_the_tight_framing_puts_them():
 
 
 @pytest.mark.parametrize("yaw", [-30.0, 30.0])
-def test_a_turned_head_keeps_its_eyes_near_their_place_and_points_its_nose_aside(yaw):
-    base = draw_factors(np.random.default_rng(3), np.full(12, 2), np.zeros(12, bool), PLAIN)
+def test_a_turned_head_keeps_its_eyes_near_their_place_and_points_its_nose_aside(yaw, plain):
+    base = draw_factors(np.random.default_rng(3), np.full(12, 2), np.zeros(12, bool), plain)
     turned = Factors({**base.values, "yaw": np.full(12, yaw)})
     head = build_head(turned)
     eyes = np.hypot(head.fx, head.fy).reshape(12, -1).argmin(axis=1) % 64 - 31.5
@@ -223,8 +196,8 @@ def test_a_turned_head_keeps_its_eyes_near_their_place_and_points_its_nose_aside
 
 
 @pytest.mark.parametrize("factor", ["melanin", "exposure", "yaw", "smile", "mouth_open", "azimuth", "ambient"])
-def test_each_factor_changes_the_picture(factor):
-    base = draw_factors(np.random.default_rng(3), np.full(12, 2), np.ones(12, bool), PLAIN)
+def test_each_factor_changes_the_picture(factor, plain):
+    base = draw_factors(np.random.default_rng(3), np.full(12, 2), np.ones(12, bool), plain)
     value = base.values[factor]
     changed = {**base.values, factor: value + {"yaw": 25.0, "azimuth": 60.0}.get(factor, 0.35)}
     if factor == "melanin":

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from facebias.analyses.saliency.regions import REGIONS, region_map
 from facebias.audit.groups import SMALL
-from facebias.core.arms import arm_name
 from facebias.core.words import dataset_name
 from facebias.plots.crowd import ROWS, drawn_groups, short
-from facebias.plots.style import FAINT, WIDEST, figure_title, look, new_figure, styled
+from facebias.plots.rows import dots
+from facebias.plots.style import FAINT, WIDEST, figure_title, new_figure, styled
 
 
 def region_shares(table: pd.DataFrame) -> Figure:
@@ -78,25 +78,10 @@ def _span(rows: pd.DataFrame) -> tuple[float, float]:
 def _panel(axis: Axes, rows: pd.DataFrame, place: dict[tuple[str, str], float]) -> None:
     models = list(rows["model"].unique())
     for number, model in enumerate(models):
-        mine, seen = rows[rows["model"] == model], look(number)
+        mine = rows[rows["model"] == model]
         offset = (number - (len(models) - 1) / 2) * 0.36
         y = np.array([place[pair] for pair in zip(mine["grouping"], mine["group"], strict=True)]) + offset
-        value, small = 100 * mine["value"].to_numpy(), mine["small"].to_numpy()
-        reach = np.abs(100 * mine[["low", "high"]].to_numpy().T - value)
-        for mask, colour in ((~small, seen["color"]), (small, FAINT)):
-            axis.errorbar(value[mask], y[mask], xerr=reach[:, mask], fmt="none", ecolor=colour, elinewidth=1)
-            axis.plot(
-                value[mask],
-                y[mask],
-                linestyle="none",
-                marker=seen["marker"],
-                color=colour,
-                markersize=3.6,
-                markerfacecolor="white" if colour == FAINT else colour,
-            )
-        axis.plot(
-            [], [], linestyle="none", marker=seen["marker"], color=seen["color"], markersize=5, label=arm_name(model)
-        )
+        dots(axis, mine, y, number, model)
     for number, height in enumerate(place.values()):
         if number % 2 == 0:
             axis.axhspan(height - 0.5, height + 0.5, color="#f6f6f6", zorder=0, linewidth=0)

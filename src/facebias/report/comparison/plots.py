@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facebias.audit.groups import SMALL
 from facebias.audit.paper import paper_bars
 from facebias.audit.thresholds import rule_text
 from facebias.core.arms import arm_name
@@ -15,7 +14,8 @@ from facebias.core.errors import FacebiasError
 from facebias.core.words import dataset_name, interval_over
 from facebias.plots.crowd import drawn_groups, notes, of_drawn, short
 from facebias.plots.recall import pick
-from facebias.plots.style import FAINT, INK, MARKERS, figure_title, look, new_figure, percent_axis, styled
+from facebias.plots.rows import sizes
+from facebias.plots.style import INK, MARKERS, figure_title, look, new_figure, percent_axis, styled
 
 _WHOLE = "all faces"
 _LEGEND = 0.19  # inches a line
@@ -159,27 +159,11 @@ def _dots(axis: Axes, rows: pd.DataFrame, number: int, count: int, order: int, l
     axis.plot([], [], linestyle="none", **seen, markersize=5, label=label)
 
 
-def _name_rows(axis: Axes, names: list[str], sizes: pd.Series, summaries: int = 0) -> None:
+def _name_rows(axis: Axes, names: list[str], faces: pd.Series, summaries: int = 0) -> None:
     """Names to the left, n to the right, a line above the last `summaries` rows."""
     axis.set_yticks(range(len(names)), [short(name) for name in names])
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     if summaries:
         axis.axhline(len(names) - summaries - 0.5, color="#777777", linewidth=0.8)
-    for number, n in enumerate(sizes):
-        if number % 2 == 0:
-            axis.axhspan(number - 0.5, number + 0.5, color="#f6f6f6", zorder=0, linewidth=0)
-        if not np.isnan(n):
-            few = n < SMALL
-            note = "no images" if n == 0 else f"n = {int(n):,}" + (" (small)" if few else "")
-            axis.text(
-                1.01,
-                number,
-                note,
-                transform=axis.get_yaxis_transform(),
-                va="center",
-                fontsize=8,
-                color=FAINT if few else "#555555",
-            )
-            if few:
-                axis.get_yticklabels()[number].set_color(FAINT)
+    sizes(axis, [float(number) for number in range(len(names))], list(faces))
