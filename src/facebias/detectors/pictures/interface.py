@@ -9,8 +9,10 @@ are a matter of the audit.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,3 +115,15 @@ class PictureDetector:
 def _told(answer: Any) -> str:
     length = f" of {len(answer)}" if isinstance(answer, Sequence) else ""
     return f"a {type(answer).__name__}{length}"
+
+
+def folder_of(module: str) -> Path:
+    """The folder of an installed package, which is not imported: its own code may want what is not there.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    return Path(found.origin).parent

@@ -6,12 +6,11 @@ picture without a GPU.
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 
-from facebias.detectors.pictures.interface import Detections
+from facebias.detectors.pictures.interface import Detections, folder_of
 
 PACKAGE, MODULE = "dlib-bin", "dlib"
 ALSO = ("face_recognition_models",)
@@ -23,10 +22,7 @@ SETTINGS = {"upsample": 0}
 
 def weights() -> Path:
     """The file in face_recognition_models, whose own code is not imported: it wants pkg_resources."""
-    found = importlib.util.find_spec("face_recognition_models")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("No module named 'face_recognition_models'", name="face_recognition_models")
-    return Path(found.origin).parent / "models" / "mmod_human_face_detector.dat"
+    return folder_of("face_recognition_models") / "models" / "mmod_human_face_detector.dat"
 
 
 class Find:
