@@ -64,6 +64,29 @@ def test_rejects_a_jpeg_cut_anywhere(options):
             read_rgb(data[:length], "x")
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+def test_rejects_a_jpeg_cut_anywhere_that_an_end_mark_was_put_to(options):
+    data = encoded(pixels(3, 97, 60), quality=90, **options)
+    for length in range(40, len(data) - 4, 7):
+        with pytest.raises(FacebiasError):
+            read_rgb(data[:length] + b"\xff\xd9", "x")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+@pytest.mark.parametrize("highest", [255, 256])
+def test_takes_a_whole_jpeg_whatever_follows_it(options, highest):
+    data, plain = encoded(pixels(4, 97, 60), **options), read_rgb(encoded(pixels(4, 97, 60), **options), "x")
+    video = b"\0\0\0\x18ftypmp42" + bytes(np.random.default_rng(0).integers(0, highest, 150_000, np.uint8))
+    assert np.array_equal(np.asarray(read_rgb(data + video, "x")), np.asarray(plain))
+
+
+def test_a_second_picture_behind_the_first_is_passed_over_and_a_cut_first_one_refused():
+    first, second = (Image.fromarray(pixels(i, 90, 60)) for i in (1, 2))
+    data = encoded(first, "MPO", save_all=True, append_images=[second])
+    assert np.array_equal(np.asarray(read_rgb(data, "x")), np.asarray(read_rgb(encoded(first), "x")))
+    refused(data[: len(data) // 4], "IMAGE_BROKEN")
+
+
 def test_rejects_a_truncated_jpeg_even_where_filling_was_switched_on():
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:

@@ -8,7 +8,10 @@ packing can count it.
 from __future__ import annotations
 
 import io
+import re
+import struct
 import warnings
+import zlib
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -19,7 +22,14 @@ from facebias.data.sources.base import Box, Crop
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 25_000_000
+_MARK = re.compile(rb"\xff[^\x00\xff]")
+_ALONE = (0x01, *range(0xD0, 0xD9))  # marks without a length: restarts among them, inside of the data
+_FILLING = b"\xb6\xdb\x6d" * 5000  # no marks; bits that begin otherwise than the zeros that libjpeg fills with
 _EIGHT_BIT = {"1", "L", "P", "RGB", "CMYK", "YCbCr"}
+_UNDECODABLE = (
+    *(OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError),
+    *(EOFError, RuntimeError, struct.error, zlib.error),
+)
 _SIXTEEN_BIT = {"I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -55,7 +65,7 @@ def read_rgb(data: bytes, where: str) -> Image.Image:
         except Image.DecompressionBombError as error:
             raise _too_large(where, str(error)) from error
         # Pillow's decoders raise many kinds for broken bytes; MemoryError and interrupts still pass
-        except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, ArithmeticError) as error:
+        except _UNDECODABLE as error:
             raise FacebiasError("IMAGE_BROKEN", where, f"cannot be decoded ({error})", "Get the file again") from error
 
 
@@ -77,10 +87,55 @@ def _decoded(image: Image.Image, data: bytes, where: str) -> Image.Image:
     # Another library in the process may have switched filling on; a grey half would then pass as a face
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     image.load()
-    # libjpeg fills a missing tail with grey when a marker happens to end the data early: look for the end mark
-    if image.format == "JPEG" and b"\xff\xd9" not in data[-65536:]:
-        raise FacebiasError("IMAGE_BROKEN", where, "truncated JPEG (no end-of-image mark)", "Get the file again")
+    if image.format in ("JPEG", "MPO") and (missing := _missing_of_jpeg(image, data)):
+        raise FacebiasError("IMAGE_BROKEN", where, f"truncated JPEG ({missing})", "Get the file again")
     return image
+
+
+def _missing_of_jpeg(image: Image.Image, data: bytes) -> str:
+    """What a JPEG lacks; "" of a whole one, whatever follows it.
+
+    libjpeg fills what is missing with grey where the end mark comes too early, and says so to nobody. So the picture is
+    decoded once more with other bytes in place of its end mark: a whole one does not read them.
+    """
+    end, coarse, restart = _end_of_jpeg(data)
+    if end < 0:
+        return "no end-of-image mark"
+    if coarse:
+        return "the last of its progressive scans are missing"
+    for before in {b"", restart}:
+        other = Image.open(io.BytesIO(data[:end] + before + _FILLING + b"\xff\xd9"), formats=("JPEG",))
+        other.load()
+        if (other.size, other.tobytes()) != (image.size, image.tobytes()):
+            return "the end-of-image mark comes before the last row"
+    return ""
+
+
+def _end_of_jpeg(data: bytes) -> tuple[int, bool, bytes]:
+    """Where the end mark of a JPEG begins, thumbnails inside of it and all that follows passed over; -1 without one.
+
+    Also whether it is progressive and lacks bits of some coefficient, and the restart mark that would be next, b""
+    where it has none.
+    """
+    at, restart = 2, b""
+    bits: dict[tuple[int, int], int] = {}  # of a component's coefficient: those that are still to come
+    while mark := _MARK.search(data, at):
+        kind, at = mark[0][-1], mark.end()
+        if kind == 0xD9:
+            # any mark may be preceded by further 0xff
+            return len(data[: mark.start()].rstrip(b"\xff")), any(bits.values()), restart
+        if kind in _ALONE:
+            restart = bytes((0xFF, 0xD0 + (kind - 0xCF) % 8)) if kind >= 0xD0 else restart
+            continue
+        body = data[at + 2 : at + int.from_bytes(data[at : at + 2], "big")]
+        if kind == 0xC2 and len(body) > 5:  # a progressive frame: all coefficients of its components
+            bits = {(one, number): 1 for one in body[6::3] for number in range(64)}
+        elif kind == 0xDA and bits and len(body) > 3:
+            first, last, low = body[-3], body[-2], body[-1] & 15
+            bits |= {(one, number): low for one in body[1:-3:2] for number in range(first, min(last, 63) + 1)}
+        restart = b"\xff\xd0" if kind == 0xDD and any(body) else restart
+        at += max(2, len(body) + 2)
+    return -1, False, b""
 
 
 def _rgb(image: Image.Image, where: str) -> Image.Image:

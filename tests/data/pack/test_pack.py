@@ -123,11 +123,26 @@ def test_rejects_are_inert_in_a_spreadsheet(config):
     assert rows[1][0].startswith("'=cmd|x.jpg")
 
 
-def test_absent_and_malformed_pictures_warn_and_are_recorded(config):
+@pytest.mark.filterwarnings("ignore:fairface. 1 missing pictures")
+def test_pictures_that_are_listed_and_not_there_count_as_rejects(config):
     (Path(config.data_root) / "fairface/train/1.jpg").unlink()
+    with pytest.raises(FacebiasError, match=r"1 of 6 pictures cannot be read, over 0\.10%.*no picture train/1\.jpg"):
+        pack_audit(config, "fairface")
     with pytest.warns(UserWarning, match="fairface: 1 missing pictures, left out"):
-        path = pack_audit(config, "fairface")
+        path = pack_audit(config, "fairface", reject_share=0.5)
     assert read_json(manifest_path(path))["packing"]["left out"] == {"fairface": {"missing pictures": 1}}
+    (row,) = csv.DictReader((path.parent / f"{config.audit_key('fairface')}-rejects.csv").read_text().splitlines())
+    assert (row["image_id"], row["code"], row["where"][-6:]) == ("train/1.jpg", "MISSING", ".csv:2")
+
+
+def test_a_copy_that_names_no_persons_is_packed_with_a_warning_that_is_recorded(config):
+    (Path(config.data_root) / "celeba/identity_CelebA.txt").unlink()
+    with pytest.warns(UserWarning, match="celeba: no identity_CelebA: each picture counts as its own person"):
+        path = pack_training(config)["train"]
+    about = read_json(manifest_path(path))
+    assert (
+        len(about["packing"]["notes"]["celeba"]) == 1 and about["counts"]["face identities"] == about["counts"]["faces"]
+    )
 
 
 def test_caps_are_met_and_seeded(config):

@@ -21,9 +21,10 @@ from facebias.core.files import atomic_write, sweep_stale
 from facebias.core.manifest import manifest_path, verify, write_manifest
 from facebias.core.progress import bar
 from facebias.core.rejects import Reject, write_rejects
-from facebias.core.words import IMAGE_SIZE, SPLITS
+from facebias.core.words import IMAGE_SIZE, SPLITS, TIGHT
+from facebias.data.framing import MeanFace, refuse_other_framing
 from facebias.data.pack.file import SCHEMA, Writer
-from facebias.data.pack.ledger import Ledger
+from facebias.data.pack.ledger import Ledger, refuse_past
 from facebias.data.pack.pins import Pins
 from facebias.data.pack.selection import Part, select, taken
 from facebias.data.pack.workers import batches, in_order
@@ -127,14 +128,16 @@ def _pack(
             stack.callback(writers[split].close)
         parts = [select(source, cap, config.data_seed) for source, cap in sources]
         _warn_of_left_out(parts)
+        for part in parts:
+            refuse_past(reject_share, part.absent, part.there + len(part.absent), record)
         _refuse_full_disk(folder, sum(part.total for part in parts))
         for path in outputs.values():
             manifest_path(path).unlink(missing_ok=True)  # of an earlier file that is about to be replaced
-        _decode_into(writers, parts, route, ledger, record, reject_share, config)
+        faces = _decode_into(writers, parts, route, ledger, record, reject_share, config)
         tables = _finish(writers, parts, config.tone)
     ledger.pins.write()
     left_out = [Reject("", *what) for part in parts for what in _left_out(part)]
-    write_rejects(record, [*left_out, *ledger.rejects])
+    write_rejects(record, [*left_out, *(one for part in parts for one in part.absent), *ledger.rejects])
     for split, path in outputs.items():
         write_manifest(
             path,
@@ -144,7 +147,7 @@ def _pack(
             bytes=path.stat().st_size,
             split=split,
             counts=_counts(tables[split]),
-            packing=_packing(parts, ledger, record),
+            packing=_packing(parts, ledger, record, faces),
         )
 
 
@@ -156,16 +159,18 @@ def _decode_into(
     record: Path,
     reject_share: float,
     config: Config,
-) -> None:
-    root = f"{config.path('data_root')}/"
+) -> MeanFace:
+    """Decode everything that is taken into the files of its splits; the mean of the faces, whose framing is checked."""
+    root, faces = f"{config.path('data_root')}/", MeanFace()
     total = sum(part.total for part in parts)
     names = "+".join(part.source.name for part in parts)
     with bar(total=total, desc=f"pack {names}", unit="image") as progress:
         for part in parts:
             for decoded in in_order(batches(taken(part)), IMAGE_SIZE, config.workers, config.tone):
                 keep = ledger.fresh(decoded, part.source.name)
-                ledger.refuse_past(reject_share, total, record)
+                refuse_past(reject_share, ledger.rejects, total, record)
                 table = decoded.block.table.iloc[keep]
+                faces.add(decoded.block.images[keep[(table["label"] == 1).to_numpy()]])
                 # The same photographs on another disk are the same data, to the byte
                 table = table.assign(where=table["where"].str.removeprefix(root))
                 splits = table["identity"].map(route)
@@ -173,6 +178,11 @@ def _decode_into(
                     if (mine := (splits == split).to_numpy()).any():
                         writer.append(decoded.block.images[keep[mine]], table[mine])
                 progress.update(len(decoded.pixels) + len(decoded.rejects))
+    source = parts[0].source
+    expected = getattr(source, "eyes", None) if source.framing == TIGHT else None
+    if expected is not None and (found := faces.eyes()) is not None:
+        refuse_other_framing(found, expected, source.name, faces.count)
+    return faces
 
 
 def _finish(writers: Mapping[str, Writer], parts: Sequence[Part], tone: str) -> dict[str, pd.DataFrame]:
@@ -203,6 +213,8 @@ def _warn_of_left_out(parts: Sequence[Part]) -> None:
     for part in parts:
         for what, count in part.source.counts.items():
             warnings.warn(f"{part.source.name}: {count:,} {what}, left out", stacklevel=4)
+        for note in getattr(part.source, "notes", ()):
+            warnings.warn(f"{part.source.name}: {note}", stacklevel=4)
 
 
 def _left_out(part: Part) -> list[tuple[str, str, str]]:
@@ -227,11 +239,14 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _packing(parts: Sequence[Part], ledger: Ledger, record: Path) -> dict[str, Any]:
+def _packing(parts: Sequence[Part], ledger: Ledger, record: Path, faces: MeanFace) -> dict[str, Any]:
     """What was done in all splits together, for the manifest."""
+    eyes = faces.eyes()
     return {
         "taken": {f"{part.source.name}, part {i}": part.total for i, part in enumerate(parts, 1)},
         "framing": _framing(part.source for part in parts),
+        "notes": {part.source.name: list(getattr(part.source, "notes", ())) for part in parts},
+        "mean face": eyes and {"eye height": round(eyes.height, 3), "eye distance": round(eyes.distance, 3)},
         "left out": {part.source.name: dict(part.source.counts) for part in parts},
         "duplicates dropped": dict(ledger.duplicates),
         "mended": dict(ledger.mended),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,15 +64,20 @@ class Ledger:
                 self.duplicates[source] += 1
         return np.array(keep, dtype=np.int64)
 
-    def refuse_past(self, share: float, total: int, record: Path) -> None:
-        """Raise once more than `share` of `total` samples could not be read."""
-        if self.rejects and len(self.rejects) > share * total:
-            write_rejects(record, self.rejects)
-            first = self.rejects[0]
-            raise FacebiasError(
-                "REJECTS",
-                record,
-                f"{len(self.rejects):,} of {total:,} pictures cannot be read, over "
-                f"{share:.2%}; the first: [{first.code}] {first.where}: {first.reason}",
-                "Mend or remove the pictures listed there",
-            )
+
+def refuse_past(share: float, rejects: Sequence[Reject], total: int, record: Path) -> None:
+    """Write the rejects and raise once they are more than `share` of `total` pictures.
+
+    Raises:
+        FacebiasError: they are.
+    """
+    if rejects and len(rejects) > share * total:
+        write_rejects(record, rejects)
+        first = rejects[0]
+        raise FacebiasError(
+            "REJECTS",
+            record,
+            f"{len(rejects):,} of {total:,} pictures cannot be read, over "
+            f"{share:.2%}; the first: [{first.code}] {first.where}: {first.reason}",
+            "Mend or remove the pictures listed there, or allow a larger --reject-share",
+        )

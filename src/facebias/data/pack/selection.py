@@ -7,17 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facebias.core.rejects import Reject
 from facebias.data.sources.base import Block, Sample, Source, Task, block_of
 from facebias.data.splits import quotas
 
 
 @dataclass
 class Part:
-    """A source and how many samples of each identity to take; None takes all of `total`."""
+    """A source and how many samples of each identity to take; None takes all of `total`.
+
+    Attributes:
+        there: samples that the source has.
+        absent: what it lists and has not.
+    """
 
     source: Source
     quota: dict[str, int] | None
     total: int
+    there: int = 0
+    absent: tuple[Reject, ...] = ()
 
 
 def select(source: Source, cap: int, seed: int) -> Part:
@@ -27,8 +35,9 @@ def select(source: Source, cap: int, seed: int) -> Part:
     """
     if (total := getattr(source, "total", None)) is not None:
         return Part(source, None, total)
-    quota = quotas(_identities(source), cap, seed)
-    return Part(source, quota, sum(quota.values()))
+    identities = list(_identities(source))
+    quota = quotas(identities, cap, seed)
+    return Part(source, quota, sum(quota.values()), len(identities), tuple(getattr(source, "absent", ())))
 
 
 def _identities(source: Source) -> Iterator[str]:

@@ -118,6 +118,9 @@ class Source(Protocol):
         framing: the convention its crops follow, "tight" for faces that match the audit sets (see `TIGHT`).
         rule: how the crop is made, in words, for the record.
         counts: what was left out and why, filled while iterating.
+
+    Some have more: `absent`, a list of `Reject`s that are listed or named and cannot be used; `notes`, what must be
+    known of this copy of the set; `eyes`, where those of the mean face lie as published (`facebias.data.framing.Eyes`).
     """
 
     name: str

@@ -6,8 +6,8 @@
     list_eval_partition.txt    0 train, 1 validation, 2 test; read only to check it, splits are made by identity
     list_bbox_celeba.txt, list_landmarks_celeba.txt    for pictures in the wild, where present
 
-Label files may be Kaggle's .csv, and lie in Anno/ and Eval/. Aligned pictures that were scaled, or cut to 178 x 178, are
-told by their size.
+Label files may be Kaggle's .csv, and lie in Anno/ and Eval/. Aligned pictures that were scaled, or cut to 178 x 178,
+are told by their size.
 
 Framing: see `Framing`. The attributes name neither race nor an age in years, so those stay empty.
 """
@@ -24,15 +24,9 @@ from facebias.core.label_files import label
 from facebias.core.rejects import Reject
 from facebias.core.words import EYE_DISTANCE, EYE_HEIGHT, TIGHT
 from facebias.data.archive import Place, found_in, one_size, pictures
+from facebias.data.framing import Eyes
 from facebias.data.sources.base import Box, Crop, Sample
-from facebias.data.sources.celeba_files import (
-    attributes_file,
-    attributes_of,
-    beside,
-    label_file,
-    numbers_of,
-    words_of,
-)
+from facebias.data.sources.celeba_files import attributes_file, attributes_of, beside, label_file, numbers_of, words_of
 
 ALIGNED_SIZE = (178, 218)
 # Official alignment puts the eyes at (69, 111) and (108, 111): 39 px are 0.35 of 111 px
@@ -106,6 +100,7 @@ class CelebA:
     """
 
     name = "celeba"
+    eyes = Eyes(0.30, 0.37)
 
     def __init__(self, folder: str | Path, crop: Box | float | Crop | None = None) -> None:
         self.folder, self.crop = Path(folder), crop
@@ -137,8 +132,8 @@ class CelebA:
             listed.add(file)
             for stem, words in (("identity_CelebA", people), ("list_eval_partition", parts)):
                 if words is not None and file not in words:
-                    what = f"{file} has no line in {label_file(self.folder, stem).name}"
-                    raise FacebiasError("LABEL", row.where, what, "Restore that line")
+                    name = f"{stem}{(label_file(self.folder, stem) or Path()).suffix}"
+                    raise FacebiasError("LABEL", row.where, f"{file} has no line in {name}", "Restore that line")
             if file not in places:
                 self.counts["missing pictures"] += 1
                 self.absent.append(Reject(file, row.where, "MISSING", f"no picture {file} in {images.name}"))

@@ -24,6 +24,7 @@ from facebias.core.label_files import label, read_csv
 from facebias.core.rejects import Reject
 from facebias.core.words import AGE_BINS, GENDERS, TIGHT
 from facebias.data.archive import Place, found_in, pictures
+from facebias.data.framing import Eyes
 from facebias.data.sources import fairface_parquet
 from facebias.data.sources.base import Box, Crop, Sample
 
@@ -53,6 +54,7 @@ class FairFace:
     """
 
     name = "fairface"
+    eyes = Eyes(0.30, 0.35)
 
     def __init__(
         self,

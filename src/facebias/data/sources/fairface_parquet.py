@@ -2,8 +2,8 @@
 
     0.25/train-*.parquet, 0.25/validation-*.parquet, 1.25/...    columns image, age, gender, race, service_test
 
-Mirrors call the folders margin025/ or padding025/, or data/ whatever the padding, and the pictures `file`. The padding of
-the latter is told by the pictures' published sizes: 224 a side for 0.25, 448 for 1.25.
+Mirrors call the folders margin025/ or padding025/, or data/ whatever the padding, and the pictures `file`. The padding
+of data/ is told by the pictures' published sizes: 224 a side for 0.25, 448 for 1.25.
 
 The labels are class indices, or words. Names of indices are read from the file's own "huggingface" metadata where
 present, else they are those of the data set's card (`NAMES`). Pictures are read one row group at a time.

@@ -61,7 +61,8 @@ class Folder:
         places = pictures(self.root)
         self.counts.update(places.counts)
         if not places:
-            raise FacebiasError("MISSING", self.root, f"no picture is there; {found_in(self.root)}", "Put negatives there, see data/README.md")
+            what, mend = f"no picture is there; {found_in(self.root)}", "Put negatives there, see data/README.md"
+            raise FacebiasError("MISSING", self.root, what, mend)
         for name, place in places.items():
             where = spell(place)
             for number in range(self.crops):

@@ -21,6 +21,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.rejects import Reject
 from facebias.core.words import TIGHT, age_bin
 from facebias.data.archive import Pictures, Place, found_in, pictures, sizes, spell
+from facebias.data.framing import Eyes
 from facebias.data.sources.base import Box, Crop, Sample
 
 RACES = ("White", "Black", "Asian", "Indian", "Others")
@@ -64,6 +65,7 @@ class UTKFace:
     """
 
     name = "utkface"
+    eyes = Eyes(0.28, 0.39)
 
     def __init__(self, folder: str | Path, crop: Box | float | Crop | None = None) -> None:
         self.folder, self.crop = Path(folder), Chip() if crop is None else crop
