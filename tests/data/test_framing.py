@@ -78,7 +78,7 @@ def test_what_lies_within_two_pixels_passes():
 def test_published_photographs_are_framed_as_it_is_said_of_them_and_wider_ones_are_not(test_data, source):
     from facebias.data.pack.workers import decode
 
-    samples = list(source(test_data / source.name))[::2][:800]
+    samples = list(source(test_data / source.name))[:1200]
     mean = MeanFace()
     mean.add(decode(samples, IMAGE_SIZE).block.images)
     refuse_other_framing(mean.eyes(), source.eyes, source.name, mean.count)
