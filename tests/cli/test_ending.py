@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
@@ -63,6 +64,12 @@ def test_a_signal_ends_a_command_with_one_line_and_its_status(number, word, caps
     assert ended(command) == 128 + number
     assert capsys.readouterr().err == f"{word}; finished epochs and runs are kept, the same command goes on from them\n"
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_without_our_source(capsys):
+    assert ended(lambda: warnings.warn("celeba: 3 missing\n  pictures", stacklevel=1)) == 0
+    assert capsys.readouterr().err == "warning: celeba: 3 missing pictures\n"
 
 
 def test_what_catches_every_exception_does_not_swallow_a_signal():

@@ -70,6 +70,11 @@ def test_another_framing_is_refused_with_numbers_and_the_likely_cause(found, say
         refuse_other_framing(found, TIGHT, "celeba", 1000)
 
 
+def test_of_few_faces_another_framing_is_a_warning():
+    with pytest.warns(UserWarning, match=r"likely cut wider"):
+        refuse_other_framing(Eyes(0.43, 0.23), TIGHT, "celeba", 60)
+
+
 def test_what_lies_within_two_pixels_passes():
     refuse_other_framing(Eyes(0.328, 0.385), TIGHT, "celeba", 1000)
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -49,6 +50,7 @@ def ended(command: Callable[[], object]) -> int:
         The exit status: 0, 1 after a fault, 130 when interrupted (SIGINT), 143 when terminated (SIGTERM).
     """
     before = {number: signal.signal(number, _stop) for number in _STOPS}
+    usual, warnings.formatwarning = warnings.formatwarning, _warning_line
     try:
         command()
     except Stopped as stopped:
@@ -63,9 +65,15 @@ def ended(command: Callable[[], object]) -> int:
         typer.echo(one_line(error), err=True)
         return 1
     finally:
+        warnings.formatwarning = usual
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0
+
+
+def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning in one line, without the line of our source that it came from."""
+    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -6,6 +6,7 @@ darkest spots. Cut otherwise than their source says, faces have them elsewhere, 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from facebias.core.words import IMAGE_SIZE
 
 TOLERANCE = 2.0  # pixels of 64 by which the eyes may lie elsewhere: a published set with few faces moves by one
 _LEAST = 50  # faces: the mean of fewer shows their hair and background too
+_ENOUGH = 100  # of fewer it is a warning
 _PARTS = 4  # means of every fourth face, which must agree
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _HEIGHTS = np.arange(10, 44)  # rows in which eyes are looked for, and half distances in steps of half a pixel
@@ -69,7 +71,7 @@ def _darkest_pair(image: np.ndarray) -> Eyes:
 
 
 def refuse_other_framing(found: Eyes, expected: Eyes, where: str, count: int) -> None:
-    """Raise where the eyes lie more than `TOLERANCE` pixels from where a source's own lie.
+    """Raise where the eyes lie more than `TOLERANCE` pixels from where a source's own lie; of few faces, warn.
 
     Args:
         found: of the faces that are being packed.
@@ -87,9 +89,8 @@ def refuse_other_framing(found: Eyes, expected: Eyes, where: str, count: int) ->
     if not 0.9 < wider < 1.1:
         cause = f"cut {'wider' if wider > 1 else 'tighter'}, {wider:.1f} times the side"
     what = f"the mean of {count:,} faces has {found}; as published {expected}: {off:.0f} pixels of {IMAGE_SIZE} off. "
-    raise FacebiasError(
-        "FRAMING",
-        where,
-        f"{what}These pictures were likely {cause}",
-        "Use them as published (data/README.md), or as a folder of your own: folder:NAME=PATH",
-    )
+    mend = "Use them as published (data/README.md), or as a folder of your own: folder:NAME=PATH"
+    fault = FacebiasError("FRAMING", where, f"{what}These pictures were likely {cause}", mend)
+    if count >= _ENOUGH:
+        raise fault
+    warnings.warn(str(fault), stacklevel=2)
