@@ -78,10 +78,9 @@ def missing(decisions: Decisions, wanted: Primary, datasets: Sequence[str]) -> s
             return f"arm {arm} was not trained"
     if not datasets:
         return "there is no audit set"
-    hits = _hits(decisions, wanted, wanted.baselines[0], datasets[0])
-    return (
-        "" if hits is not None else f"{dataset_name(datasets[0])} has no faces of {wanted.group}, or no seed is shared"
-    )
+    if _hits(decisions, wanted, wanted.baselines[0], datasets[0]) is not None:
+        return ""
+    return f"{dataset_name(datasets[0])} has no faces of {wanted.group} beside others, or no seed is shared"
 
 
 def primary_text(table: pd.DataFrame, why: str) -> str:
