@@ -20,14 +20,11 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from facebias.analyses.whole_pictures.known_sets import known_set
-from facebias.analyses.whole_pictures.sets import EDGES, PictureSet
+from facebias.analyses.whole_pictures.means import face_crops
+from facebias.analyses.whole_pictures.sets import PictureSet
 from facebias.audit.groups import SMALL, groups_of
 from facebias.core.config import Config
 from facebias.core.outputs import OutputFolder
-from facebias.data.archive import read_bytes
-from facebias.data.pixels import read_rgb, square
-from facebias.data.sources.base import Box
-from facebias.data.user_pictures import spell
 from facebias.plots import FigureFolder
 from facebias.plots.style import WIDEST, figure_title, new_figure, styled
 from facebias.saliency import FullGrad
@@ -51,12 +48,7 @@ class LastStage(nn.Module):
 
 def crops(faces: PictureSet) -> torch.Tensor:
     """Each face in its own box, (N, 3, 48, 48) in 0..1."""
-    found = []
-    for row in faces.faces[["picture", *EDGES]].itertuples():
-        place = faces.pictures[row.picture].place
-        box = Box(row.x1, row.y1, row.x2 - row.x1)
-        found.append(square(read_rgb(read_bytes(place), spell(place)), box, SIDE))
-    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(np.stack(list(face_crops(faces, SIDE)))).permute(0, 3, 1, 2).float() / 255
 
 
 def explained(images: torch.Tensor) -> tuple[np.ndarray, pd.DataFrame]:

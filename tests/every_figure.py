@@ -22,7 +22,13 @@ from facebias.analyses.saliency.plots_changes import saliency_beside
 from facebias.analyses.saliency.plots_regions import region_shares
 from facebias.analyses.shift.plots import shift_changes, shift_curves, shift_gaps
 from facebias.analyses.tone.plots import recall_along, tone_accuracy, tone_by_race
-from facebias.analyses.whole_pictures.plots import condition_panels, detectors_overview, groups_at_points
+from facebias.analyses.whole_pictures.plots import (
+    condition_panels,
+    detectors_overview,
+    found_and_missed,
+    groups_at_points,
+    misses_against_ita,
+)
 from facebias.report.comparison.plots import group_changes, recall_beside_published
 from facebias.saliency.benchmarks.plots import perturbation_curves, retrain_curves, sanity_curves
 from figure_inputs import (
@@ -58,6 +64,8 @@ from figure_inputs import (
     whole_conditions,
     whole_gaps,
     whole_groups,
+    whole_means,
+    whole_misses,
 )
 
 
@@ -144,4 +152,6 @@ def of_analyses(count: int) -> dict[str, Callable[[], Figure]]:
         "detectors_overview": lambda: detectors_overview(whole_gaps(), "fairface", "race"),
         "groups_at_points": lambda: groups_at_points(whole_groups(FEW), "fairface", "race"),
         "condition_panels": lambda: condition_panels(whole_conditions(FEW), "hog", "fairface", "race"),
+        "misses_against_ita": lambda: misses_against_ita(whole_misses(), "fairface"),
+        "found_and_missed": lambda: found_and_missed(*whole_means(), "fairface", "race"),
     }

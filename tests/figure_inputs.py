@@ -256,3 +256,13 @@ def whole_conditions(count: int) -> pd.DataFrame:
     rows = [(name, level, one) for name in ("exposure", "height") for level in (0.0, 1.0, 2.0) for one in levels(count)]
     table = pd.DataFrame(rows, columns=["condition", "level", "group"])
     return table.assign(value=0.9 - 0.1 * table["level"], low=0.5, high=0.95, small=False, point=WHOLE_POINTS[0])
+
+
+def whole_misses() -> pd.DataFrame:
+    rows = [(name, point, ita) for name in ("haar", "hog") for point in WHOLE_POINTS for ita in range(-80, 61, 20)]
+    return pd.DataFrame(rows, columns=["model", "point", "ita"]).assign(n=40.0, value=0.2, low=0.1, high=0.3)
+
+
+def whole_means() -> tuple[pd.DataFrame, list[np.ndarray]]:
+    table = pd.DataFrame({"model": ["haar", "hog"], "group": "Southeast Asian", "found": 1234, "missed": 30})
+    return table, [np.full((2, 64, 64, 3), 90, np.uint8)] * 2

@@ -44,7 +44,7 @@ def recall_against_ita(table: pd.DataFrame) -> Figure:
                 label=arm_name(model),
             )
         percent_axis(axis, float(table["low"].min()), which="y")
-        _tones(axis, float(table["ita"].min()) - 8, float(table["ita"].max()) + 8)
+        tone_axis(axis, float(table["ita"].min()) - 8, float(table["ita"].max()) + 8)
         axis.set_ylabel("recall, % (95 % interval)")
         dataset, rule = dataset_name(table["dataset"].iloc[0]), rule_text(table["rule"].iloc[0])
         figure_title(figure, f"Recall against skin tone on {dataset}, {rule}")
@@ -52,8 +52,8 @@ def recall_against_ita(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _tones(axis: Axes, low: float, high: float) -> None:
-    """ITA axis, dark to light, with the bounds of the classes and their names above the frame."""
+def tone_axis(axis: Axes, low: float, high: float) -> None:
+    """Make x an axis of ITA in degrees, dark to light, with the bounds of the classes and their names above it."""
     axis.set_xlim(low, high)
     edges = [low, *[bound for bound in reversed(CLASS_BOUNDS) if low < bound < high], high]
     for bound in edges[1:-1]:
@@ -113,6 +113,6 @@ def ita_histogram(table: pd.DataFrame, by: str = "race") -> Figure:
         )
         axis.tick_params(axis="y", length=0)
         ends = np.concatenate([np.quantile(group, (0.05, 0.95)) for group in groups])
-        _tones(axis, ends.min() - 5, ends.max() + 5)
+        tone_axis(axis, ends.min() - 5, ends.max() + 5)
         figure_title(figure, f"Measured skin tone by {by}: median, half and 90 % of the faces", note)
     return figure

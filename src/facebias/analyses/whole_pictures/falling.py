@@ -51,7 +51,7 @@ def falls_table(
         order = tables[0].index
         scores = np.array([table.loc[order, "score"].to_numpy(dtype=float) for table in tables])
         for point in points:
-            limits = _limits(free, point, rng, draws)
+            fixed = limits(free, point, rng, draws)
             for by in groupings:
                 if (cells := groups_of(tables[0], by)) is None:
                     continue
@@ -59,14 +59,21 @@ def falls_table(
                     mine = scores[:, cells.codes == code]
                     if not mine.shape[1]:
                         continue
-                    found = _drawn(mine, np.array(levels), limits, rng)
+                    found = _drawn(mine, np.array(levels), fixed, rng)
                     key = (name, named(point), clean["model"].iloc[0], tables[0]["dataset"].iloc[0], name_of(by))
                     rows.append((*key, row["label"], row["n"], row["small"], *found))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _limits(free: np.ndarray, point: str | float, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """The threshold, and one of each draw of the face-free pictures that fix it."""
+def limits(free: np.ndarray, point: str | float, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """(1 + draws,) the threshold of a point, and one of each draw of the face-free pictures that fix it.
+
+    Args:
+        free: best scores of these pictures.
+        point: operating point.
+        rng: draws.
+        draws: how many.
+    """
     if point == SHIPPED:
         return np.zeros(1 + draws)
     samples = [free, *(rng.choice(free, len(free)) for _ in range(draws))]
@@ -74,12 +81,12 @@ def _limits(free: np.ndarray, point: str | float, rng: np.random.Generator, draw
 
 
 def _drawn(
-    scores: np.ndarray, levels: np.ndarray, limits: np.ndarray, rng: np.random.Generator
+    scores: np.ndarray, levels: np.ndarray, fixed: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     n = scores.shape[1]
-    value = crossing((scores >= limits[0]).mean(axis=1), levels)
+    value = crossing((scores >= fixed[0]).mean(axis=1), levels)
     drawn = []
-    for limit in limits[1:]:
+    for limit in fixed[1:]:
         kept = scores[:, rng.integers(0, n, n)]
         drawn.append(crossing((kept >= limit).mean(axis=1), levels))
     # in the order of hardness, so that infinity is at its end whichever way the levels run

@@ -8,8 +8,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facebias.analyses.whole_pictures.audited import PictureAudit
-from facebias.analyses.whole_pictures.plots import condition_panels, detectors_overview, groups_at_points
+from facebias.analyses.whole_pictures.means import mean_pictures
+from facebias.analyses.whole_pictures.plots import (
+    condition_panels,
+    detectors_overview,
+    found_and_missed,
+    groups_at_points,
+    misses_against_ita,
+)
 from facebias.analyses.whole_pictures.points import SHIPPED, named
+from facebias.analyses.whole_pictures.tone import misses_by_ita
+from facebias.audit.groups import name_of
 from facebias.core.words import dataset_name
 from facebias.plots import FigureFolder, Shown
 
@@ -60,6 +69,27 @@ class PictureFigures:
             found.append(self._save(figure, mine, f"conditions-{model}", grouping))
         return found
 
+    def tones(self) -> list[Shown]:
+        """Misses along the measured skin tone, all detectors, where it was measured."""
+        rates = (SHIPPED, self.audit.rates[0])
+        table = misses_by_ita(self.audit.predictions[self.audit.match], rates)
+        figure = None if table.empty else misses_against_ita(table, self.audit.faces.name)
+        return [] if figure is None else [self._save(figure, table, "misses", "ita")]
+
+    def means(self) -> list[Shown]:
+        """Mean pictures of found and missed faces, a figure a grouping, of groups with 30 or more of each."""
+        table, found = self.audit.predictions[self.audit.match].query("label == 1"), []
+        hits = {
+            str(name): mine.set_index("image_id")["score"] >= 0  # less the detector's own threshold: as shipped
+            for name, mine in table.groupby("model", sort=False)
+        }
+        for by in self.audit.groupings:
+            rows, means = mean_pictures(self.audit.faces, hits, by)
+            if means:
+                figure = found_and_missed(rows, means, self.audit.faces.name, name_of(by))
+                found.append(self._save(figure, rows, "means", name_of(by)))
+        return found
+
     def _shown(self, table: pd.DataFrame) -> pd.DataFrame:
         wanted = [named(SHIPPED), named(self.audit.rates[0])]
         return table[(table["match"] == self.audit.match) & table["point"].isin(wanted)]
@@ -78,7 +108,7 @@ class PictureFigures:
 
     def all(self) -> list[Shown]:
         """Draw and save every figure."""
-        return [*self.detectors(), *self.groups(), *self.conditions()]
+        return [*self.detectors(), *self.groups(), *self.conditions(), *self.tones(), *self.means()]
 
     @property
     def text(self) -> str:

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from facebias.analyses.whole_pictures.conditions import UNITS
 from facebias.core.words import dataset_name
+from facebias.plots.images import picture_grid
 from facebias.plots.style import (
     GRID,
     INK,
@@ -26,6 +27,7 @@ from facebias.plots.style import (
     percent_axis,
     styled,
 )
+from facebias.plots.tone import tone_axis
 
 _PANELS = {"overall": "recall of all faces, %", "worst": "recall of the worst group, %", "gap": "gap, points"}
 
@@ -134,6 +136,51 @@ def condition_panels(table: pd.DataFrame, model: str, dataset: str, grouping: st
         handles = axes[0].get_lines()[: len(groups)]
         legend_below(figure, handles, groups)
     return figure
+
+
+def misses_against_ita(table: pd.DataFrame, dataset: str) -> Figure:
+    """A panel a point, a line a detector: who is missed along the measured skin tone, with 95 % bands.
+
+    Args:
+        table: `facebias.analyses.whole_pictures.tone.misses_by_ita`.
+        dataset: name of the data set.
+    """
+    points, models = list(table["point"].unique()), list(table["model"].unique())
+    with styled():
+        figure = new_figure(WIDEST, 1.0 + 2.5 * len(points))
+        axes = figure.subplots(len(points), squeeze=False, sharey=True).ravel()
+        for axis, point in zip(axes, points, strict=True):
+            for number, model in enumerate(models):
+                rows = table[(table["point"] == point) & (table["model"] == model)]
+                colour, line = look(number)["color"], LINES[number % len(LINES)]
+                axis.plot(rows["ita"], 100 * rows["value"], color=colour, linestyle=line, label=model)
+                band = (100 * rows["low"], 100 * rows["high"])
+                axis.fill_between(rows["ita"], *band, color=colour, alpha=0.1, linewidth=0)
+            tone_axis(axis, float(table["ita"].min()), float(table["ita"].max()))
+            axis.set_ylabel(f"missed, % (95 % band),\n{point}")
+            axis.grid(True, axis="y")
+        for axis in axes[:-1]:
+            axis.set_xlabel("")
+        axes[0].set_ylim(bottom=0)
+        figure_title(figure, f"Who is missed along measured skin tone on {dataset_name(dataset)}")
+        legend_below(figure, *axes[0].get_legend_handles_labels())
+    return figure
+
+
+def found_and_missed(table: pd.DataFrame, means: Sequence[np.ndarray], dataset: str, grouping: str) -> Figure:
+    """A row a detector and group: the mean of the faces that it finds, and of those that it misses.
+
+    Args:
+        table, means: of `facebias.analyses.whole_pictures.means.mean_pictures`.
+        dataset: name of the data set.
+        grouping: of the groups, in words.
+    """
+    rows = [f"{row.model}, {row.group}" for row in table.itertuples()]
+    titles = [
+        f"{what}, n = {n:,}" for row in table.itertuples() for what, n in (("found", row.found), ("missed", row.missed))
+    ]
+    title = f"Found and missed on {dataset_name(dataset)} by {grouping}, as shipped: means of 30 faces or more"
+    return picture_grid(list(means), title, labels=rows, titles=titles, cell=1.0)
 
 
 def _marks(axis: Axes, rows: pd.DataFrame, number: int, of: int, value: str) -> None:
