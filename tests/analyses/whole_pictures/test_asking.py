@@ -134,7 +134,7 @@ class _RefusingPool:
         self.asked = asked
 
     def submit(self, function, *arguments):
-        self.asked.append(len(arguments[1]))
+        self.asked.append(len(arguments[1]) if arguments else 0)
         if len(self.asked) == 3:
             raise BrokenProcessPool("a process died between two tasks")
         done = Future()
@@ -153,10 +153,29 @@ def test_a_pool_that_breaks_between_two_tasks_loses_neither(tmp_path, tasks, apa
     assert store.known() == {task.key for task in tasks}
 
 
-def test_one_that_dies_everywhere_is_told_in_one_line(tmp_path, tasks, apart):
+def test_one_that_dies_everywhere_is_told_in_one_line_and_no_picture_is_blamed(tmp_path, tasks, apart):
+    store = Store(tmp_path / "store")
     with pytest.raises(FacebiasError, match=r"killed at 4 pictures.*fewer --workers") as error:
-        ask(partial(PictureDetector, "dies", made.dies), tasks, Store(tmp_path / "store"), workers=2)
+        ask(partial(PictureDetector, "dies", made.dies), tasks, store, workers=2)
     assert "\n" not in str(error.value)
+    assert not store.known()
+
+
+class _BrokenPool(_RefusingPool):
+    """No process starts, as under a script that asks while it is imported."""
+
+    def submit(self, function, *arguments):
+        broken = Future()
+        broken.set_exception(BrokenProcessPool("a process died"))
+        return broken
+
+
+def test_a_script_whose_processes_cannot_start_is_told_so_and_no_picture_is_blamed(tmp_path, tasks, apart, monkeypatch):
+    store = Store(tmp_path / "store")
+    monkeypatch.setattr(asking, "process_pool", lambda _: _BrokenPool([]))
+    with pytest.raises(FacebiasError, match=r"no process can be started.*__main__"):
+        ask(partial(PictureDetector, "bright", made.bright), tasks, store, workers=2)
+    assert not store.known()
 
 
 def test_one_that_fails_on_each_picture_is_told_in_one_line(tmp_path, tasks):

@@ -32,6 +32,7 @@ from facebias.detectors.pictures import Detections, PictureDetector
 CHUNK = 8  # pictures a task: as many answers are lost at most, a process, when the machine is switched off
 UNREADABLE = "unreadable: "  # begins the error of a picture that no detector has seen
 FEW = 200  # pictures that are asked about in this process: others take seconds to start
+_KILLED = "killed"  # begins the error of a picture at which the detector's process died
 _DEATHS = 3  # pictures at which the detector's process may die, before it is taken for the detector's own fault
 _NOTHING = Detections(np.empty((0, 4)), np.empty(0))
 
@@ -108,7 +109,7 @@ def _here(load: Any, chunks: Sequence[list[Task]], change: Change | None, _: int
 
 def _apart(load: Any, chunks: Sequence[list[Task]], change: Change | None, workers: int) -> Iterator[list[Answer]]:
     """Answers in the order in which they come. A pool that breaks is made anew without what broke it."""
-    left, deaths = list(reversed(chunks)), 0
+    left, killed = list(reversed(chunks)), list[Answer]()
     while left:
         pool, running = process_pool(workers), dict[Future[list[Answer]], list[Task]]()
         try:
@@ -121,16 +122,34 @@ def _apart(load: Any, chunks: Sequence[list[Task]], change: Change | None, worke
                     del running[done]
                     yield found
         except BrokenProcessPool:
+            _refuse_where_none_starts()
             for one in _one_by_one(load, [task for chunk in running.values() for task in chunk], change):
-                deaths += one.error.startswith("killed")
-                if deaths > _DEATHS:
-                    what = f"the detector's process was killed at {deaths} pictures"
+                if not one.error.startswith(_KILLED):
+                    yield [one]
+                    continue
+                killed.append(one)
+                if len(killed) > _DEATHS:
+                    what = f"the detector's process was killed at {len(killed)} pictures"
                     raise FacebiasError(
                         "DETECTOR", "workers", what, "Give it more memory, or fewer --workers"
                     ) from None
-                yield [one]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+    if killed:  # kept only now: where all die the fault is not in these pictures, and they are to be asked again
+        yield killed
+
+
+def _refuse_where_none_starts() -> None:
+    """Processes begin by running the main script: one that asks as it is run would start itself without end."""
+    pool = process_pool(1)
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool:
+        where, what = getattr(sys.modules["__main__"], "__file__", "the main program"), "no process can be started"
+        mend = "Write what asks under if __name__ == '__main__', or take one worker"
+        raise FacebiasError("WORKERS", where, what, mend) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _one_by_one(load: Any, tasks: Sequence[Task], change: Change | None) -> Iterator[Answer]:
@@ -142,7 +161,7 @@ def _one_by_one(load: Any, tasks: Sequence[Task], change: Change | None) -> Iter
                 yield pool.submit(answer, load, [task], change).result()[0]
             except BrokenProcessPool:
                 size = (task.picture.width, task.picture.height)
-                yield Answer(task.key, *size, _NOTHING, 0.0, "killed, perhaps for memory")
+                yield Answer(task.key, *size, _NOTHING, 0.0, f"{_KILLED}, perhaps for memory")
                 pool = process_pool(1)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
