@@ -6,7 +6,7 @@ from torch import nn
 
 from facebias.core.config import Config
 from facebias.detectors.fast import Folded
-from facebias.detectors.inference import logits
+from facebias.detectors.inference import as_input, inference, posterior
 from facebias.detectors.networks import build_model
 
 GENERATOR = torch.Generator().manual_seed(1)
@@ -31,10 +31,28 @@ def trained(**settings) -> nn.Module:
 @pytest.mark.parametrize("size", ["lab", "paper"])
 def test_logits_are_those_of_the_network(model, size):
     network = trained(model=model, size=size)
-    expected = logits(network, IMAGES)
+    with inference(network):
+        expected = network(as_input(IMAGES))
     found = Folded(network)(IMAGES)
     assert found.shape == (9,) and found.dtype == torch.float32
     assert (found - expected).abs().max() < 1e-3 * expected.std()
+
+
+@pytest.mark.parametrize("size", ["lab", "paper"])
+def test_latents_are_those_of_the_network_in_whatever_mode_it_is(size):
+    network = trained(model="db_vae", size=size)
+    with inference(network):
+        expected = network.encode(as_input(IMAGES))
+    mu, nats = posterior(network.train(), IMAGES, batch_size=4)
+    assert (mu - expected.mu).abs().max() < 1e-3 * expected.mu.std()
+    kl = 0.5 * (expected.log_variance.exp() + expected.mu.square() - 1 - expected.log_variance)
+    torch.testing.assert_close(nats, kl.double().mean(0), rtol=1e-3, atol=1e-6)
+    assert network.training
+
+
+def test_pixels_of_another_range_are_refused():
+    with pytest.raises(TypeError, match="uint8"):
+        Folded(trained(model="standard_cnn"))(IMAGES / 255)
 
 
 def test_the_network_itself_stays_as_it_was():

@@ -4,8 +4,8 @@ In evaluation mode batch normalisation is a scale and a shift of each channel. `
 convolution *before*; here ReLU lies between the two, so it goes into the layer *after*. The scale joins that layer's
 weights. The shift, seen through a convolution whose border is padded with zeros, is no constant but a fixed map, added
 to its output in place of the bias. The division of pixels by 255 goes into the first convolution. All is worked out in
-float64, so the logits are those of the network but for float32 rounding. For scores alone: explanations and training
-want the network's own layers.
+float64, so outputs are those of the network but for float32 rounding. For outputs alone: explanations and steps of
+training want the network's own layers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class _Step(NamedTuple):
 class Folded:
     """Face logits of stored pixels: uint8 (N, 3, 64, 64) RGB to float32 (N,) on the CPU.
 
-    The weights are those at the time of folding, on the device where the network is.
+    The weights are those at the time of folding, on the device where the network is. The network stays as it is, its
+    mode too.
     """
 
     def __init__(self, model: StandardCNN | DBVAE) -> None:
@@ -43,22 +44,39 @@ class Folded:
         added = _exact(model.encoder.hidden.bias) + torch.einsum("hcp,c->h", weight, shift)
         self._steps = tuple(_Step(self._kept(step.weight), self._kept(step.added), *step[2:]) for step in steps)
         self._hidden, self._added = self._kept((weight * scale[None, :, None]).flatten(1)), self._kept(added)
-        # the DB-VAE's other outputs are its latents
-        self._head, self._bias = (self._kept(_exact(part)[:1]) for part in (model.head.weight, model.head.bias))
+        self._head, self._bias = (self._kept(_exact(part)) for part in (model.head.weight, model.head.bias))
 
     def _kept(self, weight: Tensor) -> Tensor:
         laid = torch.channels_last if weight.ndim == 4 else torch.contiguous_format
         return weight.float().to(self.device, memory_format=laid)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Logits of one batch."""
+        """Logits of one batch.
+
+        Raises:
+            TypeError: the images are not uint8, so their range is not known.
+        """
         with torch.inference_mode():
-            found = images.to(self.device).to(torch.float32, memory_format=torch.channels_last)
-            for step in self._steps:
-                found = functional.conv2d(found, step.weight, None, step.stride, step.padding)
-                found = found.add_(step.added).relu_()
-            found = functional.linear(found.flatten(1), self._hidden, self._added).relu_()
-            return functional.linear(found, self._head, self._bias).squeeze(1).cpu()
+            # the DB-VAE's other outputs are its latents
+            return functional.linear(self._features(images), self._head[:1], self._bias[:1]).squeeze(1).cpu()
+
+    def outputs(self, images: Tensor) -> Tensor:
+        """All outputs (N, outputs) of the network's head for one batch, on its device.
+
+        Raises:
+            TypeError: as a call.
+        """
+        with torch.inference_mode():
+            return functional.linear(self._features(images), self._head, self._bias)
+
+    def _features(self, images: Tensor) -> Tensor:
+        if images.dtype != torch.uint8:
+            raise TypeError(f"expected uint8 images, found {images.dtype}")
+        found = images.to(self.device).to(torch.float32, memory_format=torch.channels_last)
+        for step in self._steps:
+            found = functional.conv2d(found, step.weight, None, step.stride, step.padding)
+            found = found.add_(step.added).relu_()
+        return functional.linear(found.flatten(1), self._hidden, self._added).relu_()
 
 
 def _steps(encoder: Encoder) -> tuple[list[_Step], Tensor, Tensor]:

@@ -159,7 +159,10 @@ class DBVAE(nn.Module):
 
     def encode(self, images: Tensor) -> Encoding:
         """Logit, mean and log variance; the decoder is not run."""
-        out = self.head(self.encoder(images))
+        return self.told(self.head(self.encoder(images)))
+
+    def told(self, out: Tensor) -> Encoding:
+        """The head's outputs (N, 2 k + 1) as what they stand for."""
         return Encoding(out[:, 0], out[:, 1 : self.latents + 1], out[:, self.latents + 1 :])
 
     def decode(self, latents: Tensor) -> Tensor:
