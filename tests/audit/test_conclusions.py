@@ -22,7 +22,9 @@ RACE = (("race", "gender"), ("race",))
 
 @pytest.fixture(scope="module")
 def scored():
-    return predictions(models=("cnn", "dbvae-0.1", "vae", "dbvae-0.001"), lift=1.0, seeds=6, negatives=2000, per_cell=120)
+    return predictions(
+        models=("cnn", "dbvae-0.1", "vae", "dbvae-0.001"), lift=1.0, seeds=6, negatives=2000, per_cell=120
+    )
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +111,20 @@ def test_near_the_ceiling_nothing_is_claimed_and_the_missed_faces_are_counted(sc
     assert too_few_missed(pd.Series({"n": 1000, "before": 0.99, "after": 0.9815})) == (
         "only 18 faces are missed and 20 are needed"
     )
+
+
+@pytest.mark.parametrize(
+    "score", [lambda t: t["label"] * 9.0 - 4 - np.arange(len(t)) / 1e6, lambda t: t["score"] * 0.0]
+)
+def test_where_groups_are_equal_none_is_worst(scored, score):
+    one = scored[(scored["model"] == "cnn") & (scored["seed"] == 0)]
+    told = verdict(one.assign(score=score(one)), groupings=RACE)
+    assert {finding.worst for finding in told.findings} == {"none"}
+    assert "finds the faces of all groups alike, none is worst" in told.headline
+
+
+def test_a_false_positive_rate_that_nobody_measured_is_said_to_be_asked_for(scored):
+    one = scored[(scored["model"] == "cnn") & (scored["seed"] == 0)]
+    unmeasured = one[~((one["dataset"] == "test") & (one["label"] == 0))]
+    assert "at FPR 1 % (asked for, not measured" in verdict(unmeasured, groupings=RACE).before_groups
+    assert "at FPR 1 % (measured on held-out non-faces: " in verdict(one, groupings=RACE).before_groups

@@ -9,6 +9,7 @@ import pytest
 
 from facebias.core.errors import FacebiasError
 from facebias.core.outputs import RECORD, OutputFolder, recorded
+from facebias.core.records import write_record
 
 TABLE = pd.DataFrame({"value": [1, 2]})
 
@@ -55,7 +56,7 @@ def test_a_folder_without_a_record_and_a_name_that_leads_out_are_refused(tmp_pat
     (tmp_path / "out.csv").write_text("secret")
     record = json.loads((tmp_path / "in" / RECORD).read_text())
     record["files"] = {"../out.csv": record["files"]["table.csv"]}
-    (tmp_path / "in" / RECORD).write_text(json.dumps(record))
+    write_record(tmp_path / "in" / RECORD, record)
     with pytest.raises(FacebiasError, match=r"is in the record and not there"):
         recorded(tmp_path / "in")
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, write_json
+from facebias.core.files import read_json
 from facebias.core.manifest import manifest_path, write_manifest
+from facebias.core.records import write_record
 from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack.file import SCHEMA, Writer
 from facebias.data.sources.base import TABLE_COLUMNS
@@ -133,7 +134,7 @@ def test_unfinished_files_are_refused(tmp_path):
 
 def test_another_schema_names_both(tmp_path):
     path = packed(tmp_path / "a.h5")
-    write_json(manifest_path(path), {**read_json(manifest_path(path)), "schema": "facebias.data.pixels/0"})
+    write_record(manifest_path(path), {**read_json(manifest_path(path)), "schema": "facebias.data.pixels/0"})
     assert f"expected {SCHEMA}, found facebias.data.pixels/0" in refused(path, "SCHEMA")
 
 

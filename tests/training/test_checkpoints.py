@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, write_json
+from facebias.core.files import read_json
 from facebias.core.manifest import sha256, write_manifest
+from facebias.core.records import write_record
 from facebias.training import checkpoints
 from facebias.training.fit import fit
 from facebias.training.run import Run
@@ -72,7 +73,7 @@ def test_a_checkpoint_that_cannot_be_read_for_want_of_memory_stays_and_training_
 def test_a_training_does_not_go_on_with_other_data(config, tmp_path):
     run = interrupted(config, tmp_path / "broken")
     for manifest in run.path.glob("checkpoint-*.manifest.json"):
-        write_json(manifest, read_json(manifest) | {"data": "0" * 64})
+        write_record(manifest, read_json(manifest) | {"data": "0" * 64})
     with pytest.raises(FacebiasError, match="trained on other data than the packed file holds now"):
         fit(config.with_(runs_dir=str(tmp_path / "broken")), quiet)
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, write_json
+from facebias.core.files import read_json
 from facebias.core.lock import folder_lock
+from facebias.core.records import write_record
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
 from facebias.detectors.networks import LossParts
@@ -58,7 +59,7 @@ def test_a_finished_run_is_found_and_not_repeated(config):
 def test_a_finished_run_whose_data_have_changed_since_is_reported(config, tmp_path):
     run = fit(config, quiet)
     done = read_json(run.path / "DONE.json")
-    write_json(run.path / "DONE.json", done | {"train_sha256": "0" * 64})
+    write_record(run.path / "DONE.json", done | {"train_sha256": "0" * 64})
     with pytest.warns(UserWarning, match="other bytes"):
         fit(config, quiet)
 

@@ -9,9 +9,10 @@ import pytest
 from brought_detectors import exported, one_line, rows, table
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, write_json
+from facebias.core.files import read_json
 from facebias.core.manifest import manifest_path
 from facebias.core.profiles import profile
+from facebias.core.records import write_record
 from facebias.detectors import find_detector
 from facebias.report.audit_figures import figures_of_detectors
 from facebias.training.fit import fit
@@ -57,7 +58,7 @@ class TestAudited:
         other = small.with_(audit_size=48)
         score(run, other)
         manifest = manifest_path(run.path / "predictions.parquet")
-        write_json(manifest, {name: value for name, value in read_json(manifest).items() if name != "scored_on"})
+        write_record(manifest, {name: value for name, value in read_json(manifest).items() if name != "scored_on"})
         found = gather(other, [run.id], ["brought_detectors:brightness"])
         assert found.predictions.query("model == 'brightness' and dataset == 'synthetic'").shape[0] == 48
         with pytest.raises(FacebiasError, match="not scored on the images that its settings name"):
@@ -111,8 +112,33 @@ class TestAudited:
         tied.loc[tied["label"] == 0, "score"] = (np.arange(400) % 4 == 0).astype(float)
         found = gather(small, table=table(tmp_path, tied))
         ties, inside = found.cautions(0.05)
-        assert "theirs: scores tie. At FPR 5 % its threshold lets 0.00 %" in ties and "all scores lie in 0..1" in inside
+        assert "theirs: scores tie. At FPR 5 % its threshold lets 0 of 2" in ties and "all scores lie in 0..1" in inside
         assert len(found.cautions(0.05, probability=True)) == 1
+
+    @pytest.mark.parametrize(
+        ("scores", "says"),
+        [
+            (lambda t: t["label"] * 0.0 + 3, "theirs: all scores are 3: it tells no image from another."),
+            (
+                lambda t: -2.0 - t["label"] - np.arange(len(t)) / 1e6,
+                "theirs: faces score lower than non-faces (AUC 0.00)",
+            ),
+            (lambda t: 2.0 + t["label"] + np.arange(len(t)) / 1e6, ""),
+        ],
+    )
+    def test_constant_scores_and_a_direction_that_is_turned_round_are_told_and_no_ties_where_there_are_none(
+        self, small, tmp_path, scores, says
+    ):
+        given = rows()
+        found = gather(small, table=table(tmp_path, given.assign(score=scores(given)))).cautions(0.05)
+        assert any(says in line for line in found) if says else found == []
+
+    def test_groups_that_differ_by_case_are_one(self, small, tmp_path):
+        given = rows()
+        odd = given["race"].where(given.index % 5 > 0, given["race"].str.upper() + " ")
+        with pytest.warns(UserWarning, match="race: .* is taken for"):
+            found = gather(small, table=table(tmp_path, given.assign(race=odd))).predictions
+        assert set(found["race"]) == set(given["race"])
 
     def test_nothing_names_without_models_and_two_of_one_name_are_one_line_each(self, small, run):
         twice = ["brought_detectors:brightness"] * 2

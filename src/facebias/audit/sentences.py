@@ -15,6 +15,7 @@ from facebias.core.numbers import interval, percent, points
 from facebias.core.words import HELD_OUT, dataset_name
 
 JUDGED_BY = ("worst", "gap")
+NOBODY = "none"  # the worst of groups that are all equal
 WANTED_SEEDS = 6  # fewer allow no exact p under .05, and at 3 the intervals of a gap hold the truth too rarely
 WANTED_ABOVE = 20  # non-faces above a threshold: fewer are a handful of pictures
 WANTED_MISSED = 20  # faces missed: with fewer, near the ceiling, changes are claimed too often (docs/intervals.md)
@@ -28,7 +29,7 @@ class Finding:
         dataset: name of the audit set.
         grouping: "race x gender", ...
         arm: the arm compared with the baseline.
-        worst: label of the baseline's worst group; "" where fewer than two groups could be compared.
+        worst: label of the baseline's worst group; "none" where all are equal, "" where fewer than two are compared.
         claim: "reduced", "increased", "mixed" or "none": whether the arm changed worst-group recall or the gap, by
             the intervals; the sentence says which of the two.
         sentence: all of it, with numbers.
@@ -68,21 +69,23 @@ def finding_of(
         why = f"fewer than two groups have {SMALL} images" if first["groups"] < 2 else "no seed is shared"
         return Finding(dataset, grouping, arm, "", "none", f"{place}: not compared, {why}.")
     worst, gap, null = level.loc["worst"], level.loc["gap"], level.loc["null_gap"]
+    name = str(worst["group"]) or NOBODY
+    least = "the faces of all groups alike, none is worst" if name == NOBODY else f"{name} faces least often"
     sentence = (
-        f"{place}, at {rule_text(rule)}, the {arm_name(baseline)} finds {worst['group']} faces least often: "
+        f"{place}, at {rule_text(rule)}, the {arm_name(baseline)} finds {least}: "
         f"{_percent(worst)}; the gap between best and worst of {first['groups']} groups is "
         f"{percent(gap['value'])} points ({percent(gap['corrected'])} {interval(gap['low'], gap['high'])} when "
         f"corrected for the luck in picking extremes; groups that do not differ would show {100 * null['value']:.1f})."
     )
     if not arm:
-        return Finding(dataset, grouping, arm, str(worst["group"]), "none", sentence)
+        return Finding(dataset, grouping, arm, name, "none", sentence)
     reasons = [reason for reason in (withheld, too_few_missed(change.loc["overall"])) if reason]
     claim, words = _claim(change, "; ".join(reasons), power)
     return Finding(
         dataset,
         grouping,
         arm,
-        str(worst["group"]),
+        name,
         claim,
         f"{sentence} {arm_name(arm)} {words}.",
         not reasons,
@@ -159,7 +162,10 @@ def before_groups(table: pd.DataFrame, baseline: str, rule: str, source: str) ->
         for _, row in mine[mine["metric"] == "TPR"].iterrows()
     ]
     measured = mine[mine["metric"] == "FPR"]
-    rate = f" (measured on held-out non-faces: {_percent(measured.iloc[0])})" if len(measured) else ""
+    told = "asked for, not measured: no non-faces are left to measure it"
+    if len(measured):
+        told = f"measured on held-out non-faces: {_percent(measured.iloc[0])}"
+    rate = f" ({told})"
     return (
         f"Before any group is compared: at {rule_text(rule)}{rate}, the {arm_name(baseline)} finds {', '.join(faces)}."
     )

@@ -34,9 +34,11 @@ def statistics(rates: np.ndarray, hits: Hits) -> dict[str, np.ndarray]:
 
 
 def worst_group(rates: np.ndarray, hits: Hits) -> str:
-    """Label of the comparable group with the lowest rate; "" with fewer than two."""
+    """Label of the comparable group with the lowest rate; "" with fewer than two, and where all have the same."""
     use = np.flatnonzero(hits.cells.comparable)
-    return str(hits.cells.table["label"].iloc[use[np.argmin(rates[use])]]) if len(use) >= 2 else ""
+    if len(use) < 2 or np.ptp(rates[use]) < 1e-12:
+        return ""
+    return str(hits.cells.table["label"].iloc[use[np.argmin(rates[use])]])
 
 
 def summarise(

@@ -20,6 +20,7 @@ from facebias.core.folder_sets import PREFIX, FolderSet, hashed
 from facebias.core.manifest import fingerprint
 from facebias.core.paths import anchored
 from facebias.core.primary import PRIMARY, Primary
+from facebias.core.records import read_record
 
 FACE_SOURCES = ("synthetic", "celeba", "fairface", "utkface", "lab")
 NEGATIVE_SOURCES = ("synthetic", "folder", "lab")
@@ -166,6 +167,20 @@ class Config:
                     f"See facebias train --help for all of them{_nearest(name, known)}",
                 )
         return cls(**values)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The configuration that a file of settings holds.
+
+        Raises:
+            FacebiasError: missing, no record, or settings that `make` refuses; the file is named.
+        """
+        try:
+            return cls.make(**read_record(path))
+        except FacebiasError as error:
+            if error.where == str(path):
+                raise
+            raise FacebiasError(error.code, f"{path}: {error.where}", error.what, error.mend) from error
 
     def with_(self, **values: Any) -> Self:
         """The same configuration with some values changed; checked again."""

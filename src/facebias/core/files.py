@@ -113,11 +113,11 @@ def read_json(path: str | Path) -> Any:
     """Read JSON.
 
     Raises:
-        FacebiasError: the file is missing or is not JSON.
+        FacebiasError: the file is missing, a folder, or not JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FacebiasError("MISSING", path, "no such file", "Run the stage that writes it first") from error
-    except ValueError as error:
+    except (ValueError, RecursionError, IsADirectoryError) as error:
         raise FacebiasError("JSON", path, f"not JSON ({error})", "Delete it and run the stage again") from error

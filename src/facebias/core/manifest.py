@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, write_json
 from facebias.core.paths import code_version
+from facebias.core.records import read_record, write_record
 
 
 def sha256(path: str | Path) -> str:
@@ -48,20 +48,35 @@ def write_manifest(path: str | Path, schema: str, rows: int, key: str, **more: A
         "code_version": code_version(),
         **more,
     }
-    write_json(manifest_path(path), manifest)
+    write_record(manifest_path(path), manifest)
     return manifest
 
 
-def verify(path: str | Path, schema: str) -> dict[str, Any]:
-    """The manifest of an artifact whose bytes and schema are as recorded.
+def recorded_sha256(path: str | Path) -> str:
+    """The SHA-256 that the manifest of an artifact holds; the artifact itself is not read.
 
     Raises:
-        FacebiasError: file or manifest missing, other schema, or bytes that differ from those written.
+        FacebiasError: the manifest is missing, or none of ours.
+    """
+    return str(read_record(manifest_path(path), sha256=str)["sha256"])
+
+
+def verify(path: str | Path, schema: str, **expected: type) -> dict[str, Any]:
+    """The manifest of an artifact whose bytes and schema are as recorded.
+
+    Args:
+        path: of the artifact.
+        schema: that it must have.
+        expected: further keys that its manifest must have, with the type of each.
+
+    Raises:
+        FacebiasError: file or manifest missing, a manifest that is none of ours, other schema, or bytes that differ
+            from those written.
     """
     path = Path(path)
     if not path.exists():
         raise FacebiasError("MISSING", path, "no such file", "Run the stage that writes it first")
-    manifest: dict[str, Any] = read_json(manifest_path(path))
+    manifest = read_record(manifest_path(path), sha256=str, fingerprint=str, **expected)
     if manifest.get("schema") != schema:
         raise FacebiasError("SCHEMA", path, f"expected {schema}, found {manifest.get('schema')}", "Write it again")
     if sha256(path) != manifest["sha256"]:

@@ -15,10 +15,11 @@ import pandas as pd
 
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, write_json
+from facebias.core.files import write_json
 from facebias.core.lock import folder_lock
 from facebias.core.manifest import sha256
 from facebias.core.paths import code_version, file_name
+from facebias.core.records import read_record, write_record
 
 RECORD = "manifest.json"
 SCHEMA = "facebias.outputs/1"
@@ -59,7 +60,7 @@ class OutputFolder:
             files = dict(found["files"]) if found.get("owner") == self.owner else {}
             files |= {file.name: sha256(file) for file in (path, *more)}
             record = {"schema": SCHEMA, "owner": self.owner, "code_version": code_version()}
-            write_json(self.folder / RECORD, record | {"files": dict(sorted(files.items()))})
+            write_record(self.folder / RECORD, record | {"files": dict(sorted(files.items()))})
         return path
 
 
@@ -85,8 +86,8 @@ def recorded(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Mapping[str, Any]:
-    record = read_json(folder / RECORD)
-    files = record.get("files") if isinstance(record, dict) else None
-    if not (isinstance(files, dict) and record.get("schema") == SCHEMA):
-        raise FacebiasError("SCHEMA", folder / RECORD, f"not a record of {SCHEMA}", "Run the study or the audit again")
-    return dict(record)
+    record = read_record(folder / RECORD, schema=str, files=dict)
+    if record["schema"] != SCHEMA:
+        what = f"expected {SCHEMA}, found {record['schema']}"
+        raise FacebiasError("SCHEMA", folder / RECORD, what, "Run the study or the audit again")
+    return record

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json
 
 SETTINGS = "config.json"
 
@@ -50,7 +49,7 @@ def settings_of(folder: Path) -> Config:
     Raises:
         FacebiasError: it holds none, or another study than its name says.
     """
-    config = Config.make(**read_json(folder / SETTINGS)).with_(studies_dir=str(folder.parent))
+    config = Config.read(folder / SETTINGS).with_(studies_dir=str(folder.parent))
     if config.study_id != folder.name:
         raise FacebiasError("STUDY", folder, f"holds {config.study_id}", "Give the folder that name again")
     return config

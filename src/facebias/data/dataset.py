@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json
 from facebias.core.formats import found_format
 from facebias.core.manifest import manifest_path, verify
+from facebias.core.records import read_record
 from facebias.data.pack.file import SCHEMA
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _refuse_damaged(path: Path) -> None:
         raise FacebiasError("HDF5", path, f"found {found_format(head)}, expected HDF5", "Delete it and pack again")
     if not manifest_path(path).exists():
         raise FacebiasError("UNFINISHED", path, "its manifest is missing", "Delete it and run: facebias data pack")
-    needed, have = read_json(manifest_path(path)).get("bytes"), path.stat().st_size
-    if needed is not None and have < needed:
+    needed, have = read_record(manifest_path(path)).get("bytes"), path.stat().st_size
+    if isinstance(needed, int) and have < needed:
         raise FacebiasError("TRUNCATED", path, f"has {have:,} bytes, needs {needed:,}", "Delete it and pack again")
 
 

@@ -23,11 +23,11 @@ from pathlib import Path
 import pooch
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, write_json
 from facebias.core.formats import found_format
 from facebias.core.manifest import sha256
 from facebias.core.paths import inside
 from facebias.core.progress import bar, say
+from facebias.core.records import read_record, write_record
 
 PINS = "checksums.json"
 _AGAIN = "Run again; it goes on from there where the server allows it"
@@ -220,7 +220,12 @@ def _check(remote: Remote, file: Path, folder: Path, mend: str, discard: bool) -
 
 
 def _pins(folder: Path) -> dict[str, dict[str, str | int]]:
-    return read_json(folder / PINS) if (folder / PINS).exists() else {}
+    if not (folder / PINS).exists():
+        return {}
+    pins = read_record(folder / PINS)
+    if wrong := [name for name, pin in pins.items() if not (isinstance(pin, dict) and "sha256" in pin)]:
+        raise FacebiasError("RECORD", folder / PINS, f"no sha256 of {wrong[0]}", "Delete it and run again")
+    return pins
 
 
 def _pin(remote: Remote, file: Path, folder: Path) -> None:
@@ -234,6 +239,6 @@ def _pin(remote: Remote, file: Path, folder: Path) -> None:
         "sha256": sha256(file),
         "published": published,
     }
-    write_json(folder / PINS, pins)
+    write_record(folder / PINS, pins)
     if not published:
         say(f"{file.name}: no checksum is published; its SHA-256 {pins[remote.name]['sha256']} is now pinned in {PINS}")

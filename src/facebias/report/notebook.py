@@ -24,6 +24,7 @@ from facebias.core.files import read_json, write_json, write_text
 from facebias.core.outputs import RECORD
 from facebias.core.paths import anchored
 from facebias.core.progress import MARK, quiet
+from facebias.core.records import read_record
 from facebias.report.page import AuditFolder, write_report
 
 _PATIENCE = 600  # seconds for a kernel to start: a minute is short on a machine that trains
@@ -66,7 +67,7 @@ def execute(config: Config, source: str) -> Executed:
     if (config.study_folder / RECORD).exists():  # a notebook of somebody's own may write a verdict and no audit
         audited = AuditFolder(config.study_folder, config.path("runs"))
         places |= {"report": write_report(audited, config.study_folder / "report.html")}
-    return Executed(read_json(verdict_file)["text"], places)
+    return Executed(read_record(verdict_file, text=str)["text"], places)
 
 
 def _written(file: Path) -> tuple[int, int] | None:

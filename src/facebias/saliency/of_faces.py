@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json
-from facebias.core.manifest import fingerprint, manifest_path
+from facebias.core.manifest import fingerprint, recorded_sha256
 from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import as_input
@@ -57,11 +54,8 @@ def explain_faces(
 
 
 def _key(run: Run, data: FaceDataset, scope: str) -> str:
-    def sha(path: Path) -> str:
-        """A packed file's SHA-256, from its manifest."""
-        return read_json(manifest_path(path))["sha256"]
-
-    return fingerprint({"weights": sha(run.path / "weights.pt"), "data": sha(data.path), "scope": scope})
+    weights, packed = recorded_sha256(run.path / "weights.pt"), recorded_sha256(data.path)
+    return fingerprint({"weights": weights, "data": packed, "scope": scope})
 
 
 def _explain(method: FullGrad, data: FaceDataset, title: str, scope: str, batch_size: int) -> SaliencyMaps:

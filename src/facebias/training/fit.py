@@ -20,11 +20,12 @@ import torch
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json, sweep_stale, write_json
+from facebias.core.files import sweep_stale
 from facebias.core.lock import folder_lock
 from facebias.core.manifest import write_manifest
 from facebias.core.paths import code_version
 from facebias.core.progress import bar, headless, say
+from facebias.core.records import read_record
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
 from facebias.detectors.inference import logits
@@ -73,7 +74,7 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
 
 
 def _warn_on_other_data(run: Run, now: str, train: Path) -> None:
-    if read_json(run.path / "DONE.json")["train_sha256"] != now:
+    if read_record(run.path / "DONE.json", train_sha256=str)["train_sha256"] != now:
         warnings.warn(
             f"{run.id} was trained on other bytes than {train.name} holds now; delete its folder to train anew",
             stacklevel=3,
@@ -144,18 +145,15 @@ def _finish(config: Config, run: Run, state: State, train: FaceDataset, seconds:
     )
     write_manifest(run.path / "weights.pt", WEIGHTS_SCHEMA, 1, config.run_id, architecture=architecture_of(config))
     device = str(next(state.model.parameters()).device)
-    write_json(
-        run.path / "DONE.json",
-        {
-            "run_id": run.id,
-            "epochs": state.epoch,
-            "threads": config.threads,
-            "device": device,
-            "seconds_of_this_process": round(seconds, 1),
-            "torch": torch.__version__,
-            "code_version": code_version(),
-            "train_sha256": training_bytes(config, train.path),
-        },
+    run.finish(
+        run_id=run.id,
+        epochs=state.epoch,
+        threads=config.threads,
+        device=device,
+        seconds_of_this_process=round(seconds, 1),
+        torch=torch.__version__,
+        code_version=code_version(),
+        train_sha256=training_bytes(config, train.path),
     )
     checkpoints.clear(run.path)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from facebias.audit import fix_thresholds
 from facebias.audit.thresholds import rule_text
@@ -20,7 +23,19 @@ from facebias.detectors.find import find_detector
 from facebias.training.predictions_file import read_table
 from facebias.training.run import Run
 
-_TIED = 0.9  # share of the false positive rate asked for, below which ties are told
+
+def _of_scores(name: str, mine: pd.DataFrame) -> list[str]:
+    """What is wrong with all scores of a model together: one value, or lower for faces."""
+    score, faces = mine["score"].to_numpy(dtype=float), (mine["label"] == 1).to_numpy()
+    if np.ptp(score) == 0:
+        return [f"{name}: all scores are {score[0]:g}: it tells no image from another."]
+    area = float(np.mean(rankdata(score)[faces]) - (faces.sum() + 1) / 2) / max(1, (~faces).sum())
+    if (~faces).any() and area < 0.5:
+        return [
+            f"{name}: faces score lower than non-faces (AUC {area:.2f}). If its scores are distances, lower for what is "
+            "more of a face, give them with the opposite sign."
+        ]
+    return []
 
 
 @dataclass(frozen=True)
@@ -45,16 +60,16 @@ class Audited:
         """What limits the scores of those brought: ties, and probabilities that were not said to be some."""
         rule = f"fpr={fpr:g}"
         theirs = self.predictions[self.predictions["model"].isin(self.brought)]
-        found = (
-            [
-                f"{row.run_id}: scores tie. At {rule_text(rule)} its threshold lets {100 * row.rate:.2f} % of the "
-                "held-out non-faces through: it is judged at a lower rate than the others."
-                for row in fix_thresholds(theirs, (rule,)).itertuples()
-                if row.enough and row.rate < _TIED * fpr
-            ]
-            if len(theirs)
-            else []
-        )
+        found = [line for name, mine in theirs.groupby("model", sort=False) for line in _of_scores(str(name), mine)]
+        fixed = fix_thresholds(theirs, (rule,)) if len(theirs) else pd.DataFrame()
+        for row in fixed.itertuples():
+            allowed, passing = math.floor(row.negatives * fpr + 1e-9), round(row.rate * row.negatives)
+            if row.enough and passing < allowed:  # of scores that are all different, all that are allowed pass
+                found.append(
+                    f"{row.run_id}: scores tie. At {rule_text(rule)} its threshold lets {passing} of "
+                    f"{row.negatives:,} held-out non-faces through and {allowed} are allowed: it is judged at a lower "
+                    "rate than the others."
+                )
         inside = theirs["score"].between(0, 1).groupby(theirs["model"], sort=False).all()
         found += [
             f"{name}: all scores lie in 0..1. If they are probabilities, say --probability; the rule p=0.5 takes them "

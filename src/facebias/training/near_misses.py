@@ -20,8 +20,8 @@ import pandas as pd
 import torch
 
 from facebias.core.config import Config
-from facebias.core.files import atomic_write, read_json
-from facebias.core.manifest import manifest_path, verify, write_manifest
+from facebias.core.files import atomic_write
+from facebias.core.manifest import manifest_path, recorded_sha256, verify, write_manifest
 from facebias.core.progress import say
 from facebias.core.words import IMAGE_SIZE
 from facebias.data.dataset import FaceDataset
@@ -58,7 +58,7 @@ def training_split(config: Config, path: Path) -> FaceDataset:
 def training_bytes(config: Config, path: Path) -> str:
     """SHA-256 of the files behind `training_split`: of the packed split and, after a plus, of the near-misses."""
     files = [file for file in (path, near_misses(config)) if file is not None]
-    return "+".join(read_json(manifest_path(file))["sha256"] for file in files)
+    return "+".join(recorded_sha256(file) for file in files)
 
 
 def near_misses(config: Config) -> Path | None:

@@ -26,6 +26,7 @@ from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, valida
 from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
+from facebias.core.group_names import one_spelling
 from facebias.core.words import HELD_OUT
 from facebias.detectors.detector import as_logits
 from facebias.detectors.find import checked_name
@@ -71,8 +72,8 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
             "dataset": _placed(places.replace("", stem), label, _text(given, "image")),
             "score": as_logits(score, str(path)) if probability else score,
             "ita": _numbers(given, "ita", path) if "ita" in given else np.nan,
-            **{column: _text(given, column) if column in given else "" for column in (*GROUP_COLUMNS, "age")},
-            **{column: _text(given, column) for column in own},
+            **{column: _groups(given, column) if column in given else "" for column in (*GROUP_COLUMNS, "age")},
+            **{column: _groups(given, column) for column in own},
         }
     )
     _refuse_one_sided(table, path)
@@ -142,6 +143,12 @@ def _refuse_columns(given: pd.DataFrame, path: Path) -> None:
 
 def _text(given: pd.DataFrame, column: str) -> pd.Series:
     return given[column].astype(object).where(given[column].notna(), "").astype(str)
+
+
+def _groups(given: pd.DataFrame, column: str) -> pd.Series:
+    """A group column, each group in one spelling."""
+    values = _text(given, column)
+    return values.map(one_spelling(values, column))
 
 
 def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:

@@ -22,8 +22,9 @@ import pandas as pd
 from facebias.core.config import Config
 from facebias.core.csv import read_csv, write_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, read_json, write_json
-from facebias.core.manifest import manifest_path, verify, write_manifest
+from facebias.core.files import atomic_write, write_json
+from facebias.core.manifest import manifest_path, sha256, verify, write_manifest
+from facebias.core.records import read_record, write_record
 
 if TYPE_CHECKING:
     from facebias.detectors.networks import DBVAE, StandardCNN
@@ -86,19 +87,41 @@ class Run:
         return (self.path / "DONE.json").exists()
 
     @property
+    def done(self) -> dict[str, Any]:
+        """What was written last: with what it was trained, and the hashes of its small files; empty before that."""
+        return read_record(self.path / "DONE.json") if self.complete else {}
+
+    @property
+    def _hashes(self) -> dict[str, str]:
+        found = self.done.get("files", {})
+        return found if isinstance(found, dict) else {}
+
+    def _whole(self, name: str) -> Path:
+        """The path of one of the small files, whose bytes are those that were written when the run was done.
+
+        Raises:
+            FacebiasError: they differ. Runs of an earlier version did not record them.
+        """
+        path, expected = self.path / name, self._hashes.get(name)
+        if expected and path.exists() and sha256(path) != expected:
+            mend = "Delete the run's folder to train anew"
+            raise FacebiasError("HASH", path, "bytes differ from those written", mend)
+        return path
+
+    @property
     def config(self) -> Config:
         """The settings it was started with."""
-        return Config.make(**read_json(self.path / "config.json"))
+        return Config.read(self._whole("config.json"))
 
     @property
     def history(self) -> pd.DataFrame:
         """One row an epoch: HISTORY_COLUMNS."""
-        return read_csv(self.path / "history.csv", HISTORY_COLUMNS).astype({"epoch": int})
+        return read_csv(self._whole("history.csv"), HISTORY_COLUMNS).astype({"epoch": int})
 
     @property
     def sampling(self) -> pd.DataFrame:
         """One row an epoch and group: epoch, ess, grouping, group, n, natural_share, share."""
-        table = read_csv(self.path / "sampling.csv", ("epoch", "ess", "n", "natural_share", "share"))
+        table = read_csv(self._whole("sampling.csv"), ("epoch", "ess", "n", "natural_share", "share"))
         return table.astype({"epoch": int, "n": int, "grouping": str, "group": str})
 
     @property
@@ -127,7 +150,7 @@ class Run:
         if not self.complete:
             raise FacebiasError("RUN", self.path, "incomplete: no DONE.json", "Train it: facebias train resumes it")
         config = self.config
-        found = verify(self.path / "weights.pt", WEIGHTS_SCHEMA)["architecture"]
+        found = verify(self.path / "weights.pt", WEIGHTS_SCHEMA, architecture=dict)["architecture"]
         if found != architecture_of(config):
             raise FacebiasError(
                 "WEIGHTS",
@@ -142,7 +165,7 @@ class Run:
     def holds(self, name: str, key: str) -> bool:
         """Whether a stage has written the file `name`, from what the fingerprint `key` stands for."""
         manifest = manifest_path(self.path / name)
-        return manifest.exists() and read_json(manifest)["fingerprint"] == key
+        return manifest.exists() and read_record(manifest, fingerprint=str)["fingerprint"] == key
 
     # --- writing, for the stages alone ----------------------------------------------------------------------
     def start(self, config: Config) -> None:
@@ -152,6 +175,11 @@ class Run:
             raise FacebiasError("RUN", self.path, f"holds {found.run_id}, not {config.run_id}", "Use another folder")
         write_json(file, config.as_dict())
 
+    def finish(self, **about: Any) -> None:
+        """Write the last file, without which the run is incomplete, with the hashes of those that have no manifest."""
+        small = [self.path / name for name in ("config.json", "history.csv", "sampling.csv")]
+        write_record(self.path / "DONE.json", about | {"files": {file.name: sha256(file) for file in small}})
+
     def write_csv(self, name: str, table: pd.DataFrame) -> None:
         """Write one of the run's tables."""
         write_csv(table, self.path / name)
@@ -160,7 +188,7 @@ class Run:
     def scored_on(self) -> dict[str, Any]:
         """The settings of the audit sets that it was scored on; empty where an earlier version scored it."""
         manifest = manifest_path(self.path / "predictions.parquet")
-        return dict(read_json(manifest).get("scored_on", {})) if manifest.exists() else {}
+        return dict(read_record(manifest).get("scored_on", {})) if manifest.exists() else {}
 
     def write_parquet(self, name: str, table: pd.DataFrame, schema: str, key: str, **more: Any) -> None:
         """Write one of the run's tables with its manifest, which also says `more`."""
@@ -171,7 +199,7 @@ class Run:
 
 def _told_apart(runs: list[Run]) -> str:
     """Ids with the settings, three at most, in which the runs differ."""
-    every = [read_json(run.path / "config.json") for run in runs]
+    every = [run.config.as_dict() for run in runs]
     differ = [name for name in every[0] if len({str(one.get(name)) for one in every}) > 1][:3]
     return "; ".join(
         " ".join([run.id, *(f"{name}={one.get(name)}" for name in differ)])

@@ -13,8 +13,7 @@ import pandas as pd
 from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json
-from facebias.core.manifest import fingerprint, manifest_path
+from facebias.core.manifest import fingerprint, recorded_sha256
 from facebias.core.words import HELD_OUT
 from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
@@ -81,7 +80,7 @@ def is_scored(run: Run, files: dict[str, Path]) -> bool:
 
 def _key(run: Run, files: dict[str, Path]) -> str:
     # the bytes that are scored, not only their settings: a set packed anew is scored anew
-    hashes = {name: read_json(manifest_path(path))["sha256"] for name, path in files.items()}
+    hashes = {name: recorded_sha256(path) for name, path in files.items()}
     return fingerprint({"run": run.id, **hashes})
 
 

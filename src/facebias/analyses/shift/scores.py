@@ -13,8 +13,7 @@ from facebias.analyses.shift.pictures import change
 from facebias.analyses.shift.tables import FACTORS, UNCHANGED, shift_columns
 from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.core.config import Config
-from facebias.core.files import read_json
-from facebias.core.manifest import fingerprint, manifest_path, verify
+from facebias.core.manifest import fingerprint, recorded_sha256, verify
 from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import logits
@@ -51,7 +50,7 @@ def shift_scores(runs: Sequence[Run], config: Config) -> pd.DataFrame:
                 "run": run.id,
                 "faces": FACES,
                 "columns": shift_columns(),
-                **{name: read_json(manifest_path(path))["sha256"] for name, path in files.items()},
+                **{name: recorded_sha256(path) for name, path in files.items()},
             }
         )
         for run in runs

@@ -94,7 +94,8 @@ def pack_audit(config: Config, name: str, reject_share: float = REJECT_SHARE) ->
 def _finished(path: Path, sources: Sequence[tuple[Source, int]], config: Config) -> bool:
     if not (path.exists() and manifest_path(path).exists()):
         return False
-    packed, now = verify(path, SCHEMA)["packing"]["framing"], _framing(source for source, _ in sources)
+    packed = verify(path, SCHEMA, packing=dict)["packing"].get("framing")
+    now = _framing(source for source, _ in sources)
     # The name does not tell how faces were cut; without the raw files there is nothing to pack them from again
     if packed != now and config.path("data_root").exists():
         raise FacebiasError(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from facebias.core.errors import FacebiasError
 from facebias.core.folder_sets import BOX, FolderSet, content_of, rows
+from facebias.core.group_names import one_spelling
 from facebias.core.label_files import Row
 from facebias.data.archive import pictures
 from facebias.data.sources.base import Box, Sample
@@ -47,8 +48,14 @@ class UserFolder:
             )
         found = list(rows(labels))
         self._refuse_unnamed(labels, {picture for _, picture in found})
+        spelled = {
+            name: one_spelling((row.values[name] for row, _ in found), name)
+            for name in found[0][0].values
+            if name not in _NO_GROUPS
+        }
         for row, picture in found:
-            yield self._sample(row, picture)
+            groups = {name: mapped[row.values[name]] for name, mapped in spelled.items()}
+            yield self._sample(Row(row.where, {**row.values, **groups}), picture)
 
     def _sample(self, row: Row, picture: Path) -> Sample:
         values = row.values

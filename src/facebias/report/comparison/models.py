@@ -10,7 +10,6 @@ import pandas as pd
 
 from facebias.core.arms import ARM_FIELDS, arm_name
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json
 from facebias.training.run import Run
 
 _SPELT_OUT = 3  # settings in a name, at most; where more differ, those that tell the models apart, and an ellipsis
@@ -116,7 +115,7 @@ def settings_table(models: Sequence[Model]) -> pd.DataFrame:
 
 def _recorded(model: Model, key: str) -> str:
     """What a model's trainings recorded when they ended, each different value once."""
-    found = [read_json(run.path / "DONE.json").get(key, "not recorded") for run in model.runs if run.complete]
+    found = [str(run.done.get(key, "not recorded")) for run in model.runs if run.complete]
     short = [value[:8] if key.endswith("sha256") else value for value in found]
     return ", ".join(dict.fromkeys(short)) or "not recorded"
 

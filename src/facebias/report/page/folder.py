@@ -15,8 +15,8 @@ from facebias.audit.predictions import validate
 from facebias.core.config import Config
 from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.files import read_json
 from facebias.core.outputs import recorded
+from facebias.core.records import read_record
 from facebias.core.words import dataset_name
 from facebias.training.run import Run
 
@@ -93,7 +93,7 @@ class AuditFolder:
                 f"holds no finished audit: {missing[0]} is missing",
                 "Run facebias study with the same options, or facebias audit, first",
             )
-        return read_json(self.files["verdict.json"])
+        return read_record(self.files["verdict.json"])
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -7,13 +7,14 @@ import pandas as pd
 
 from facebias.audit.groups import groups_of, name_of
 from facebias.core.arms import arm_name
-from facebias.core.files import read_json
 from facebias.core.numbers import NONE, number, p_value
+from facebias.core.records import read_record
 from facebias.core.words import dataset_name
 from facebias.report.page.cells import Cell, Table, counted, rated, said, set_name, sets_of, share, told_first
 from facebias.report.page.folder import AuditFolder
 from facebias.report.page.headline import HeadlineSubject
 
+_DONE = {"device": str, "seconds_of_this_process": float, "torch": str, "code_version": str}
 _DETECTION = {"AUC": "#AUC, %", "d_prime": "#d'", "criterion": "#criterion"}
 
 
@@ -142,7 +143,7 @@ def trainings(audited: AuditFolder) -> list[Table]:
     """The runs: what each is and where it was trained; and the settings that they share."""
     rows = []
     for run, config in audited.configs.items():
-        done = read_json(audited.runs / run / "DONE.json")
+        done = read_record(audited.runs / run / "DONE.json", **_DONE)
         rows.append(
             [
                 said(run),
