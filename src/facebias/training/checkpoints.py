@@ -25,18 +25,20 @@ class Circumstances:
         key: of its settings.
         data: SHA-256 of the packed training split.
         threads: of PyTorch within an operation: in another order sums round otherwise.
+        ranks: processes that train together: their draws are their own.
     """
 
     key: str
     data: str
     threads: int
+    ranks: int = 1
 
 
 def save(folder: Path, epoch: int, state: dict[str, Any], under: Circumstances) -> None:
     """Write the state after `epoch` finished epochs, then drop all but the two newest."""
     path = folder / f"checkpoint-{epoch:06d}.pt"
     write_tensors(path, state)
-    write_manifest(path, SCHEMA, 1, under.key, data=under.data, threads=under.threads)
+    write_manifest(path, SCHEMA, 1, under.key, data=under.data, threads=under.threads, ranks=under.ranks)
     for old in _newest_first(folder)[2:]:
         _remove(old)
 
@@ -80,12 +82,13 @@ def _refuse_others(path: Path, about: dict[str, Any], under: Circumstances) -> N
             "was trained on other data than the packed file holds now",
             "Put those data back, or delete the run's folder to train anew",
         )
-    if (before := about.get("threads", under.threads)) != under.threads:
-        warnings.warn(
-            f"{path.name} was trained with threads={before} and goes on with threads={under.threads}: the weights will "
-            "be those of neither",
-            stacklevel=4,
-        )
+    for name, now, unsaid in (("threads", under.threads, under.threads), ("ranks", under.ranks, 1)):
+        if (before := about.get(name, unsaid)) != now:
+            warnings.warn(
+                f"{path.name} was trained with {name}={before} and goes on with {name}={now}: the weights will "
+                "be those of neither",
+                stacklevel=4,
+            )
 
 
 def _set_aside(path: Path, why: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,12 +18,15 @@ from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import as_input, logits, pick_device, posterior
-from facebias.detectors.networks import DBVAE, StandardCNN, build_model
+from facebias.detectors.networks import DBVAE, LossParts, StandardCNN, build_model
 from facebias.training.augmentation import augment
+from facebias.training.ranks import ALONE, World
 from facebias.training.remedies import GroupDRO, balanced_probabilities, face_groups, twice_probabilities
 from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
+from facebias.training.whole_batch import whole_loss
 
 _FACES, _NEGATIVES, _STEP, _DEAL = 1, 2, 3, 4  # which stream of random numbers
+_TOGETHER = 256  # ranks cut sets at multiples of it, a multiple of a batch: in other batches products round otherwise
 GROUPINGS = ("gender", "skin_tone", "race")
 
 
@@ -38,22 +42,33 @@ class State:
     probability: np.ndarray  # of the last epoch
     wrong: np.ndarray | None = None  # jtt: training images that the first training got wrong
     dro: GroupDRO | None = None
+    world: World = ALONE
+
+    def __post_init__(self) -> None:
+        self.loss: Callable[..., LossParts] = whole_loss(self.model, self.world)
 
 
-def initial(config: Config, train: FaceDataset) -> State:
-    """What a training starts from."""
+def initial(config: Config, train: FaceDataset, world: World = ALONE) -> State:
+    """What a training starts from.
+
+    Raises:
+        FacebiasError: there are more ranks than images in a batch.
+    """
+    if config.batch_size < world.size:
+        what = f"{config.batch_size} images for {world.size} ranks"
+        raise FacebiasError("RANKS", "batch_size", what, "Raise batch_size, or start fewer processes")
     model = build_model(config).to(pick_device(config.device))
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     faces = len(train.faces)
-    state = State(model, optimizer, 0, [], [], np.full(faces, 1 / faces))
+    state = State(model, optimizer, 0, [], [], np.full(faces, 1 / faces), world=world)
     if config.remedy == "groupdro":
         state.dro = GroupDRO(int(group_of_each(train).max()) + 1, config.dro_step)
     return state
 
 
-def short_training(config: Config, train: FaceDataset, validation: FaceDataset) -> State:
+def short_training(config: Config, train: FaceDataset, validation: FaceDataset, world: World = ALONE) -> State:
     """A training of a first network, whose errors teach the next one; neither kept nor resumed."""
-    state = initial(config, train)
+    state = initial(config, train, world)
     while state.epoch < config.epochs:
         train_epoch(config, state, train, validation)
     return state
@@ -72,33 +87,38 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
     Raises:
         FacebiasError: the loss is not finite.
     """
-    pixels, device = train.tensor(), next(state.model.parameters()).device
+    pixels, device, world = train.tensor(), next(state.model.parameters()).device, state.world
     state.probability = _probabilities(config, state, train)
     of_negatives = None if state.wrong is None else twice_probabilities(state.wrong[train.negatives], config.jtt_weight)
     plan = sampling_plan(config, state.epoch, train, state.probability, of_negatives)
     groups = torch.from_numpy(group_of_each(train)).to(device) if state.dro else None
     sums = torch.zeros(4, dtype=torch.float64)
     state.model.train()
-    for step, rows in enumerate(plan):
+    for step, batch in enumerate(plan):
         _set_learning_rate(config, state, step, len(plan))
-        draw = torch.Generator().manual_seed(_seed(config.seed, state.epoch, _STEP, step))
+        rows, of_rank = world.share(batch), (world.rank,) * (world.rank > 0)
+        draw = torch.Generator().manual_seed(_seed(config.seed, state.epoch, _STEP, step, *of_rank))
         images = augment(as_input(pixels[rows], device), config, draw)
         labels = torch.from_numpy(train.labels[rows]).to(device, torch.float32)
         noise = torch.Generator(device).manual_seed(draw.initial_seed())
-        robust = None if state.dro is None or groups is None else partial(state.dro.loss, groups=groups[rows])
+        robust = (
+            None if state.dro is None or groups is None else partial(state.dro.loss, groups=groups[rows], world=world)
+        )
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            parts = state.model.loss(images, labels, config, noise, robust)
-        if not math.isfinite(parts.total.item()):
+            parts = state.loss(images, labels, config, noise, robust)
+        share = len(rows) / len(batch)  # parts are means over this rank's images
+        told = world.total(torch.stack([part.detach() for part in parts]).double() * share).cpu()
+        if not math.isfinite(told[0]):
             raise FacebiasError(
                 "DIVERGED",
                 f"{config.run_id} epoch {state.epoch + 1} step {step + 1}",
-                f"the loss is {parts.total.item()}",
+                f"the loss is {told[0].item()}",
                 "Lower learning_rate; the checkpoint of the last good epoch is kept",
             )
         state.optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+        (parts.total * (share * world.size)).backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         state.optimizer.step()
-        sums += torch.stack([part.detach().cpu() for part in parts])
+        sums += told
     state.epoch += 1
     _record(config, state, sums / len(plan), train, validation)
 
@@ -111,12 +131,15 @@ def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarr
         return balanced_probabilities(face_groups(train.table.iloc[train.faces]))
     if rule == "uniform" or not isinstance(state.model, DBVAE):
         return np.full(count, 1 / count)
-    mu, nats = (part.numpy() for part in posterior(state.model, train.tensor()[train.faces]))
+    world = state.world
+    mine = train.faces[world.block(count, _TOGETHER)]
+    mu, nats = (part.numpy() for part in posterior(state.model, train.tensor()[mine]))
+    nats = world.sum(nats * (len(mine) / count) if len(mine) else np.zeros_like(nats))
     if rule != "shuffled":
-        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess, nats)
+        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess, nats, world)
     # dealt once a training, not once an epoch: a face keeps its luck, as it does where the latents decide
     deal = np.random.default_rng([config.seed, _DEAL]).permutation(count)
-    return sampling_probabilities(mu, config.alpha, config.bins, "max")[deal]
+    return sampling_probabilities(mu, config.alpha, config.bins, "max", world=world)[deal]
 
 
 def sampling_plan(
@@ -142,6 +165,12 @@ def sampling_plan(
     return list(rows)
 
 
+def all_logits(state: State, data: FaceDataset) -> np.ndarray:
+    """Face logits (N,) float32 of all images; each rank scores a block of them."""
+    mine = state.world.block(len(data), _TOGETHER)
+    return state.world.joined(logits(state.model, data.tensor()[mine]).numpy())
+
+
 def _seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
@@ -155,7 +184,7 @@ def _set_learning_rate(config: Config, state: State, step: int, steps: int) -> N
 
 def _record(config: Config, state: State, means: Tensor, train: FaceDataset, validation: FaceDataset) -> None:
     row = dict(zip(("loss", "classification", "reconstruction", "kl"), means.tolist(), strict=True))
-    score = logits(state.model, validation.tensor()).numpy()
+    score = all_logits(state, validation)
     fixed = threshold(score[validation.negatives], f"fpr={config.fpr:g}", warn=False)
     recall = float((score[validation.faces] >= fixed.value).mean()) if len(validation.faces) else math.nan
     ess = effective_sample_size(state.probability)

@@ -11,6 +11,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +29,23 @@ from facebias.core.progress import bar, headless, say
 from facebias.core.records import read_record
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
-from facebias.detectors.inference import logits
 from facebias.training import checkpoints
-from facebias.training.epoch import State, describe, initial, short_training, train_epoch
+from facebias.training.epoch import State, all_logits, describe, initial, short_training, train_epoch
 from facebias.training.loggers import logger
 from facebias.training.near_misses import training_bytes, training_split
+from facebias.training.ranks import ALONE, World
 from facebias.training.run import SAMPLING_SCHEMA, WEIGHTS_SCHEMA, Run, architecture_of
 from facebias.training.tensors import write_tensors
 from facebias.training.threads import threads
 
 
-def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> Run:
+def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None, world: World = ALONE) -> Run:
     """Train the detector that `config` describes, or return the finished run if there is one.
 
     Args:
         config: one arm, one seed.
         on_epoch: called with the history row after every epoch; without it progress is shown here.
+        world: the processes that train it together; the first alone reads settings and checkpoints, and writes.
 
     Returns:
         The finished run.
@@ -51,26 +53,33 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     Raises:
         FacebiasError: data that cannot be packed, a folder in use, or a loss that is not finite.
     """
-    run, files = Run.of(config), pack_training(config)
-    if run.complete:
-        _warn_on_other_data(run, training_bytes(config, files["train"]), files["train"])
+    run, files = Run.of(config), world.from_first(partial(pack_training, config))
+    data = world.from_first(partial(training_bytes, config, files["train"]))
+    if world.from_first(lambda: run.complete):
+        _warn_on_other_data(run, data, files["train"])
         return run
-    with folder_lock(run.path), threads(config.threads):
-        sweep_stale(run.path)
-        run.start(config)
+    with contextlib.ExitStack() as held, threads(config.threads):
+        world.from_first(partial(_take, held, config, run))
         train, validation = training_split(config, files["train"]), FaceDataset.load(files["validation"])
         _require_both(train, files["train"])
-        under = checkpoints.Circumstances(config.run_id, training_bytes(config, train.path), config.threads)
-        state = _begin(config, run, train, validation, under)
+        under = checkpoints.Circumstances(config.run_id, data, config.threads, world.size)
+        state = _begin(config, run, train, validation, under, world)
         begun = time.monotonic()
-        with logger(config, run, state.epoch) as log, _progress(config, state.epoch, on_epoch) as report:
+        with _kept(config, run, state, under, on_epoch) as keep:
             while state.epoch < config.epochs:
                 train_epoch(config, state, train, validation)
-                checkpoints.save(run.path, state.epoch, _pack_state(state), under)
-                log(state.history[-1])
-                report(state.history[-1])
-        _finish(config, run, state, train, time.monotonic() - begun)
+                keep()
+        if world.rank == 0:
+            _finish(config, run, state, train, under, time.monotonic() - begun)
+        world.from_first(lambda: None)  # nobody leaves before the run is whole
     return run
+
+
+def _take(held: contextlib.ExitStack, config: Config, run: Run) -> None:
+    """Hold the run's folder for this training."""
+    held.enter_context(folder_lock(run.path))
+    sweep_stale(run.path)
+    run.start(config)
 
 
 def _warn_on_other_data(run: Run, now: str, train: Path) -> None:
@@ -92,10 +101,15 @@ def _require_both(train: FaceDataset, path: Path) -> None:
 
 
 def _begin(
-    config: Config, run: Run, train: FaceDataset, validation: FaceDataset, under: checkpoints.Circumstances
+    config: Config,
+    run: Run,
+    train: FaceDataset,
+    validation: FaceDataset,
+    under: checkpoints.Circumstances,
+    world: World,
 ) -> State:
-    state = initial(config, train)
-    if saved := checkpoints.load(run.path, under):
+    state = initial(config, train, world)
+    if saved := world.from_first(partial(checkpoints.load, run.path, under)):
         state.model.load_state_dict(saved["model"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.epoch, state.history = saved["epoch"], saved["history"]
@@ -105,14 +119,14 @@ def _begin(
         if state.dro:
             state.dro.weights = saved["group_weights"]
     elif config.remedy == "jtt":
-        state.wrong = _first_training(config, train, validation)
+        state.wrong = _first_training(config, train, validation, world)
     return state
 
 
-def _first_training(config: Config, train: FaceDataset, validation: FaceDataset) -> np.ndarray:
+def _first_training(config: Config, train: FaceDataset, validation: FaceDataset, world: World) -> np.ndarray:
     """Just train twice, stage one: which training images (N,) a short training like any other gets wrong at p 0.5."""
-    state = short_training(config.with_(remedy="none", epochs=config.jtt_epochs), train, validation)
-    wrong: np.ndarray = (logits(state.model, train.tensor()).numpy() >= 0) != (train.labels == 1)
+    state = short_training(config.with_(remedy="none", epochs=config.jtt_epochs), train, validation, world)
+    wrong: np.ndarray = (all_logits(state, train) >= 0) != (train.labels == 1)
     return wrong
 
 
@@ -129,7 +143,9 @@ def _pack_state(state: State) -> dict[str, Any]:
     }
 
 
-def _finish(config: Config, run: Run, state: State, train: FaceDataset, seconds: float) -> None:
+def _finish(
+    config: Config, run: Run, state: State, train: FaceDataset, under: checkpoints.Circumstances, seconds: float
+) -> None:
     run.write_csv("history.csv", pd.DataFrame(state.history))
     run.write_csv("sampling.csv", pd.concat(state.sampling, ignore_index=True))
     faces = pd.DataFrame(
@@ -149,13 +165,36 @@ def _finish(config: Config, run: Run, state: State, train: FaceDataset, seconds:
         run_id=run.id,
         epochs=state.epoch,
         threads=config.threads,
+        ranks=state.world.size,
         device=device,
         seconds_of_this_process=round(seconds, 1),
         torch=torch.__version__,
         code_version=code_version(),
-        train_sha256=training_bytes(config, train.path),
+        train_sha256=under.data,
     )
     checkpoints.clear(run.path)
+
+
+@contextlib.contextmanager
+def _kept(
+    config: Config,
+    run: Run,
+    state: State,
+    under: checkpoints.Circumstances,
+    on_epoch: Callable[[dict[str, Any]], None] | None,
+) -> Iterator[Callable[[], None]]:
+    """What is done after an epoch: on the first rank a checkpoint and a report, on all others nothing."""
+    if state.world.rank:
+        yield lambda: None
+        return
+    with logger(config, run, state.epoch) as log, _progress(config, state.epoch, on_epoch) as report:
+
+        def _keep() -> None:
+            checkpoints.save(run.path, state.epoch, _pack_state(state), under)
+            log(state.history[-1])
+            report(state.history[-1])
+
+        yield _keep
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from facebias.training.ranks import ALONE, World
+
 CELLS = ("skin_tone", "gender")  # the labels that labelled remedies use
 MOST = 20.0  # a cell of three faces is not drawn until those three are known by heart
 
@@ -59,18 +61,23 @@ class GroupDRO:
         self.step = step
         self.weights = torch.full((groups,), 1 / groups)
 
-    def loss(self, losses: Tensor, groups: Tensor) -> Tensor:
+    def loss(self, losses: Tensor, groups: Tensor, world: World = ALONE) -> Tensor:
         """Half the mean loss of non-faces plus half the weighted loss of groups; updates the weights first.
 
         Args:
             losses: (B,) of the images of a batch.
             groups: (B,) group of each face, -1 for a non-face.
+            world: whose ranks hold the other images of the batch. Each returns its part of the loss over its share of
+                the images, as a mean over its own images would be: weighted by that share the parts add up.
         """
         face = groups >= 0
-        count = torch.bincount(groups[face], minlength=len(self.weights)).clamp(min=1)
+        count = world.total(torch.bincount(groups[face], minlength=len(self.weights)))
         sums = torch.zeros(len(self.weights), device=losses.device, dtype=losses.dtype)
-        means = sums.index_add(0, groups[face], losses[face]) / count
-        raised = self.weights.to(losses.device) * torch.exp(self.step * means.detach())
+        sums = sums.index_add(0, groups[face], losses[face])
+        means = world.total(sums.detach()) / count.clamp(min=1)
+        raised = self.weights.to(losses.device) * torch.exp(self.step * means)
         self.weights = (raised / raised.sum()).cpu()
-        others = losses[~face].mean() if bool((~face).any()) else losses.new_zeros(())
-        return 0.5 * (others + (self.weights.to(losses) * means).sum())
+        others = world.total((~face).sum())
+        of_groups = (self.weights.to(losses) * (sums / count.clamp(min=1))).sum()
+        loss: Tensor = 0.5 * (losses[~face].sum() / others.clamp(min=1) + of_groups)
+        return loss * ((count.sum() + others) / len(losses))

@@ -21,6 +21,7 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from facebias.core.errors import FacebiasError
+from facebias.training.ranks import ALONE, World
 
 COLLAPSED = 0.01  # share of the faces; an effective sample below it is no training set
 USED = 0.2  # nats of divergence from the prior, mean over the faces; a latent with less is called unused
@@ -33,11 +34,12 @@ def sampling_probabilities(
     rule: str = "max",
     target_ess: float = 0.5,
     nats: np.ndarray | None = None,
+    world: World = ALONE,
 ) -> np.ndarray:
     """Probability of drawing each face.
 
     Args:
-        mu: latent means (N, k).
+        mu: latent means (N, k); of several ranks, those of this rank's block of the faces.
         alpha: added to the densities, 0 or more; larger is closer to uniform.
         bins: bins of each latent's histogram, between its minimum and maximum.
         rule: "uniform"; "max", the largest over latents of 1 / (Q_i + alpha), each normalised to sum 1 first (MIT
@@ -47,41 +49,45 @@ def sampling_probabilities(
             `target_ess`.
         target_ess: share of N, for "tempered".
         nats: (k,) what each latent carries, for "used" (`facebias.detectors.inference.posterior`).
+        world: over whose blocks histograms and sums go.
 
     Returns:
-        float64 (N,), positive, summing to 1.
+        float64 (N,), positive, summing to 1; of several ranks, of all faces on each rank.
 
     Raises:
         FacebiasError: latents that are not finite or not (N, k), an unknown rule, or "used" without `nats`.
     """
-    mu = _checked(mu)
+    mu = _checked(mu, world)
     if rule in ("uniform", "max", "used", "z"):
-        return _by_maximum(_read(mu, rule, nats), alpha, bins)
+        return _by_maximum(_read(mu, rule, nats, world), alpha, bins, world)
     if rule not in ("product", "tempered"):
         raise FacebiasError(
             "RESAMPLING", "rule", f"{rule!r} is unknown", "Use uniform, max, used, z, product or tempered"
         )
-    return _by_product(mu, alpha, bins, None if rule == "product" else target_ess)
+    return _by_product(mu, alpha, bins, None if rule == "product" else target_ess, world)
 
 
-def _by_product(mu: np.ndarray, alpha: float, bins: int, target_ess: float | None) -> np.ndarray:
-    log_weight = -sum((np.log(density + alpha) for density in _densities(mu, bins)), start=np.zeros(len(mu)))
+def _by_product(mu: np.ndarray, alpha: float, bins: int, target_ess: float | None, world: World) -> np.ndarray:
+    mine = -sum((np.log(density + alpha) for density in _densities(mu, bins, world)), start=np.zeros(len(mu)))
+    log_weight = world.joined(mine)
     tau = 1.0 if target_ess is None else _temperature(log_weight, target_ess)
     probability: np.ndarray = np.exp(tau * log_weight - logsumexp(tau * log_weight))
-    if target_ess is None and (share := effective_sample_size(probability) / len(mu)) < COLLAPSED:
+    if target_ess is None and (share := effective_sample_size(probability) / len(probability)) < COLLAPSED:
         warnings.warn(
             f"the product over {mu.shape[1]} latents collapses: its effective sample is "
-            f"{share * len(mu):.1f} of {len(mu)} faces",
+            f"{share * len(probability):.1f} of {len(probability)} faces",
             stacklevel=3,
         )
     return probability
 
 
-def _read(mu: np.ndarray, rule: str, nats: np.ndarray | None) -> np.ndarray:
+def _read(mu: np.ndarray, rule: str, nats: np.ndarray | None, world: World) -> np.ndarray:
     """The latents (N, some) that a rule of the maximum reads; none for uniform draws."""
     if rule == "z":
         mu = mu.astype(np.float64)
-        spread = mu.std(axis=0)
+        count = world.sum(len(mu))
+        centred = mu - world.sum(mu.sum(axis=0)) / count
+        spread = np.sqrt(world.sum((centred * centred).sum(axis=0)) / count)
         scaled: np.ndarray = np.divide(mu, spread, out=np.zeros_like(mu), where=spread > 0)
         return scaled
     if rule == "used":
@@ -91,41 +97,45 @@ def _read(mu: np.ndarray, rule: str, nats: np.ndarray | None) -> np.ndarray:
     return mu if rule == "max" else mu[:, :0]
 
 
-def _by_maximum(mu: np.ndarray, alpha: float, bins: int) -> np.ndarray:
+def _by_maximum(mu: np.ndarray, alpha: float, bins: int, world: World) -> np.ndarray:
     if not mu.shape[1]:
-        return np.full(len(mu), 1 / len(mu))
+        count = int(world.sum(len(mu)))
+        return np.full(count, 1 / count)
     best = np.zeros(len(mu))
-    for density in _densities(mu, bins):
+    for density in _densities(mu, bins, world):
         inverse = 1 / (density + alpha)
-        np.maximum(best, inverse / inverse.sum(), out=best)
+        np.maximum(best, inverse / world.sum(inverse.sum()), out=best)
+    best = world.joined(best)
     best /= best.sum()
     return best
 
 
-def _checked(mu: np.ndarray) -> np.ndarray:
+def _checked(mu: np.ndarray, world: World) -> np.ndarray:
     mu = np.asarray(mu)
-    if mu.ndim != 2 or not mu.size:
+    if mu.ndim != 2 or not world.sum(mu.size):
         raise FacebiasError("LATENTS", "mu", f"expected a shape (N, k), found {mu.shape}", "Give one row a face")
-    if not np.isfinite(mu).all():
+    if world.sum(int((~np.isfinite(mu)).sum())):
         raise FacebiasError("LATENTS", "mu", "NaN or infinite latents", "The encoder has diverged: lower learning_rate")
     return mu
 
 
-def _densities(mu: np.ndarray, bins: int) -> Iterator[np.ndarray]:
+def _densities(mu: np.ndarray, bins: int, world: World) -> Iterator[np.ndarray]:
     """Each latent's histogram density at each face (N,), one latent at a time so that it stays in the cache.
 
     The bins are those of `numpy.histogram`; bin numbers come from one affine map instead of a search.
     """
-    for column in np.ascontiguousarray(mu.T):
+    count = world.sum(len(mu))
+    lowest = world.least(mu.min(axis=0, initial=np.inf))
+    highest = -world.least(-mu.max(axis=0, initial=-np.inf))
+    for column, low, high in zip(np.ascontiguousarray(mu.T), lowest.astype(float), highest.astype(float), strict=True):
         values = column.astype(np.float64)
-        low, high = values.min(), values.max()
         if low == high:  # a latent that says nothing: as numpy, one bin of a range of width 1
             yield np.full(len(values), float(bins))
             continue
         index = ((values - low) * (bins / (high - low))).astype(np.intp)
         np.minimum(index, bins - 1, out=index)
-        counts = np.bincount(index, minlength=bins)
-        yield (counts * (bins / (high - low) / len(values)))[index]
+        counts = world.sum(np.bincount(index, minlength=bins))
+        yield (counts * (bins / (high - low) / count))[index]
 
 
 def _temperature(log_weight: np.ndarray, target_ess: float) -> float:
