@@ -105,6 +105,13 @@ def test_runs_from_before_a_setting_was_added_are_still_found():
     assert "precision" not in Config()._identifying("train")
 
 
+@pytest.mark.parametrize("name", ["arms", "audit_sets"])
+@pytest.mark.parametrize("text", ["", " , "])
+def test_a_study_of_nothing_is_refused(name, text):
+    with pytest.raises(FacebiasError, match=rf"\[CONFIG\] {name}: names none"):
+        Config(**{name: text})
+
+
 def test_shares_that_leave_nothing_for_training_are_refused():
     with pytest.raises(FacebiasError, match="nothing is left"):
         Config(validation_share=0.5, test_share=0.5)

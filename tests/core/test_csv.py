@@ -52,6 +52,13 @@ def test_a_report_with_hostile_groups_is_written_inert_and_read_back(tmp_path):
     np.testing.assert_array_equal(back["threshold"], report.table["threshold"])
 
 
+@pytest.mark.parametrize("data", [b"a\n\xff\n", b'a\n"x', b"a\n" + b"x" * 200_000])
+def test_bytes_that_are_no_table_are_one_line(tmp_path, data):
+    (tmp_path / "t.csv").write_bytes(data)
+    with pytest.raises(FacebiasError, match=r"\[CSV\].*not a table of ours"):
+        read_csv(tmp_path / "t.csv")
+
+
 def test_numbers_that_are_none_short_rows_and_missing_columns_are_named(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b\n1,2\n3\n")

@@ -31,6 +31,15 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path):
         files.write_text(tmp_path / "file" / "a", "text")
 
 
+@pytest.mark.parametrize("place", ["file", "file/below", "file/below/further"])
+def test_a_place_that_cannot_be_written_to_is_found_before_work_and_nothing_is_made(tmp_path, place):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FacebiasError, match=r"\[WRITE\].*Not a directory"):
+        files.refuse_unwritable(tmp_path / place)
+    files.refuse_unwritable(tmp_path / "new/below")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_stale_temporaries_go_and_those_of_live_writers_stay(tmp_path):
     dead, live = tmp_path / ".x.4194999.abc.part", tmp_path / f".x.{os.getpid()}.abc.part"
     dead.touch()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import struct
 import time
 import zlib
@@ -172,6 +173,20 @@ def test_square_of_a_box_in_place_is_a_plain_cut():
 def test_square_outside_the_picture_is_black():
     out = square(Image.new("RGB", (64, 64), "white"), Box(-32, -32, 64), 64)
     assert (out[:30] == 0).all() and (out[:, :30] == 0).all() and (out[34:, 34:] > 250).all()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        *(Box(0, 0, side) for side in (1e6, 1e12, math.inf, math.nan, -1)),
+        *(Box(left, top, 5) for left, top in ((64, 0), (0, -5), (math.inf, 0), (0, math.nan))),
+        Box(-1e12, 0, 2e12),
+        *(0.0, -1.0, 1e9),
+    ],
+)
+def test_refuses_a_square_that_no_picture_has(box):
+    with pytest.raises(FacebiasError, match=r"\[CROP\]"):
+        square(Image.new("RGB", (64, 64)), box, 64)
 
 
 def test_resize_is_antialiased():

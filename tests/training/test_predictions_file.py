@@ -77,7 +77,7 @@ class TestTables:
         ("name", "content", "says"),
         [
             ("theirs.xlsx", b"PK\3\4", "a table of kind '.xlsx'. Save it as .csv or .parquet"),
-            ("theirs.parquet", b"PAR1 cut", "found damaged parquet, expected a parquet table"),
+            ("theirs.parquet", b"PAR1 cut", "not a whole parquet file"),
             ("theirs.parquet", b"%PDF-1.7", "found a PDF"),
             ("theirs.csv", b"\xff\xfei\0m\0", "encoded as UTF-16"),
             ("theirs.csv", None, "no such file"),

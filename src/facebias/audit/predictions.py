@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.core.errors import FacebiasError
+from facebias.core.limits import refuse_large_parquet
 
 PREDICTION_COLUMNS = (
     "run_id",
@@ -36,6 +37,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise FacebiasError("MISSING", path, "no such file", "Run facebias score first")
+    refuse_large_parquet(path)
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:

@@ -13,8 +13,9 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -23,6 +24,7 @@ from facebias.cli.completion import among, complete_studies
 from facebias.core.arms import ARM_FIELDS
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.files import refuse_unwritable
 from facebias.core.profiles import PROFILES, profile
 from facebias.core.progress import silence
 
@@ -75,7 +77,7 @@ def with_config(
         def called(**given: Any) -> None:
             """Gather what was given into `config=`, run the command, and say what it returns."""
             told = {name: value for name in names if (value := given.pop(name)) is not None}
-            _call(command, takes, told, given, study)
+            _call(command, takes, told, given, names, study)
 
         parameters = [_STUDY] if study else []
         parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name not in takes]
@@ -90,17 +92,33 @@ def with_config(
 
 
 def _call(
-    command: Callable[..., Any], takes: set[str], told: dict[str, Any], given: dict[str, Any], study: bool
+    command: Callable[..., Any],
+    takes: set[str],
+    told: dict[str, Any],
+    given: dict[str, Any],
+    names: Collection[str],
+    study: bool,
 ) -> None:
     """Call a command with its settings and with all else that was given; say what it returns."""
     quiet, as_json = given.pop("quiet"), given.pop("json", False)
     start, named = given.pop("profile", "embedded"), given.pop("study", "")
     with _silent(quiet, as_json), _places_repeated(told):
         config = _found(named, told) if study else profile(start, **told)
+        _try_folders(config, names, given.get("out"))
         settings = {"config": config, "given": told}
         answer = command(**{name: settings[name] for name in takes}, **given)
     if answer is not None:
         typer.echo(json.dumps(answer.found, allow_nan=False) if as_json else getattr(answer, "text", answer))
+
+
+def _try_folders(config: Config, names: Collection[str], out: Path | None) -> None:
+    """Fail before any work where a folder cannot be written to that the command will write to at its end."""
+    if "epochs" in names:  # it trains
+        for kind in ("runs", "studies"):
+            if f"{kind}_dir" in names:
+                refuse_unwritable(config.path(kind))
+    if out is not None:
+        refuse_unwritable(out.resolve() if not out.suffix else out.resolve().parent)
 
 
 def _parameter(name: str, default: Any, annotation: Any) -> inspect.Parameter:

@@ -106,7 +106,9 @@ class Config:
     seed: int = _at("train", 0, "seed of weights and draws (set by the study)", low=0, high=2**31 - 1)
 
     # The study: which detectors, how often, judged at which false positive rate
-    arms: str = _at("study", "cnn,vae,dbvae-0.01,shuffled-0.01", "detectors, of facebias.core.arms: cnn, dbvae-ALPHA, ...")
+    arms: str = _at(
+        "study", "cnn,vae,dbvae-0.01,shuffled-0.01", "detectors, of facebias.core.arms: cnn, dbvae-ALPHA, ..."
+    )
     seeds: int = _at("study", 6, "trainings of each arm", low=1, high=1000)
     fpr: float = _at("study", 0.01, "false positive rate at which groups are compared", low=1e-6, high=0.5)
     primary: str = _at("study", PRIMARY, "the comparison that alone is tested at 5 %, written down before the run")
@@ -134,6 +136,11 @@ class Config:
                 "nothing is left for training",
                 "Make validation_share + test_share less than 1",
             )
+        for name, found in (("arms", self.arm_names), ("audit_sets", self._sets)):
+            if not found:
+                raise FacebiasError(
+                    "CONFIG", name, "names none", f"Name one or more, as {getattr(Config, name)!r} does"
+                )
         for arm in self.arm_names:
             parse_arm(arm)
         Primary.parse(self.primary)

@@ -57,13 +57,16 @@ def read_csv(path: str | Path, numbers: Sequence[str] = ()) -> pd.DataFrame:
     """Read what `write_csv` wrote: text as text ("NA" is a label), the columns in `numbers` as floats.
 
     Raises:
-        FacebiasError: no such file, a short or long row, a column missing, or a number that is none.
+        FacebiasError: no such file, no CSV, a short or long row, a column missing, or a number that is none.
     """
     path = Path(path)
     if not path.exists():
         raise FacebiasError("MISSING", path, "no such file", "Run the stage that writes it first")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise FacebiasError("CSV", path, f"not a table of ours ({error})", "Write it again") from error
     header = [_original(name) for name in rows[0]] if rows else []
     if len(set(header)) < len(header):
         raise FacebiasError("CSV", f"{path}:1", "two columns of one name", "The file is edited: write it again")

@@ -52,6 +52,20 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """Try a folder that will be written to, before work begins; of one that is not there, where it will be made.
+
+    Raises:
+        FacebiasError: it is a file, or nothing can be written there.
+    """
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b" ")
+    except OSError as error:
+        raise _write_error(folder, error) from error
+
+
 def _write_error(path: Path, error: OSError) -> FacebiasError:
     free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
     return FacebiasError(

@@ -10,6 +10,7 @@ import csv
 import difflib
 import gzip
 import re
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -48,7 +49,7 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 yield number, _decode(raw, f"{path}:{number}").rstrip("\r\n")
     except FileNotFoundError as error:
         raise FacebiasError("MISSING", path, "no such file", "See data/README.md for where to get it") from error
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FacebiasError("CSV_GZIP", path, f"broken gzip ({error})", "Get the file again") from error
 
 

@@ -1,4 +1,4 @@
-"""`FaceDataset`: a packed file in memory, images as one array and demographics as a table beside them."""
+"""`FaceDataset`: a packed file, images as one array and demographics as a table beside them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
 from facebias.core.manifest import manifest_path, verify
 from facebias.core.records import read_record
+from facebias.data.hdf5 import dataset
+from facebias.data.mapped import images_of
 from facebias.data.pack.file import SCHEMA
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class FaceDataset:
     """One packed split. Demographics never ride in a training batch: they stay in `table`.
 
     Attributes:
-        images: uint8 (N, size, size, 3) RGB.
+        images: uint8 (N, size, size, 3) RGB; mapped from the disk where they would fill the memory.
         labels: uint8 (N,), 1 face, 0 non-face.
         table: N rows, columns `sources.base.TABLE_COLUMNS` and factors of rendered images.
         attrs: source, framing, framing_rules, image_size, synthetic, split, schema.
@@ -54,9 +56,11 @@ class FaceDataset:
         verify(path, SCHEMA)
         with h5py.File(path, "r") as file:
             _refuse_unfinished(file, path)
-            images, labels = file["images"][:], file["labels"][:]
+            images, labels = images_of(dataset(file, "images", path), path), dataset(file, "labels", path)[:]
             columns = json.loads(file.attrs["columns"])
-            cells = {name: labels if name == "label" else _column(file["table"][name]) for name in columns}
+            cells = {
+                name: labels if name == "label" else _column(dataset(file, f"table/{name}", path)) for name in columns
+            }
             attrs = {
                 name: value.item() if isinstance(value, np.generic) else value
                 for name, value in file.attrs.items()

@@ -26,6 +26,7 @@ _MARK = re.compile(rb"\xff[^\x00\xff]")
 _ALONE = (0x01, *range(0xD0, 0xD9))  # marks without a length: restarts among them, inside of the data
 _FILLING = b"\xb6\xdb\x6d" * 5000  # no marks; bits that begin otherwise than the zeros that libjpeg fills with
 _EIGHT_BIT = {"1", "L", "P", "RGB", "CMYK", "YCbCr"}
+_LARGEST = 4  # longer sides of the picture: what is outside is black, and a face box of 1e12 has no pixels
 _UNDECODABLE = (
     *(OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError),
     *(EOFError, RuntimeError, struct.error, zlib.error),
@@ -169,7 +170,7 @@ def box_of(crop: Box | float | Crop, width: int, height: int) -> Box:
     """The square in pixels that a crop means on a picture of `width` x `height`.
 
     Raises:
-        FacebiasError: a side that is not positive.
+        FacebiasError: a side that is not positive, or a square outside of the picture or far larger than it.
     """
     if isinstance(crop, int | float):
         side = crop * min(width, height)
@@ -178,6 +179,10 @@ def box_of(crop: Box | float | Crop, width: int, height: int) -> Box:
         box = crop if isinstance(crop, Box) else crop.box(width, height)
     if not box.side > 0:
         raise FacebiasError("CROP", "crop", f"side {box.side} of {crop}", "Give a crop with a positive side")
+    inside = -box.side < box.left < width and -box.side < box.top < height  # false of what is no number, too
+    if not (inside and box.side <= _LARGEST * max(width, height)):
+        what = f"left {box.left:g}, top {box.top:g}, side {box.side:g} of a picture of {width} x {height}"
+        raise FacebiasError("CROP", "crop", what, "Give a square that holds a part of the picture")
     return box
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facebias.core.errors import FacebiasError
-from facebias.core.progress import bar
+from facebias.core.progress import bar, say
 
 BATCH = 256  # images a call
 FIRST = 8  # images of the first call, so that a fault is found at once
@@ -84,6 +86,12 @@ class Detector:
                 parts.append(self(images[start:end]))
                 progress.update(end - start)
         return np.concatenate(parts)
+
+
+@cache
+def say_foreign_code(path: Path) -> None:
+    """Say, once a file, that what it holds is run."""
+    say(f"{path}: runs the code in this file, with all that you may do; use what you trust alone")
 
 
 def first_line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from facebias.core.errors import FacebiasError
-from facebias.detectors.detector import CODE, FUNCTION, Score, first_line
+from facebias.detectors.detector import CODE, FUNCTION, Score, first_line, say_foreign_code
 
 # The package's earlier name, which people have in scripts
 _MOVED = {"facebias.adapters": "facebias.detectors.adapters"}
@@ -58,6 +58,7 @@ def _from_module(name: str) -> ModuleType:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FacebiasError(CODE, path, "no such file", "Name it from the working directory, or with its whole path")
+    say_foreign_code(path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader  # of a file that ends in .py there are both
     module = importlib.util.module_from_spec(spec)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facebias.core.errors import FacebiasError
 from facebias.detectors.fast import Folded
 from facebias.detectors.networks import DBVAE, StandardCNN
 
@@ -50,15 +52,24 @@ def latent_means(model: DBVAE, images: Tensor, batch_size: int = BATCH) -> Tenso
     return posterior(model, images, batch_size)[0]
 
 
-def posterior(model: DBVAE, images: Tensor, batch_size: int = BATCH) -> tuple[Tensor, Tensor]:
+def posterior(
+    model: DBVAE, images: Tensor, batch_size: int = BATCH, rows: np.ndarray | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean latents (N, k) float32 and, of each latent (k,) float64, its divergence from the prior in nats, on the CPU.
 
     The divergence is the mean over the images: 0 is a latent that says the same of every one. The encoder alone runs,
     in evaluation mode whatever mode the network is in.
+
+    Args:
+        model: the network.
+        images: uint8 (N, 3, 64, 64).
+        batch_size: images encoded at once.
+        rows: which of the images; all unless told.
     """
     folded, means, nats = Folded(model), [], []
-    for part in images.split(batch_size):
-        encoding = model.told(folded.outputs(part))
+    rows = np.arange(len(images)) if rows is None else rows
+    for start in range(0, max(1, len(rows)), batch_size):  # a batch at a time: all of them may not fit in memory
+        encoding = model.told(folded.outputs(images[rows[start : start + batch_size]]))
         kl = 0.5 * (encoding.log_variance.exp() + encoding.mu.square() - 1 - encoding.log_variance)
         means.append(encoding.mu.cpu())
         nats.append(kl.double().cpu())
@@ -66,9 +77,16 @@ def posterior(model: DBVAE, images: Tensor, batch_size: int = BATCH) -> tuple[Te
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device by name; "auto" takes CUDA, then MPS, then the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """The device by name; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        FacebiasError: there is no such device here.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, is_there in there.items() if is_there))
+    device = torch.device(name)
+    if not there.get(device.type, True):
+        what = f"no device {name} here: PyTorch {torch.__version__} finds none"
+        raise FacebiasError("DEVICE", name, what, "Use --device cpu, or install its driver and PyTorch's build for it")
+    return device

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from facebias.core.errors import FacebiasError
-from facebias.detectors.detector import CODE, Score, first_line
+from facebias.detectors.detector import CODE, Score, first_line, say_foreign_code
 from facebias.detectors.inference import as_input, pick_device
 
 PROGRAM = (
@@ -54,6 +54,7 @@ def open_program(path: Path, device: torch.device) -> Any:
         FacebiasError: no such file, it holds no program, or torch cannot load it.
     """
     load = _loader(path)
+    say_foreign_code(path)
     try:
         return load(path, device)
     except Exception as error:

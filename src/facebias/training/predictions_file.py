@@ -27,6 +27,7 @@ from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
 from facebias.core.group_names import one_spelling
+from facebias.core.limits import refuse_large_parquet
 from facebias.core.words import HELD_OUT
 from facebias.detectors.detector import as_logits
 from facebias.detectors.find import checked_name
@@ -92,11 +93,13 @@ def _read(path: Path) -> pd.DataFrame:
         raise FacebiasError(CODE, path, f"a table of kind {path.suffix or 'unknown'!r}", "Save it as .csv or .parquet")
     with path.open("rb") as file:
         head = file.read(64)
+    if head.startswith(b"PAR1"):
+        refuse_large_parquet(path)
     try:
         return pd.read_parquet(path).rename(columns=str).reset_index(drop=True)
     except (OSError, ValueError) as error:
-        found = "damaged parquet" if head.startswith(b"PAR1") else found_format(head)
-        raise FacebiasError(CODE, path, f"found {found}, expected a parquet table", "Write it again") from error
+        found = f"found {found_format(head)}, expected a parquet table"
+        raise FacebiasError(CODE, path, found, "Write it again") from error
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -64,6 +64,7 @@ def test_no_listed_picture_at_all_is_an_error(tmp_path):
         ("list_attr_celeba.txt", "000002.jpg", "000001.jpg", "DUPLICATE", "000001.jpg is listed twice"),
         ("list_attr_celeba.txt", "Male", "Mail", "CSV_COLUMN", "with Male"),
         ("list_attr_celeba.txt", "12\n", "13\n", "CSV_ROW", "announces 13 rows, has 12"),
+        ("list_attr_celeba.txt", "12\n", "9" * 5000 + "\n", "CSV_ROW", "announces 99999999999999999999 rows, has 12"),
         ("identity_CelebA.txt", "000002.jpg", "999999.jpg", "LABEL", "000002.jpg has no line in identity_CelebA.txt"),
         ("list_eval_partition.txt", "000002.jpg 1", "000002.jpg 7", "LABEL", "unknown label '7'"),
     ],

@@ -19,6 +19,7 @@ import pandas as pd
 
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
+from facebias.data.hdf5 import dataset
 from facebias.data.sources.base import Block
 
 _ROWS = 512
@@ -91,15 +92,7 @@ def _opened(path: Path) -> h5py.File:
 
 
 def _checked(file: h5py.File, path: Path) -> tuple[h5py.Dataset, np.ndarray]:
-    for name in ("images", "labels"):
-        if name not in file:
-            raise FacebiasError(
-                "SCHEMA",
-                path,
-                f"expected datasets images and labels, found {', '.join(file) or 'none'}",
-                "Use the lab's train_face.h5",
-            )
-    images, labels = file["images"], file["labels"]
+    images, labels = (dataset(file, name, path) for name in ("images", "labels"))
     if images.ndim != 4 or images.shape[1:] != (64, 64, 3) or images.dtype != np.uint8:
         raise FacebiasError(
             "SCHEMA",

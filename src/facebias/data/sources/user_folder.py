@@ -6,6 +6,7 @@ faces nobody has checked, so the framing is called "as given", and scoring says 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,7 @@ def _crop(row: Row) -> Box | float:
         box = Box(*(float(row.values[name]) for name in BOX))
     except ValueError as error:
         raise FacebiasError("CSV_ROW", row.where, f"no box ({error})", "Mend or remove that row") from error
-    if not 0 < box.side < float("inf"):
-        raise FacebiasError("CSV_ROW", row.where, f"a box of side {box.side:g}", "Mend or remove that row")
+    if not (0 < box.side < math.inf and math.isfinite(box.left) and math.isfinite(box.top)):
+        what = f"a box of left {box.left:g}, top {box.top:g} and side {box.side:g}"
+        raise FacebiasError("CSV_ROW", row.where, what, "Mend or remove that row")
     return box

@@ -1,0 +1,30 @@
+"""How much a table that somebody else wrote may claim before it is read, and how much of a number is believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from facebias.core.errors import FacebiasError
+
+ROWS = 20_000_000  # of a table: an audit of one million takes minutes
+BYTES = 8 << 30  # unpacked
+
+
+def refuse_large_parquet(path: Path) -> None:
+    """Raise where a parquet file claims more rows or bytes than a table of scores has, before they are made.
+
+    Raises:
+        FacebiasError: it does, or it is no whole parquet file.
+    """
+    try:
+        about = pq.read_metadata(path)
+        size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise FacebiasError("PARQUET", path, f"not a whole parquet file ({text})", "Write it again") from error
+    if about.num_rows > ROWS or size > BYTES:
+        what = f"claims {about.num_rows:,} rows and {size:,} bytes, over {ROWS:,} and {BYTES:,}"
+        raise FacebiasError("PARQUET", path, what, "Audit fewer images")

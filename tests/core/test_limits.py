@@ -1,0 +1,26 @@
+"""A table of a stranger is measured by its metadata before it is read."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from facebias.core import limits
+from facebias.core.errors import FacebiasError
+
+
+def test_a_table_that_claims_more_than_an_audit_can_hold_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"score": range(100)}).to_parquet(path)
+    limits.refuse_large_parquet(path)
+    monkeypatch.setattr(limits, "ROWS", 99)
+    monkeypatch.setattr(pd, "read_parquet", lambda *_: pytest.fail("read first"))
+    with pytest.raises(FacebiasError, match=r"claims 100 rows and .* bytes, over 99"):
+        limits.refuse_large_parquet(path)
+
+
+def test_what_is_no_parquet_is_one_line(tmp_path):
+    for data in (b"", b"PAR1", b"PAR1" + b"\xff" * 40 + b"PAR1"):
+        (tmp_path / "t.parquet").write_bytes(data)
+        with pytest.raises(FacebiasError, match=r"not a whole parquet file"):
+            limits.refuse_large_parquet(tmp_path / "t.parquet")
