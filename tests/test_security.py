@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,3 +76,18 @@ def test_foreign_code_is_run_in_one_place_a_kind_which_says_so(what):
 def test_the_security_policy_names_what_runs_foreign_code():
     text = (SOURCE.parents[1] / "SECURITY.md").read_text(encoding="utf-8")
     assert all(name in text for name in ("file.py", "file.pt", ".onnx", "weights_only", "data fetch", "FACEBIAS_HOME"))
+
+
+def test_packing_and_scoring_open_no_socket(tiny, monkeypatch):
+    from facebias.data.pack import pack_audit, pack_training
+
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked the network"))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("asked for a name"))
+    assert pack_training(tiny) and pack_audit(tiny, "synthetic")
+
+
+def test_figures_need_no_display(tmp_path):
+    draw = "import matplotlib.pyplot as p; from facebias.plots import FigureFolder; p.figure().savefig('a.png')"
+    without = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    assert subprocess.run([sys.executable, "-c", draw], cwd=tmp_path, env=without).returncode == 0
+    assert (tmp_path / "a.png").exists()

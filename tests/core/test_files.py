@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -46,3 +49,25 @@ def test_stale_temporaries_go_and_those_of_live_writers_stay(tmp_path):
     live.touch()
     assert files.sweep_stale(tmp_path) == 1
     assert live.exists() and not dead.exists()
+
+
+KILLED = """
+import os, signal, sys
+from facebias.core import files
+step = sys.argv[2]
+real = getattr(os, step)
+def killed(*words):
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(os, step, killed)
+files.write_text(sys.argv[1], "new" * 100_000)
+"""
+
+
+@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
+def test_a_writer_that_is_killed_leaves_the_old_file_and_its_temporary_goes_at_the_next_start(tmp_path, step):
+    path = tmp_path / "weights.pt"
+    path.write_text("old")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path), step], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL and path.read_text() == "old" and not done.stderr
+    assert len(list(tmp_path.iterdir())) == 2 and files.sweep_stale(tmp_path) == 1
+    assert [left.name for left in tmp_path.iterdir()] == ["weights.pt"]

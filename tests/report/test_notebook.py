@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
@@ -272,6 +273,14 @@ class TestExecute:
     def test_a_kernel_that_dies_is_one_line(self, tiny, tmp_path):
         with pytest.raises(FacebiasError, match=r"^\[KERNEL] .*died"):
             execute(tiny, str(made(tmp_path, "import os\nos._exit(1)")))
+
+    def test_a_missing_kernel_is_one_line_with_what_installs_one(self, tiny, tmp_path, monkeypatch):
+        def none(*_, **__):
+            raise NoSuchKernel("python3")
+
+        monkeypatch.setattr("papermill.execute_notebook", none)
+        with pytest.raises(FacebiasError, match=r"^\[KERNEL] python3: no Jupyter kernel.*python -m ipykernel install"):
+            execute(tiny, str(made(tmp_path, CONFIG)))
 
     def test_a_verdict_stays_until_another_is_there(self, tiny, tmp_path):
         config = tiny.with_(studies_dir=str(tmp_path / "studies"))

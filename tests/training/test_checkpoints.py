@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -39,6 +40,14 @@ def interrupted(config, folder) -> Run:
     with pytest.raises(KeyboardInterrupt):
         fit(broken, stop_after(2))
     return Run.of(broken)
+
+
+def test_the_newest_checkpoint_is_that_of_the_latest_step_whatever_the_clock_says(tmp_path):
+    for epoch in (1, 2):
+        checkpoints.save(tmp_path, epoch, {"epoch": epoch}, UNDER)
+    for number, path in enumerate(sorted(tmp_path.glob("checkpoint-*.pt"), reverse=True)):
+        os.utime(path, (number * 1e9, number * 1e9))  # the older one was written by a machine that is years ahead
+    assert checkpoints.load(tmp_path, UNDER) == {"epoch": 2}
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_never_deleted(config, tmp_path):
