@@ -22,13 +22,17 @@ NO_CUDA := import runpy, sys, sysconfig as s; c = runpy.run_path(s.get_path('pla
 VOLATILE := metadata.papermill metadata.language_info.version metadata.widgets metadata.toc cell.metadata.papermill \
     cell.metadata.execution cell.metadata.ExecuteTime cell.metadata.jupyter
 
-.PHONY: audit test lab notebooks check coverage style strip build lock clean
+.PHONY: audit test test-slurm lab notebooks check coverage style strip build lock clean
 
 audit: $(READY)
 	$(BIN)/facebias notebook
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# A study on a real Slurm, of one node: set up, used and stopped. Needs root and Debian's slurm-wlm and munge.
+test-slurm: $(READY)
+	.ci/slurm.sh $(BIN)/python -m pytest tests/training/test_slurm.py
 
 # The study opened in JupyterLab, the project's folder beside it, in a workspace of its own: no tabs of other projects.
 # LAB takes more options: make lab LAB=--no-browser

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.training.resampling import USED, effective_sample_size, sampling_probabilities, share_by_group
+from facebias.training.resampling import USED, draw_rows, effective_sample_size, sampling_probabilities, share_by_group
 
 
 def reference(mu: np.ndarray, alpha: float, bins: int) -> np.ndarray:
@@ -133,3 +133,13 @@ def test_group_shares_sum_to_one_and_sit_beside_natural_shares():
     assert shares.groupby("grouping")["share"].sum().tolist() == pytest.approx([1, 1])
     male = shares.query("group == 'Male'").iloc[0]
     assert (male["n"], male["natural_share"], male["share"]) == (2, 0.5, pytest.approx(0.7))
+
+
+def test_rows_past_the_limit_of_multinomial_are_drawn():
+    count = 2**24 + 10
+    probability = np.zeros(count)
+    probability[[0, 2**24 + 5, count - 1]] = 0.25, 0.25, 0.5
+    rows = draw_rows(probability, 4000, np.random.default_rng(0))
+    found, times = np.unique(rows, return_counts=True)
+    assert found.tolist() == [0, 2**24 + 5, count - 1]
+    np.testing.assert_allclose(times / 4000, [0.25, 0.25, 0.5], atol=0.05)

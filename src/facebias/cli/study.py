@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from facebias.cli.options import EVERYTHING, Answer, with_config
 from facebias.core.config import Config
 
 
 @with_config(*EVERYTHING, as_json=True)
-def study(config: Config) -> Answer:
+def study(
+    config: Config,
+    cluster: Annotated[
+        str, typer.Option(help="Each training a job: of slurm, of this machine (local), or in this process (debug).")
+    ] = "",
+    partition: Annotated[str, typer.Option(help="Slurm's partition.  [default: its own]")] = "",
+    gpus: Annotated[int, typer.Option(help="GPUs of a job.")] = 0,
+    memory: Annotated[float, typer.Option(help="Gigabytes of memory of a job.")] = 8,
+    minutes: Annotated[int, typer.Option(help="Time of a job; one that needs more is queued again and goes on.")] = 240,
+) -> Answer:
     """Train, score and audit every arm with every seed; finished runs are kept, so it can be stopped and resumed.
 
     \b
@@ -16,11 +29,15 @@ def study(config: Config) -> Answer:
 
     Pictures of your own are an audit set too: --audit-sets synthetic,folder:mine=pictures, with pictures/labels.csv
     (file, and any columns to group by). facebias data render makes such a folder to try.
+
+    On a cluster: --cluster slurm --workers 50 --gpus 1. Called again, it repeats what failed and nothing else.
     """
     from facebias.report.study_figures import write_study
+    from facebias.training.cluster import Cluster
     from facebias.training.study import run_study
 
-    done = run_study(config)
+    asked = Cluster(cluster, partition, gpus, memory, minutes, config.threads) if cluster else None
+    done = run_study(config, asked)
     audit, folder = write_study(done), config.study_folder
     text = f"{audit.text}\nruns: {config.path('runs')}\nstudy: {folder}"
     runs = [run.id for run in done.runs]

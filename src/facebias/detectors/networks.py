@@ -193,14 +193,14 @@ class DBVAE(nn.Module):
 
         Args:
             images: (N, 3, 64, 64) in 0..1.
-            labels: (N,) 1 face, 0 non-face.
+            labels: (N,) 1 face, 0 non-face; best on the CPU, so that a GPU need not be asked which are faces.
             config: gives the three weights.
             generator: source of the latent noise.
             robust: as for the CNN.
         """
         encoding = Encoding(*(at_least_float32(part) for part in self.encode(images)))
         classified, classification = _classified(encoding.logit, labels, robust)
-        face = labels.reshape(-1).bool()
+        face = labels.reshape(-1).nonzero().flatten().to(images.device, non_blocking=True)
         mu, log_variance = encoding.mu[face], encoding.log_variance[face]
         noise = torch.randn(mu.shape, generator=generator, device=mu.device)
         decoded = self.decode(mu + torch.exp(log_variance / 2) * noise)
@@ -227,7 +227,7 @@ def cross_entropy(logit: Tensor, labels: Tensor, reduction: str = "mean") -> Ten
     """Of face logits (N,) and labels (N,) or (N, 1); the mean, or one an image with reduction "none"."""
     logit = at_least_float32(logit)
     # reshape, since labels (N, 1) against logits (N,) would broadcast to (N, N) in other losses without a word
-    labels = labels.reshape(-1).to(logit.dtype)
+    labels = labels.reshape(-1).to(logit, non_blocking=True)
     return nn.functional.binary_cross_entropy_with_logits(logit, labels, reduction=reduction)
 
 

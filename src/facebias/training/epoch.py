@@ -22,11 +22,12 @@ from facebias.detectors.networks import DBVAE, LossParts, StandardCNN, build_mod
 from facebias.training.augmentation import augment
 from facebias.training.ranks import ALONE, World
 from facebias.training.remedies import GroupDRO, balanced_probabilities, face_groups, twice_probabilities
-from facebias.training.resampling import effective_sample_size, sampling_probabilities, share_by_group
+from facebias.training.resampling import draw_rows, effective_sample_size, sampling_probabilities, share_by_group
 from facebias.training.whole_batch import whole_loss
 
 _FACES, _NEGATIVES, _STEP, _DEAL = 1, 2, 3, 4  # which stream of random numbers
 _TOGETHER = 256  # ranks cut sets at multiples of it, a multiple of a batch: in other batches products round otherwise
+_LOOK = 50  # steps between looks at the loss: each look waits for the GPU
 GROUPINGS = ("gender", "skin_tone", "race")
 
 
@@ -91,15 +92,16 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
     state.probability = _probabilities(config, state, train)
     of_negatives = None if state.wrong is None else twice_probabilities(state.wrong[train.negatives], config.jtt_weight)
     plan = sampling_plan(config, state.epoch, train, state.probability, of_negatives)
-    groups = torch.from_numpy(group_of_each(train)).to(device) if state.dro else None
+    groups = torch.from_numpy(group_of_each(train)) if state.dro else None
+    told: list[Tensor] = []  # the parts of the loss of each step, on the device
     sums = torch.zeros(4, dtype=torch.float64)
     state.model.train()
     for step, batch in enumerate(plan):
         _set_learning_rate(config, state, step, len(plan))
         rows, of_rank = world.share(batch), (world.rank,) * (world.rank > 0)
         draw = torch.Generator().manual_seed(_seed(config.seed, state.epoch, _STEP, step, *of_rank))
-        images = augment(as_input(pixels[rows], device), config, draw)
-        labels = torch.from_numpy(train.labels[rows]).to(device, torch.float32)
+        images = augment(as_input(_sent(pixels[rows], device), device), config, draw)
+        labels = torch.from_numpy(train.labels[rows]).float()  # in memory: which are faces is asked of no GPU
         noise = torch.Generator(device).manual_seed(draw.initial_seed())
         robust = (
             None if state.dro is None or groups is None else partial(state.dro.loss, groups=groups[rows], world=world)
@@ -107,20 +109,38 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             parts = state.loss(images, labels, config, noise, robust)
         share = len(rows) / len(batch)  # parts are means over this rank's images
-        told = world.total(torch.stack([part.detach() for part in parts]).double() * share).cpu()
-        if not math.isfinite(told[0]):
-            raise FacebiasError(
-                "DIVERGED",
-                f"{config.run_id} epoch {state.epoch + 1} step {step + 1}",
-                f"the loss is {told[0].item()}",
-                "Lower learning_rate; the checkpoint of the last good epoch is kept",
-            )
+        told.append(torch.stack([part.detach() for part in parts]).double() * share)
         state.optimizer.zero_grad(set_to_none=True)
         (parts.total * (share * world.size)).backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         state.optimizer.step()
-        sums += told
+        if len(told) == _LOOK or step + 1 == len(plan):
+            sums = _looked_at(config, state, sums, told, step + 1 - len(told))
+            told = []
     state.epoch += 1
     _record(config, state, sums / len(plan), train, validation)
+
+
+def _sent(images: Tensor, device: torch.device) -> Tensor:
+    """Images on their way to a GPU while it still works on those before them; on the CPU, as they are."""
+    return images.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else images
+
+
+def _looked_at(config: Config, state: State, sums: Tensor, told: list[Tensor], before: int) -> Tensor:
+    """The sums of the loss's parts, with those of some more steps, after `before` others, added one by one.
+
+    Raises:
+        FacebiasError: the loss of a step is not finite; the first such is named.
+    """
+    for step, parts in enumerate(state.world.total(torch.stack(told)).cpu(), before + 1):
+        if not math.isfinite(parts[0]):
+            raise FacebiasError(
+                "DIVERGED",
+                f"{config.run_id} epoch {state.epoch + 1} step {step}",
+                f"the loss is {parts[0].item()}",
+                "Lower learning_rate; the checkpoint of the last good epoch is kept",
+            )
+        sums = sums + parts
+    return sums
 
 
 def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarray:
@@ -133,7 +153,7 @@ def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarr
         return np.full(count, 1 / count)
     world = state.world
     mine = train.faces[world.block(count, _TOGETHER)]
-    mu, nats = (part.numpy() for part in posterior(state.model, train.tensor()[mine]))
+    mu, nats = (part.numpy() for part in posterior(state.model, train.tensor(), rows=mine))
     nats = world.sum(nats * (len(mine) / count) if len(mine) else np.zeros_like(nats))
     if rule != "shuffled":
         return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess, nats, world)
@@ -154,13 +174,13 @@ def sampling_plan(
     half = config.batch_size // 2
     steps = max(1, len(train.faces) // half)
     rng = np.random.default_rng([config.seed, epoch, _FACES])
-    faces = train.faces[rng.choice(len(train.faces), size=steps * half, p=probability)]
+    faces = train.faces[draw_rows(probability, steps * half, rng)]
     rng = np.random.default_rng([config.seed, epoch, _NEGATIVES])
     if of_negatives is None:
         rounds = -(-steps * half // len(train.negatives))  # fewer negatives than faces: go through them again
         negatives = np.concatenate([rng.permutation(train.negatives) for _ in range(rounds)])[: steps * half]
     else:
-        negatives = rng.choice(train.negatives, size=steps * half, p=of_negatives)
+        negatives = train.negatives[draw_rows(of_negatives, steps * half, rng)]
     rows = np.concatenate([faces.reshape(steps, half), negatives.reshape(steps, half)], axis=1)
     return list(rows)
 

@@ -139,7 +139,7 @@ def _pack_state(state: State) -> dict[str, Any]:
         "sampling": [frame.to_dict("list") for frame in state.sampling],
         "probability": torch.from_numpy(state.probability),
         "wrong": None if state.wrong is None else torch.from_numpy(state.wrong),
-        "group_weights": state.dro.weights if state.dro else None,
+        "group_weights": state.dro.weights.cpu() if state.dro else None,
     }
 
 

@@ -66,18 +66,26 @@ class GroupDRO:
 
         Args:
             losses: (B,) of the images of a batch.
-            groups: (B,) group of each face, -1 for a non-face.
+            groups: (B,) group of each face, -1 for a non-face, on the CPU.
             world: whose ranks hold the other images of the batch. Each returns its part of the loss over its share of
                 the images, as a mean over its own images would be: weighted by that share the parts add up.
         """
         face = groups >= 0
-        count = world.total(torch.bincount(groups[face], minlength=len(self.weights)))
+        counted, others = (
+            world.total(torch.bincount(groups[face], minlength=len(self.weights))),
+            world.total((~face).sum()),
+        )
+        share = float((counted.sum() + others) / len(losses))
+        # What needs no answer of a GPU is worked out here, and sent
+        of_faces, of_others, group, count = (
+            part.to(losses.device, non_blocking=True)
+            for part in (*(which.nonzero().flatten() for which in (face, ~face)), groups[face], counted.clamp(min=1))
+        )
         sums = torch.zeros(len(self.weights), device=losses.device, dtype=losses.dtype)
-        sums = sums.index_add(0, groups[face], losses[face])
-        means = world.total(sums.detach()) / count.clamp(min=1)
+        sums = sums.index_add(0, group, losses[of_faces])
+        means = world.total(sums.detach()) / count
         raised = self.weights.to(losses.device) * torch.exp(self.step * means)
-        self.weights = (raised / raised.sum()).cpu()
-        others = world.total((~face).sum())
-        of_groups = (self.weights.to(losses) * (sums / count.clamp(min=1))).sum()
-        loss: Tensor = 0.5 * (losses[~face].sum() / others.clamp(min=1) + of_groups)
-        return loss * ((count.sum() + others) / len(losses))
+        self.weights = raised / raised.sum()
+        of_groups = (self.weights.to(losses) * (sums / count)).sum()
+        loss: Tensor = 0.5 * (losses[of_others].sum() / max(1, int(others)) + of_groups)
+        return loss * share

@@ -153,6 +153,15 @@ def _temperature(log_weight: np.ndarray, target_ess: float) -> float:
     return float(brentq(excess, 0.0, high, xtol=1e-10)) if excess(0.0) > 0 else 0.0
 
 
+def draw_rows(probability: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows (count,) drawn with replacement: places in the cumulative sum, which has no limit of 2^24 rows.
+
+    (`torch.multinomial` has one.)
+    """
+    rows: np.ndarray = rng.choice(len(probability), size=count, p=probability)
+    return rows
+
+
 def effective_sample_size(probability: np.ndarray) -> float:
     """Kish's effective number of images, 1 / sum p^2: N where all are alike, 1 where one has all the weight."""
     return float(1 / np.square(probability).sum())

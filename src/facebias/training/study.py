@@ -14,6 +14,7 @@ from facebias.core.outputs import OutputFolder
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
+from facebias.training.cluster import Cluster, run_on
 from facebias.training.near_misses import near_misses
 from facebias.training.pool import train_and_score, train_side_by_side
 from facebias.training.run import Run
@@ -81,20 +82,28 @@ def plan(config: Config) -> list[Config]:
     return [config.for_arm(arm, seed) for seed in range(config.seeds) for arm in config.arm_names]
 
 
-def run_study(config: Config) -> Study:
+def run_study(config: Config, cluster: Cluster | None = None) -> Study:
     """Train and score what is not there yet; `config.workers` trainings run at a time.
+
+    Args:
+        config: the study.
+        cluster: where each training is a job of its own; without it they run in processes of this one.
 
     Returns:
         The study, every run complete and scored.
 
     Raises:
-        FacebiasError: the first fault of any training; finished runs are kept and are not repeated next time.
+        FacebiasError: the first fault of any training, or all those of a cluster's; finished runs are kept and are not
+            repeated next time.
     """
     files = scored_files(config)  # packed once, here, and near-misses found: the children find it done
     near_misses(config)
     everything = plan(config)
     todo = [one for one in everything if not is_scored(Run.of(one), files)]
-    if config.workers == 1 or len(todo) < 2:
+    if cluster is not None:
+        tasks = [(Run.of(one).id, one) for one in todo]
+        run_on(cluster, train_and_score, tasks, config.path("runs") / "submitit", config.workers)
+    elif config.workers == 1 or len(todo) < 2:
         for one in todo:
             train_and_score(one)
     else:

@@ -27,7 +27,7 @@ class ImageByImage(DBVAE):
         robust: Any = None,
     ) -> LossParts:
         """The loss of a batch, as `DBVAE.loss` takes and returns it; `robust` is not used here."""
-        encoding = self.encode(images)
+        encoding, labels = self.encode(images), labels.to(images.device)
         classified = cross_entropy(encoding.logit, labels, "none")
         noise = torch.randn(encoding.mu.shape, generator=generator, device=images.device)
         decoded = self.decode(encoding.mu + self.spread(encoding.log_variance) * noise)
