@@ -87,7 +87,7 @@ class InputGradient(_ByName):
 
     def saliency(self, image: Tensor, target_class: Target = None) -> Tensor:
         """Maps (N, 1, H, W), not negative, detached."""
-        if not self.loss:
+        if not self.loss or callable(target_class):
             return super().saliency(image, target_class)
         from facebias.saliency.targets import select
 

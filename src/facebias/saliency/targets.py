@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,19 +54,16 @@ class HeadTracer(TorchFunctionMode):
         changes = deep = False
         for value in (*args, *kwargs.values()) if kwargs else args:
             whole = isinstance(value, Tensor)
-            for part in (value,) if whole else tensors(value):
+            for part in (value,) if whole else tensors(value) if isinstance(value, (tuple, list, dict)) else ():
                 if part.requires_grad and not part.is_leaf:
                     sources.append(part)
                 elif (self.asking and part.requires_grad) or part.is_inference():
                     changes, deep = True, deep or not whole
         if changes and name != "__set__" and torch.is_grad_enabled():
-            if deep:
+            if deep or kwargs:
                 args, kwargs = pytree.tree_map_only(Tensor, self._constant, (args, kwargs))
             else:  # PyTorch's own walk takes longer than an operation of a small network
                 args = tuple([self._constant(value) if isinstance(value, Tensor) else value for value in args])
-                kwargs = {
-                    k: self._constant(value) if isinstance(value, Tensor) else value for k, value in kwargs.items()
-                }
         return args, kwargs, sources
 
     def _constant(self, value: Tensor) -> Tensor:
@@ -90,33 +87,32 @@ class HeadTracer(TorchFunctionMode):
         return self.heads[id(out)][1] if id(out) in self.heads else out
 
 
-@overload
-def select(out: Any, target: Output, tracer: HeadTracer | None) -> tuple[Tensor, Tensor]: ...
+def scored(score: Any, tracer: HeadTracer | None) -> Tensor:
+    """Score (N,) of each image, of what a callable target made of the model's answer: (N,) or (N, 1).
+
+    Raises:
+        FacebiasError: it made something else of it.
+    """
+    score = tracer.logit(score) if tracer else score
+    if not isinstance(score, Tensor) or score.dim() == 0 or score.numel() != len(score):
+        raise _misfit(
+            f"a callable target has to return a tensor (N,), found {_describe(score)}", "Return one score an image"
+        )
+    return score.reshape(-1)
 
 
-@overload
-def select(out: Any, target: Callable[[Any], Tensor], tracer: HeadTracer | None) -> tuple[Tensor, None]: ...
-
-
-def select(out: Any, target: Target, tracer: HeadTracer | None) -> tuple[Tensor, Tensor | None]:
-    """Score (N,) of each image, and index (N,) of the output that it is, None where a callable chose it.
+def select(out: Any, target: Output, tracer: HeadTracer | None) -> tuple[Tensor, Tensor]:
+    """Score (N,) of each image, and index (N,) of the output that it is.
 
     Args:
-        out: what the model answered, a tensor (N,), (N, 1) or (N, K); or what a callable target made of it.
+        out: what the model answered, a tensor (N,), (N, 1) or (N, K).
         target: None takes the highest output of each image, or the only one; an int, or one int an image in a list or
-            tensor, names the output; a callable has had its say already, and has to have given (N,) or (N, 1).
+            tensor, names the output.
         tracer: knows the logits; None explains the output as it is.
 
     Raises:
         FacebiasError: the target does not fit the output.
     """
-    if callable(target):
-        score = tracer.logit(out) if tracer else out
-        if not isinstance(score, Tensor) or score.dim() == 0 or score.numel() != len(score):
-            raise _misfit(
-                f"a callable target has to return a tensor (N,), found {_describe(score)}", "Return one score an image"
-            )
-        return score.reshape(-1), None
     if not isinstance(out, Tensor):
         raise _misfit(
             f"the model returns {_describe(out)}, expected a tensor (N,), (N, 1) or (N, K)",

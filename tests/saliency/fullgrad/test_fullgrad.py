@@ -48,10 +48,10 @@ def test_swapping_two_equal_shaped_biases_fails_the_check_and_is_named(monkeypat
     assert first.shape == second.shape
     genuine = rules_module.rule
 
-    def swapped(name, func, args, *rest):
-        if name == "conv2d" and args[2].data_ptr() == first.data_ptr():
-            args = (*args[:2], second, *args[3:])
-        return genuine(name, func, args, *rest)
+    def swapped(call, overwrites):
+        if call.name == "conv2d" and call.args[2].data_ptr() == first.data_ptr():
+            call = call._replace(args=(*call.args[:2], second, *call.args[3:]))
+        return genuine(call, overwrites)
 
     FullGrad(model).saliency(noise(1))
     monkeypatch.setattr("facebias.saliency.fullgrad.tracer.rule", swapped)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from facebias.core.errors import FacebiasError
 from facebias.saliency import FullGrad
-from facebias.saliency.fullgrad.residuals import by_forward_mode, live
+from facebias.saliency.fullgrad.residuals import Call, by_forward_mode, live
 from facebias.saliency.fullgrad.rules import in_place, rule, without_residual
 
 
@@ -56,12 +56,12 @@ def residual(func, *args, **kwargs):
         args.append(kwargs.pop("num_groups"))
     if "other" in kwargs:
         args.append(kwargs.pop("other"))
-    assert not without_residual(func.__name__, tuple(args), kwargs)
-    sources = sum(map(live, args))
-    found = rule(func.__name__, func, tuple(args), kwargs, sources, in_place(func.__name__, tuple(args), kwargs))
+    call = Call(func.__name__, func, tuple(args), kwargs, list(filter(live, args)))
+    assert not without_residual(call)
+    found = rule(call, in_place(func.__name__, tuple(args), kwargs))
     (expected,) = by_forward_mode(func, tuple(args), kwargs)
     out = func(*args, **kwargs)
-    found = found(out) if callable(found) else found[0]
+    (found,) = found(out) if callable(found) else found
     return found.full(out).detach().expand_as(expected), expected
 
 
@@ -91,7 +91,7 @@ def test_homogeneous_operations_have_no_residual(name):
         "interpolate": {"scale_factor": 2},
         "adaptive_avg_pool2d": {"output_size": 3},
     }.get(name, {})
-    assert without_residual(name, (x,), kwargs)
+    assert without_residual(Call(name, getattr(functional, name), (x,), kwargs, [x]))
     (left,) = by_forward_mode(getattr(functional, name), (x,), kwargs)
     assert left.abs().max() < 1e-12
 

@@ -13,7 +13,7 @@ from facebias.saliency.fullgrad.collector import EPSILON, Collector
 from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
 from facebias.saliency.fullgrad.tracer import Tracer
 from facebias.saliency.fullgrad.untouched import quiet
-from facebias.saliency.targets import Target, select
+from facebias.saliency.targets import Target, scored, select
 
 
 class Explanation(NamedTuple):
@@ -70,8 +70,8 @@ class FullGrad(AuthorsNames):
         not spatial (linear layers) are in the check, not in the map; see `Decomposition.non_spatial_share`.
 
         Args:
-            images: (N, C, H, W) floating point.
-            target: as for `decompose`.
+            images: as for `decompose`, with spatial dimensions.
+            target: as for `decompose`, like errors that are not named here.
             scope: "layer" rescales an image's layer at a time, as the authors' code does; "channel" a channel, as the
                 paper's formula reads and grad-cam does.
             align_corners: of the bilinear resizing; the authors' code has True, grad-cam False.
@@ -80,8 +80,7 @@ class FullGrad(AuthorsNames):
 
         Raises:
             CompletenessError: they do not; names the worst operation.
-            FacebiasError: as for `decompose`, for an unknown scope, and where an operation moves pixels in a way that
-                cannot be followed.
+            FacebiasError: an unknown scope, or an operation moves pixels in a way that cannot be followed.
         """
         target = target_class if target is None else target
         return self.explain(images, target, scope, align_corners, check).map
@@ -96,9 +95,8 @@ class FullGrad(AuthorsNames):
     ) -> Explanation:
         """Map and decomposition of one pass; arguments and errors as for `saliency`."""
         if scope not in EPSILON:
-            raise FacebiasError(
-                "SALIENCY_SCOPE", "scope", f"found {scope!r}, expected 'layer' or 'channel'", "Take one"
-            )
+            what = f"found {scope!r}, expected 'layer' or 'channel'"
+            raise FacebiasError("SALIENCY_SCOPE", "scope", what, "Take one")
         if images.dim() < 3:
             what = f"found shape {tuple(images.shape)}, which has no spatial dimension to draw a map on"
             raise FacebiasError("SALIENCY_IMAGES", "images", what, "Use decompose, or give images (N, C, H, W)")
@@ -117,10 +115,9 @@ class FullGrad(AuthorsNames):
             CompletenessError: an image's terms do not add up; names the worst operation.
         """
         if images is None:
-            like = (
-                next(self.model.parameters(), torch.empty(0)) if isinstance(self.model, nn.Module) else torch.empty(0)
-            )
-            images = torch.randn((1, *self.im_size), generator=torch.Generator().manual_seed(0)).to(like)
+            parameters = self.model.parameters() if isinstance(self.model, nn.Module) else iter(())
+            noise = torch.randn((1, *self.im_size), generator=torch.Generator().manual_seed(0))
+            images = noise.to(next(parameters, noise))
         result = self.decompose(images, target)
         self._check(result, images, target, tolerance)
         return result.relative_error
@@ -130,13 +127,12 @@ class FullGrad(AuthorsNames):
             result.check(tolerance)
         except CompletenessError:
             worst = result.failing(tolerance)[0]
-            image = slice(worst, worst + 1)
-            collector = Collector(images[image], None)
-            wanted = target if result.target is None else result.target[image]
-            allowed = self._pass(images[image], wanted, collector, audit=True).allowed_error(tolerance)
-            faults = {name: float(fault.abs()) / allowed[0] for name, fault in collector.faults.items()}
-            suspect = max(faults, key=faults.__getitem__, default="")
-            result.check(tolerance, suspect if faults.get(suspect, 0) > 1 else "")
+            image = images[worst : worst + 1]
+            wanted = target if result.target is None else result.target[worst : worst + 1]
+            faults = self._pass(image, wanted, Collector(image, None), audit=True).bias_terms
+            suspect = max(faults, key=lambda name: float(faults[name].abs()), default="")
+            off = suspect and float(faults[suspect].abs()) > result.allowed_error(tolerance)[worst]
+            result.check(tolerance, suspect if off else "")
 
     @torch.inference_mode(False)
     def _run(
@@ -151,9 +147,7 @@ class FullGrad(AuthorsNames):
         alone = zip(images.split(1), wanted, strict=True)
         maps, parts = zip(*(self._run(image, mine, scope, keep_maps, corners) for image, mine in alone), strict=True)
         joined = Decomposition.joined(parts)
-        if (
-            (result.output - joined.output).abs() > 1e-3 * joined.output.abs() + 1e-6 * torch.as_tensor(joined.size)
-        ).any():
+        if ((result.output - joined.output).abs() > 1e-3 * joined.output.abs() + 1e-6 * joined.size).any():
             coupled = "the score of an image depends on the others of its batch, so that no image has terms of its own"
             raise FacebiasError("SALIENCY_BATCH", "model", coupled, "Explain one image at a time")
         return Explanation(torch.cat(maps), joined)
@@ -169,45 +163,42 @@ class FullGrad(AuthorsNames):
                 with tracer:
                     out = self._forward(copy)
                     out = target(out) if callable(target) else out
-                score, index = select(out, target, tracer if self.logits else None)
-                if not score.requires_grad:
-                    what = "its output does not depend on the images by a differentiable path"
-                    raise FacebiasError(
-                        "SALIENCY_GRADIENT", "model", what, "Remove detach or no_grad from its forward pass"
-                    )
-                (gradient,) = torch.autograd.grad(score.sum(), leaf)
-            except RuntimeError as error:
-                if "use_reentrant" not in str(error):
-                    raise
-                raise FacebiasError(
-                    "SALIENCY_MODEL", "checkpoint", "it is reentrant", "Set use_reentrant=False"
-                ) from error
+                known = tracer if self.logits else None
+                score, index = (scored(out, known), None) if callable(target) else select(out, target, known)
+                gradient = _gradient(score, leaf)
             finally:
                 tracer.release()
-        if gradient.stride() != leaf.stride():  # as the images are laid out: mixed layouts are slow to multiply
-            gradient = torch.empty_like(leaf).copy_(gradient)
-        gradient = gradient.detach()
         product = gradient * leaf.detach()
-        input_term = product.flatten(1).sum(1).to(collector.size)
-        if product.dim() > 2:
-            collector.draw(product)
-        else:
-            collector.size += product.abs().sum(1)
+        input_term = collector.draw(product if product.dim() > 2 else product[..., None])
         if not input_term.isfinite().all() and not images.isfinite().all():
             raise FacebiasError("SALIENCY_IMAGES", "images", "found infinite values or not-a-number", "Look at them")
-        known = [name for name in tracer.terms if name in collector.sums]
         return Decomposition(
             score.detach(),
             gradient,
             input_term,
-            {name: collector.sums[name] for name in known},
+            {name: collector.sums[name] for name in tracer.terms if name in collector.sums},
             collector.frames,
             index,
-            {name: collector.maps[name] for name in known} if collector.keep_maps else {},
+            {name: collector.maps[name] for name in tracer.terms if name in collector.maps},
             collector.size,
             collector.precision,
             collector.lost,
         )
+
+
+def _gradient(score: Tensor, leaf: Tensor) -> Tensor:
+    """df/dx, laid out as the images are: mixed layouts are slow to multiply."""
+    if not score.requires_grad:
+        what = "its output does not depend on the images by a differentiable path"
+        raise FacebiasError("SALIENCY_GRADIENT", "model", what, "Remove detach or no_grad from its forward pass")
+    try:
+        (gradient,) = torch.autograd.grad(score.sum(), leaf)
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error):
+            raise
+        what, mend = "it is reentrant", "Set use_reentrant=False"
+        raise FacebiasError("SALIENCY_MODEL", "checkpoint", what, mend) from error
+    return (gradient if gradient.stride() == leaf.stride() else torch.empty_like(leaf).copy_(gradient)).detach()
 
 
 def _refuse_images(images: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -33,14 +33,9 @@ class Collector:
         weighted: False leaves the biases out of the map, and terms without an explicit bias (SimpleFullGrad).
 
     Attributes:
-        sums: (N,) of each term.
-        maps: of each term, where kept.
-        frames: of each spatial term, the pixels of the image that its cells are laid over.
-        lost: terms whose places on the image are not known, and the operation that lost them.
-        size: (N,) sum of the absolute values of all elements of all terms.
+        sums: (N,) of each term; like `maps`, `frames` (`spatial` there), `lost`, `size` and `precision` as in a
+            `Decomposition`.
         apart: whether the images could be told apart in every term.
-        precision: the lowest of the gradients.
-        faults: in an audit, how far each rule is off.
     """
 
     def __init__(self, images: Tensor, scope: str | None, keep_maps: bool = False, weighted: bool = True) -> None:
@@ -51,19 +46,21 @@ class Collector:
         self.frames: dict[str, Frames] = {}
         self.lost: dict[str, str] = {}
         self.size = images.new_zeros(self.count, dtype=torch.promote_types(images.dtype, torch.float32))
-        self.faults: dict[str, Tensor] = {}
+        self._whole: Frames = tuple(tuple(range(size)) for size in images.shape[2:])
         self._planes: dict[tuple[torch.Size, Frames], Tensor] = {}
 
     def settle(self, term: Term, gradient: Tensor) -> None:
         """Takes one term and df/dv: its sum for each image, and its map if it is laid out over the image."""
         residual, layout = term.residual, term.layout
-        if term.expected is not None:
-            fault = self._sum(gradient, term.expected, layout)
-            self.faults[term.name] = fault if residual is None else fault - self._sum(gradient, residual, layout)
         if residual is None or not gradient.numel():
             return
-        if gradient.is_floating_point() and torch.finfo(gradient.dtype).eps > torch.finfo(self.precision).eps:
-            self.precision = gradient.dtype
+        kind = gradient.dtype
+        if (
+            kind != self.precision
+            and kind.is_floating_point
+            and torch.finfo(kind).eps > torch.finfo(self.precision).eps
+        ):
+            self.precision = kind
         placed = None if term.whole else layout.by_place
         if placed is not None:
             self.frames[term.name] = placed.frames
@@ -72,72 +69,69 @@ class Collector:
         if self.keep_maps:
             product = _product(gradient, residual.full(gradient))
             self.maps[term.name] = product if placed is None else placed(product, self.count)
-        found = self._draw(gradient, residual, placed, self.scope) if placed and self.scope else None
+        found = self._draw(gradient, residual, placed) if placed and self.scope else None
         if found is None or placed is None or not placed.whole:  # class tokens are in the sum, not in the map
             found = self._sum(gradient, residual, layout)
         self.sums[term.name] = self.sums[term.name] + found if term.name in self.sums else found
 
-    def draw(self, term: Tensor, frames: Frames = ()) -> None:
-        """Adds psi of a term's full map (N, C, *cells), if maps are wanted; overwrites the term.
+    def draw(self, term: Tensor, frames: Frames = ()) -> Tensor:
+        """Adds psi of a term's full map, if maps are wanted; returns its sum (N,).
 
         Args:
-            term: the map.
+            term: (N, C, *cells), is overwritten.
             frames: what its cells are laid over; none for the whole image.
         """
-        for rows in _blocks(term):
-            plane, size = _psi(term[rows].flatten(2).abs_(), self.scope or "layer")
-            self.size[rows] += size
-            if self.scope:
-                self._add(rows, plane, term.shape[2:], frames)
+        return self._add(((term[rows], None) for rows in _blocks(term)), frames or self._whole)
 
     def map(self, align_corners: bool) -> Tensor:
         """The sum of all maps, (N, 1, *spatial), at the size of the images."""
-        size = self.images.shape[2:]
-        total = self.images.new_zeros((self.count, *size))
+        total = torch.zeros_like(self.images[:, 0])
         for (cells, frames), plane in self._planes.items():
             plane = plane.view(self.count, *cells)
-            for dim in range(len(size), 0, -1):
-                plane = _resized(plane, dim, size[dim - 1], frames[dim - 1] if frames else (), align_corners)
+            for dim in range(len(cells), 0, -1):
+                plane = _resized(plane, dim, total.shape[dim], frames[dim - 1], align_corners)
             total += plane
         return total.unsqueeze(1)
 
     def _sum(self, gradient: Tensor, residual: Residual, layout: Layout) -> Tensor:
-        product, by_image = _product(gradient, residual.full(gradient)).to(self.size), layout.by_image
-        if by_image is None:
+        product = _product(gradient, residual.full(gradient)).to(self.size)
+        if (by_image := layout.by_image) is None:
             self.apart = False
             return product.sum().expand(self.count) / self.count
         self.size += by_image(product.abs())
         return by_image(product)
 
-    def _draw(self, gradient: Tensor, residual: Residual, placed: Placing, scope: str) -> Tensor:
+    def _draw(self, gradient: Tensor, residual: Residual, placed: Placing) -> Tensor:
         """Adds psi of a term; returns the sum over what is drawn, for each image."""
-        explicit, sums, every = isinstance(residual, Channel), [], slice(0, self.count)
-        by_rows = placed.entries is None and placed.dims[0] == 0 and placed.cells[0] == self.count
-        for rows in _blocks(gradient) if by_rows else (every,):
-            part, mine = (gradient, slice(None)) if rows == every else (gradient[rows], rows)
-            values = placed(_product(part, residual.full(gradient, mine)), rows.stop - rows.start).flatten(2)
-            sums.append(values.sum((1, 2)))
-            plane, size = _psi(values.abs_(), scope)
-            if placed.whole:
-                self.size[rows] += size
-            if explicit and not self.weighted:
-                plane, _ = _psi(placed(part, rows.stop - rows.start).abs().flatten(2), scope)
-            if explicit or self.weighted:
-                self._add(rows, plane, torch.Size(placed.cells[1:]), placed.frames)
-        return (sums[0] if len(sums) == 1 else torch.cat(sums)).to(self.size)
+        by_rows = placed.entries is None and placed.dims[0] == 0 and gradient.shape[0] == placed.cells[0] == self.count
+        explicit = isinstance(residual, Channel)
 
-    def _add(self, rows: slice, plane: Tensor, cells: torch.Size, frames: Frames) -> None:
-        key = (
-            cells,
-            () if all(f == tuple(range(n)) for f, n in zip(frames, self.images.shape[2:], strict=False)) else frames,
-        )
-        if key in self._planes:
-            self._planes[key][rows].add_(plane)
-        elif plane.shape[0] == self.count:
-            self._planes[key] = plane
-        else:
-            self._planes[key] = plane.new_zeros((self.count, plane.shape[1]))
-            self._planes[key][rows] = plane
+        def parts() -> Iterator[tuple[Tensor, Tensor | None]]:
+            """Block by block the term, and what is shown in its place where that is something else."""
+            for rows in _blocks(gradient) if by_rows else (slice(None),):
+                part = gradient[rows]
+                count = len(part) if by_rows else self.count
+                values = placed(_product(part, residual.full(gradient, rows)), count)
+                yield values, None if self.weighted else placed(part, count).abs() if explicit else values[:, :0]
+
+        return self._add(parts(), placed.frames, placed.whole)
+
+    def _add(self, parts: Iterable[tuple[Tensor, Tensor | None]], frames: Frames, counted: bool = True) -> Tensor:
+        found, scope = [], self.scope or "layer"
+        for values, shown in parts:
+            flat, cells = values.flatten(2), values.shape[2:]
+            total, (plane, size) = flat.sum((1, 2)), _psi(flat.abs_(), scope)
+            if shown is not None:
+                plane = _psi(shown.flatten(2), scope)[0] if shown.numel() else torch.zeros_like(plane)
+            found.append((total, size, plane))
+        total, size, plane = found[0] if len(found) == 1 else map(torch.cat, zip(*found, strict=True))
+        if counted:
+            self.size += size
+        if self.scope and (cells, frames) in self._planes:
+            self._planes[cells, frames] += plane
+        elif self.scope:
+            self._planes[cells, frames] = plane
+        return total.to(self.size)
 
 
 def _product(gradient: Tensor, residual: Tensor) -> Tensor:
@@ -146,7 +140,7 @@ def _product(gradient: Tensor, residual: Tensor) -> Tensor:
 
 def _resized(plane: Tensor, dim: int, size: int, frame: tuple[int, ...], align_corners: bool) -> Tensor:
     # Linear interpolation is separable, and as a matrix product several times faster than `interpolate` on one channel.
-    if plane.shape[dim] == size and not frame:
+    if plane.shape[dim] == size and frame == tuple(range(size)):
         return plane
     weights = _interpolation(plane.shape[dim], size, frame, align_corners, plane.dtype, plane.device)
     if dim == plane.dim() - 1:
@@ -160,9 +154,8 @@ def _interpolation(
     cells: int, size: int, frame: tuple[int, ...], align_corners: bool, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """(cells, size): cells laid evenly over a frame, whose places are pixels of the image, or lie outside of it."""
-    places = np.array(frame or range(size))
-    line, length = np.arange(len(places)), len(places)
-    at = line * ((cells - 1) / max(length - 1, 1)) if align_corners else (line + 0.5) * (cells / length) - 0.5
+    places, line = np.array(frame), np.arange(len(frame))
+    at = line * ((cells - 1) / max(len(frame) - 1, 1)) if align_corners else (line + 0.5) * (cells / len(frame)) - 0.5
     low = np.floor(at := at.clip(0, cells - 1)).astype(int)
     weights, inside = np.zeros((size, cells)), (places >= 0) & (places < size)
     np.add.at(weights, (places[inside], low[inside]), (1 - (at - low))[inside])
@@ -173,9 +166,8 @@ def _interpolation(
 
 def _blocks(gradient: Tensor) -> Iterator[slice]:
     count, size = gradient.shape[0], gradient.numel()
-    images = count if size <= BLOCK else max(1, BLOCK * count // size)
-    for start in range(0, count, images):
-        yield slice(start, min(start + images, count))
+    images = max(1, BLOCK * count // size)
+    return (slice(start, start + images) for start in range(0, count, images))
 
 
 def _psi(values: Tensor, scope: str) -> tuple[Tensor, Tensor]:

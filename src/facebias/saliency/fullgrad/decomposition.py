@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
@@ -33,13 +33,13 @@ class Decomposition:
         input_gradient: (N, C, H, W) df/dx.
         input_term: (N,) <df/dx, x>, like all sums in the precision of the score (float32 or better).
         bias_terms: operation name -> (N,), in order of execution. Operations that add nothing are left out.
-        spatial: names of the terms that are laid out over the image, tokens too, and what their cells are laid
-            over; these alone are in the map.
+        spatial: names of the terms that are laid out over the image, tokens too, and the pixels that their cells are
+            laid over; these alone are in the map.
         target: (N,) index of the explained output; None where a callable chose it.
         maps: operation name -> df/dv * r in full, (N, C, h, w) if spatial, otherwise in the operation's own layout;
             empty where it was not asked for.
         size: (N,) sum of the absolute values of the elements of all terms, which says how far rounding goes.
-        precision: the lowest that the model calculated in; None for that of the score.
+        precision: the lowest that the model calculated in.
         lost: names of terms whose places on the image are not known, and the operation that lost them.
     """
 
@@ -47,31 +47,25 @@ class Decomposition:
     input_gradient: Tensor
     input_term: Tensor
     bias_terms: Mapping[str, Tensor]
-    spatial: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
-    target: Tensor | None = None
-    maps: Mapping[str, Tensor] = field(default_factory=dict)
-    size: Tensor | None = None
-    precision: torch.dtype | None = None
-    lost: Mapping[str, str] = field(default_factory=dict)
+    spatial: Mapping[str, tuple[tuple[int, ...], ...]]
+    target: Tensor | None
+    maps: Mapping[str, Tensor]
+    size: Tensor
+    precision: torch.dtype
+    lost: Mapping[str, str]
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The decompositions of single images as one; what an image has no part in is zero for it."""
-        terms: dict[str, Tensor] = {}
-        maps: dict[str, Tensor] = {}
-        fields: dict[str, Any] = {}
-        for part in parts:
-            for name, term in part.bias_terms.items():
-                terms[name] = torch.cat([p.bias_terms.get(name, torch.zeros_like(term)) for p in parts])
-            for name, term in part.maps.items():
-                maps[name] = torch.cat([p.maps.get(name, torch.zeros_like(term)) for p in parts])
-        for kind in ("output", "input_gradient", "input_term", "size"):
-            fields[kind] = torch.cat([getattr(part, kind) for part in parts])
-        target = (
-            None if parts[0].target is None else torch.cat([part.target for part in parts if part.target is not None])
-        )
-        spatial, lost = ({n: v for p in parts for n, v in getattr(p, kind).items()} for kind in ("spatial", "lost"))
-        return replace(parts[0], **fields, bias_terms=terms, maps=maps, target=target, spatial=spatial, lost=lost)
+        whole: dict[str, Any] = {}
+        for kind in (field.name for field in fields(cls)):
+            own = [getattr(part, kind) for part in parts]
+            named = {name: value for one in own for name, value in one.items()} if isinstance(own[0], Mapping) else {}
+            if kind in ("bias_terms", "maps"):
+                whole[kind] = {n: torch.cat([one.get(n, 0 * term) for one in own]) for n, term in named.items()}
+            else:
+                whole[kind] = named or (torch.cat(own) if isinstance(own[0], Tensor) else own[0])
+        return cls(**whole)
 
     @property
     def spatial_maps(self) -> dict[str, Tensor]:
@@ -98,12 +92,9 @@ class Decomposition:
 
     def allowed_error(self, tolerance: float | None = None) -> np.ndarray:
         """(N,) the largest error that the check accepts; `tolerance` relative to |f|, None by the precision."""
-        precision = self.precision or self.output.dtype
-        tolerance = TOLERANCE[precision] if tolerance is None else tolerance
-        rounding = ROUNDING * np.abs(self._terms).sum(0)
-        if self.size is not None:
-            rounding = np.maximum(rounding, ELEMENTS * _double(self.size))
-        return np.maximum(tolerance * np.abs(_double(self.output)), torch.finfo(precision).eps * rounding)
+        tolerance = TOLERANCE[self.precision] if tolerance is None else tolerance
+        rounding = np.maximum(ROUNDING * np.abs(self._terms).sum(0), ELEMENTS * _double(self.size))
+        return np.maximum(tolerance * np.abs(_double(self.output)), torch.finfo(self.precision).eps * rounding)
 
     def failing(self, tolerance: float | None = None) -> list[int]:
         """Indices of the images whose terms do not add up; not-a-number never does."""
@@ -125,7 +116,7 @@ class Decomposition:
             suspect: the operation to name, where a diagnosis has found it; otherwise the largest term is named.
 
         Raises:
-            CompletenessError: names the worst image and the suspected operation.
+            CompletenessError: they do not; names the worst image.
         """
         failing = self.failing(tolerance)
         if not failing:
@@ -149,7 +140,8 @@ class Decomposition:
         Raises:
             FacebiasError: names a term, and the operation after which they are not.
         """
-        for name, by in self.lost.items():
+        if self.lost:
+            name, by = next(iter(self.lost.items()))
             what = f"where its values lie on the image is unknown after {by} ({len(self.lost)} operations in all)"
             mend = "Move pixels before the model, or take check=False for a map without these operations"
             raise FacebiasError("SALIENCY_PLACE", name, what, mend)

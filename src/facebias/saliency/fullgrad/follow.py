@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from facebias.saliency.fullgrad import changes
-from facebias.saliency.fullgrad.layout import Layout, unknown, usual
-from facebias.saliency.fullgrad.residuals import tensors
+from facebias.saliency.fullgrad.layout import NONE, Field, Layout, known, line, unknown, usual
+from facebias.saliency.fullgrad.residuals import Call, tensors
 
 # Operations that keep the usual layout: element by element, or evenly over the same frame.
 KEEP = frozenset(
@@ -19,27 +19,28 @@ KEEP = frozenset(
     __add__ __iadd__ mul mul_ __mul__ __imul__
 """.split()
 )
-# Operations that put elements elsewhere and change none; views are told by their base.
+# Operations that put elements elsewhere and change none, so that they may be let move numbers; and all views.
 MOVES = frozenset(
     """
     reshape flatten ravel flip fliplr flipud roll rot90 index_select gather take_along_dim __getitem__ repeat tile
-    repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold
+    repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold take masked_select
 """.split()
 )
 # Operations that keep the shape, or the rank, but not the places.
-SCRAMBLES = frozenset("sort msort topk grid_sample grid_sampler roi_align ps_roi_align take masked_select".split())
+SCRAMBLES = frozenset("sort msort topk grid_sample grid_sampler roi_align ps_roi_align as_strided".split())
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 LAST = RECURRENT | {"linear", "scaled_dot_product_attention", "multi_head_attention_forward"}
 CATS = frozenset(["cat", "concat", "concatenate", "stack"])
 PRODUCTS = frozenset(["matmul", "bmm", "mm", "__matmul__"])
-_NOTE = "_facebias_layout"  # the attribute that a tensor carries its layout in
-# Layouts of earlier calls, which most of the time are those of the next batch; thrown away where there are too many.
+Shape = tuple[int, ...]
+_NOTE = "_facebias_layout"  # the attribute that a tensor carries its layout in, where it is not the usual one
+# What followed from layouts, which most of the time are those of the next batch; thrown away where there is too much.
 _LAID: dict[tuple, list[Layout]] = {}
 _MOST = 512
 
 
 class Follower:
-    """Follows the layout of every tensor of a pass; notes it on the tensor where it is not the usual one.
+    """Follows the layout of every tensor of a pass.
 
     Args:
         images: (N, C, *spatial).
@@ -51,13 +52,14 @@ class Follower:
     def layout_of(self, tensor: Tensor) -> Layout:
         """What is noted on a tensor; images first and channels second where nothing is noted and the rank fits."""
         shape, found = tuple(tensor.shape), getattr(tensor, _NOTE, None)
-        if found is None:
-            found = usual(shape, self.pixels) if self.at_home([tensor]) else self._unknown(shape)
-        return found
+        if found is not None:
+            return found
+        return usual(shape, self.pixels) if self.at_home([tensor]) else unknown(shape, self.pixels, self.count)
 
     def note(self, tensor: Tensor, layout: Layout) -> None:
         """Notes a layout on a tensor."""
-        setattr(tensor, _NOTE, layout)
+        if hasattr(tensor, _NOTE) or layout is not self.layout_of(tensor):
+            setattr(tensor, _NOTE, layout)
 
     def at_home(self, tensors: Sequence[Tensor]) -> bool:
         """Whether all of them have the usual layout."""
@@ -67,82 +69,40 @@ class Follower:
                 return False
         return True
 
-    def follow(
-        self, name: str, func: Callable, args: tuple, kwargs: dict[str, Any], sources: list[Tensor], outs: list[Tensor]
-    ) -> None:
-        """Notes the layout of each differentiable output of an operation.
-
-        Args:
-            name: the operation's name.
-            func: the operation.
-            args: its arguments.
-            kwargs: its keyword arguments.
-            sources: its differentiable inputs.
-            outs: its differentiable outputs.
-        """
+    def follow(self, call: Call, outs: list[Tensor]) -> None:
+        """Notes the layout of each differentiable output of an operation."""
+        name, args, sources = call.name, call.args, call.sources
         if name in KEEP and self.at_home(sources):
             return
         layouts, shapes = [self.layout_of(source) for source in sources], [tuple(out.shape) for out in outs]
-        moves = (name in MOVES or is_view_of(outs[0], sources[0])) and sources[0] is args[0]
-        key = (func, moves, self.count, self.pixels, *layouts, _told(args), _told(kwargs), _told(shapes))
-        if moves and any(True for _ in tensors((args[1:], kwargs))):
-            key = ()  # the numbers in an index decide
-        if (laid := _LAID.get(key)) is None:
-            if moves:
-                found = changes.moves(func, args, kwargs, layouts[0].shape)
-            else:
-                found = [self._computes(name, args, kwargs, sources, layouts, shape) for shape in shapes]
-            found += [(changes.loses, ())] * len(outs)
-            laid = [self._lay(name, layouts, shape, *told) for shape, told in zip(shapes, found, strict=False)]
+        moves = name not in SCRAMBLES and (name in MOVES or is_view_of(outs[0], sources[0])) and sources[0] is args[0]
+        key = (call.func, moves, self.count, self.pixels, *layouts, _told(args), _told(call.kwargs), *shapes)
+        known = not moves or not any(True for _ in tensors((args[1:], call.kwargs)))  # numbers in an index decide
+        laid = _LAID.get(key) if known else None
+        if laid is None:
+            own = [layout.shape for layout in layouts]
+            fields = [
+                _moved(said[0], own[0], call, shapes) if moves else [_computed(said, own, s, call) for s in shapes]
+                for said in zip(*(layout.fields for layout in layouts), strict=True)
+            ]
+            laid = [self._lay(name, layouts, *each) for each in zip(shapes, *fields, strict=True)]
             if len(_LAID) > _MOST:
                 _LAID.clear()
-            if key:
+            if known:
                 _LAID[key] = laid
         for out, layout in zip(outs, laid, strict=True):
             self.note(out, layout)
 
-    def _lay(
-        self, name: str, layouts: list[Layout], shape: tuple[int, ...], change: changes.Change, told: tuple[int, ...]
-    ) -> Layout:
-        change = change if told == shape else changes.loses
-        lost = next((layout.lost for layout in layouts if layout.lost), "")
-        unknown, fields = self._unknown(shape), []
-        for nothing, *said in zip(unknown.fields, *(layout.fields for layout in layouts), strict=True):
-            field = change(said)
-            field = field if field is None else field.settle(shape)
-            lost = lost or (name if field is None and any(f.carriers for f in said) else "")
-            fields.append(nothing if field is None else field)
-        frames = [field.frame for field in fields] == [field.frame for field in unknown.fields]
-        if name == "fold" and len(shape) == self.rank and frames:
+    def _lay(self, name: str, layouts: list[Layout], shape: Shape, *fields: Field | None) -> Layout:
+        nothing = unknown(shape, self.pixels, self.count).fields
+        before = zip(*(layout.fields for layout in layouts), strict=True)
+        gone = any(f is None and any(one.carriers for one in said) for f, said in zip(fields, before, strict=True))
+        lost = next((layout.lost for layout in layouts if layout.lost), name if gone else "")
+        found = tuple(none if field is None else field.settle() for field, none in zip(fields, nothing, strict=True))
+        if name == "fold" and len(shape) == self.rank and [f.frame for f in found] == [f.frame for f in nothing]:
             return usual(shape, self.pixels)  # overlapping windows are laid back where they were
         # Places that are known again, by a sum with what never lost them, are not lost.
-        layout = Layout(shape, tuple(fields), lost)
-        return Layout(shape, layout.fields) if layout.placed else layout
-
-    def _unknown(self, shape: tuple[int, ...]) -> Layout:
-        return unknown(shape, self.pixels, self.count)
-
-    def _computes(
-        self, name: str, args: tuple, kwargs: dict, sources: list[Tensor], layouts: list[Layout], shape: tuple[int, ...]
-    ) -> tuple[changes.Change, tuple[int, ...]]:
-        shapes = [layout.shape for layout in layouts]
-        before, last = shapes[0], len(shape) - 1
-        if name in SCRAMBLES:
-            return changes.loses, shape
-        if name in LAST and shape[:-1] == before[:-1]:
-            return lambda said: said[0].along(last, None), shape
-        if name in PRODUCTS or name == "einsum":
-            return changes.multiplies(name, args, sources, shape), shape
-        if name in CATS:
-            return changes.joins(name, args, kwargs, shape), shape
-        if name == "pad":
-            return changes.pads(args[1] if len(args) > 1 else kwargs["pad"], before, shape), shape
-        if name.startswith("conv") or "_pool" in name or name in ("interpolate", "upsample", "fold"):
-            return changes.resamples(name, before, shape), shape
-        gone = changes.summed(before, shape, kwargs.get("dim", args[1] if len(args) > 1 else None))
-        if len(layouts) == 1 and gone:
-            return changes.reduces(gone, before, shape), shape
-        return lambda said: changes.merged(said, shapes, shape), shape
+        return known(shape, found, "" if Layout(shape, found).placed else lost)
 
 
 def is_view_of(out: Tensor, source: Tensor) -> bool:
@@ -153,7 +113,145 @@ def is_view_of(out: Tensor, source: Tensor) -> bool:
 def _told(value: Any) -> Any:
     """What a layout may depend on in an argument, to be looked up by."""
     if isinstance(value, Tensor):
-        return tuple(value.shape), value.requires_grad
+        return value.shape, value.requires_grad
     if isinstance(value, dict):
         return tuple((name, _told(part)) for name, part in value.items())
     return tuple(map(_told, value)) if isinstance(value, tuple | list) else repr(value)
+
+
+def _moved(field: Field, before: Shape, call: Call, shapes: list[Shape]) -> list[Field | None]:
+    """Of an operation that puts elements elsewhere: it is let move the numbers."""
+    numbers = field.numbers.to(call.args[0].device).expand(before)
+    for given in (lambda: numbers, numbers.contiguous):  # some views need all the memory
+        try:
+            moved = list(tensors((call.func(given(), *call.args[1:], **call.kwargs),)))
+        except (RuntimeError, NotImplementedError, TypeError):
+            continue
+        if [tuple(part.shape) for part in moved] == shapes and not any(part.is_complex() for part in moved):
+            return [field.numbered(part.detach().cpu()) for part in moved]
+    return [None] * len(shapes)
+
+
+def _computed(said: Sequence[Field], shapes: list[Shape], shape: Shape, call: Call) -> Field | None:
+    """Of any other operation; None where places are lost."""
+    name, field, before = call.name, said[0], shapes[0]
+    if name in SCRAMBLES:
+        return None
+    if name in LAST and shape[:-1] == before[:-1]:
+        return field.mixed([len(shape) - 1])
+    if name in PRODUCTS or name == "einsum":
+        return _multiplied(said, shape, call)
+    if name in CATS:
+        return _joined(said, call, call.argument(1, "dim", 0) % len(shape))
+    if name == "pad":
+        return _padded(field, call.argument(1, "pad"), before)
+    if name.startswith("conv") or "_pool" in name or name in ("interpolate", "upsample", "fold"):
+        return _resampled(field, name, before, shape)
+    dims = call.argument(1, "dim")
+    dims = {dim % len(before) for dim in (dims if isinstance(dims, list | tuple) else [dims]) if type(dim) is int}
+    if len(said) == 1 and dims and shape != before:
+        for keep in (True, False):
+            kept = [1 if dim in dims else size for dim, size in enumerate(before) if keep or dim not in dims]
+            if list(shape) == kept:
+                return _reduced(field, dims, keep)
+    return _merged(said, shapes, shape)
+
+
+def _reduced(field: Field, gone: set[int], keep: bool) -> Field | None:
+    """A sum, mean or the like over dimensions, kept or not; an axis that is summed whole has one cell left."""
+    if (found := field.mixed(gone)) is None:
+        return None
+    whole = field.frame and field.carriers and set(field.carriers) <= gone
+    sizes = [size for dim, size in enumerate(found.numbers.shape) if keep or dim not in gone]
+    return found._replace(numbers=found.numbers.reshape(sizes), cells=1 if whole else field.cells)
+
+
+def _merged(said: Sequence[Field], shapes: list[Shape], shape: Shape) -> Field | None:
+    """Element by element, with broadcasting. Where inputs differ, the one of more cells is believed (a query of the
+    whole image meets windows); between equals (an image and its mirror image) the places are lost."""
+    if len(shape) < max(map(len, shapes)):
+        return None
+    fields = []
+    for field, own in zip(said, shapes, strict=True):
+        numbers = field.numbers[(None,) * (len(shape) - len(own))]
+        for dim, size in enumerate(shape):
+            numbers = numbers if numbers.shape[dim] in (1, size) else numbers.narrow(dim, 0, min(1, numbers.shape[dim]))
+        fields.append(field._replace(numbers=numbers))
+    placed = [field for field in fields if field.carriers]
+    best = max(placed or fields, key=lambda field: (field.cells, bool((field.numbers >= 0).all())))
+    equals = [field for field in placed if best.frame and field.cells == best.cells]
+    return best if all(f.like(best) and torch.equal(f.numbers, best.numbers) for f in equals) else None
+
+
+def _multiplied(said: Sequence[Field], shape: Shape, call: Call) -> Field | None:
+    """Rows stand where the first factor's do, columns where the second's; what is summed over is gone."""
+    if call.name == "einsum":
+        spelled, _, result = str(call.args[0]).replace(" ", "").partition("->")
+        letters = spelled.split(",")
+        factors = call.args[1] if isinstance(call.args[1], list | tuple) else call.args[1:]
+    else:
+        factors, head = call.args[:2], "".join(chr(97 + dim) for dim in range(len(shape) - 2))
+        letters = [head[len(head) + 2 - f.dim() :] + end for f, end in zip(factors, ("RK", "KC"), strict=False)]
+        result = head + "RC"
+    if len(result) != len(shape) or [len(own) for own in letters] != [factor.dim() for factor in factors]:
+        return None
+    sizes, fields = dict(zip(result, shape, strict=True)), []
+    live = [own for own, factor in zip(letters, factors, strict=True) if any(factor is s for s in call.sources)]
+    for field, own in zip(said, live, strict=True):
+        there = dict(zip(own, field.numbers.shape, strict=True))
+        found = field.mixed([dim for dim, c in enumerate(own) if there[c] not in (1, sizes.get(c))])
+        if found is None:
+            return None
+        there = dict(zip(own, found.numbers.shape, strict=True))
+        order = [dim for _, dim in sorted((result.find(c), dim) for dim, c in enumerate(own))]
+        numbers = found.numbers.permute(order).reshape([there.get(c, 1) for c in result])
+        fields.append(found._replace(numbers=numbers))
+    return max(fields, key=lambda field: len(field.carriers))
+
+
+def _joined(said: Sequence[Field], call: Call, dim: int) -> Field | None:
+    """One after the other along a dimension; what does not depend on the images has no place."""
+    sizes = [1 if call.name == "stack" else part.shape[dim] for part in call.args[0]]
+    if call.name == "stack":
+        said = [field._replace(numbers=field.numbers.unsqueeze(dim)) for field in said]
+    first = said[0]
+    if first.frame and all(field.carriers == [dim] and field.numbers.numel() == field.cells for field in said):
+        if len(said) != len(sizes):
+            return None
+        cells, frame = sum(sizes), tuple(pixel for field in said for pixel in field.frame)
+        return Field(line(cells, dim, first.numbers.dim()), cells, frame, first.pixels)
+    if first.frame and not all(field.like(first) for field in said):
+        return None
+    if all(torch.equal(field.numbers, first.numbers) and field.numbers.shape[dim] == 1 for field in said):
+        return first
+    wide = [max(size) for size in zip(*(field.numbers.shape for field in said), strict=True)]
+    parts, lines = iter(said), []
+    for size, part in zip(sizes, call.args[0], strict=True):
+        numbers = next(parts).numbers if part.requires_grad else torch.full([1] * len(wide), float(NONE))
+        lines.append(numbers.expand([*wide[:dim], size, *wide[dim + 1 :]]))
+    return first.numbered(torch.cat(lines, dim))
+
+
+def _padded(field: Field, amounts: Sequence[int], before: Shape) -> Field | None:
+    """Padding widens the frame beyond the image, a negative one cuts it."""
+    for place in range(0, len(amounts), 2):
+        dim, (low, high) = len(before) - 1 - place // 2, amounts[place : place + 2]
+        if dim in field.carriers and (low or high):
+            if not field.frame or field.carriers != [dim] or field.cells != before[dim]:
+                return None
+            field = field.widen(low, high)._replace(numbers=line(before[dim] + low + high, dim, len(before)))
+    return field
+
+
+def _resampled(field: Field, name: str, before: Shape, shape: Shape) -> Field | None:
+    """Convolution, pooling, interpolation: cells are laid evenly over the same frame."""
+    rank = next((int(c) for c in name if c.isdigit()), len(shape) - 2)
+    if len(before) != len(shape):
+        return None
+    found = field.mixed([len(shape) - rank - 1]) if name.startswith("conv") else field
+    for dim in range(len(shape) - rank, len(shape)):
+        if found is not None and before[dim] != shape[dim] and dim in found.carriers:
+            if found.carriers != [dim] or found.cells != before[dim] or not found.frame:
+                return None
+            found = found.resize(shape[dim])._replace(numbers=line(shape[dim], dim, len(shape)))
+    return found

@@ -1,38 +1,37 @@
-"""Where the images, and the places on them, are in a tensor: numbers along its dimensions that add up.
+"""Where the images, and the places on them, are in a tensor.
 
 Attention puts the sequence first, Swin folds windows into the batch, ConvNeXt works with channels last, and a model
-may crop, flip, roll or transpose what it is given. Entry (i, j, ...) of a tensor belongs to the image, and to the cell
-of each of the image's axes, whose number is start + steps[0][i] + steps[1][j] + ...
+may crop, flip, roll or transpose what it is given. So entries are numbered: which image they belong to, and which cell
+of each of the image's axes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
-NONE = -(10**9)  # the number of what has no place on the image, like a class token
+NONE = -1  # the number of what has no place on the image, like a class token
 
 
 class Field(NamedTuple):
     """The images, or one axis of them.
 
     Attributes:
-        start: number of the first entry.
-        steps: along each dimension, None where it does not change.
+        numbers: of each entry, with a size of 1 along dimensions where they do not change.
         cells: how many images, or how many cells, laid evenly over the frame. After a stride there are fewer.
         frame: the image's pixel at each place, outside the image where the model padded it; empty for the images.
         pixels: of the image along the axis.
     """
 
-    start: int
-    steps: tuple[np.ndarray | None, ...]
+    numbers: Tensor
     cells: int
     frame: tuple[int, ...] = ()
     pixels: int = 0
@@ -40,25 +39,31 @@ class Field(NamedTuple):
     @property
     def carriers(self) -> list[int]:
         """Dimensions along which the number changes."""
-        return [dim for dim, steps in enumerate(self.steps) if steps is not None]
+        return [dim for dim, size in enumerate(self.numbers.shape) if size > 1]
 
-    def over(self, dims: Sequence[int], shape: Sequence[int] | Mapping[int, int]) -> np.ndarray:
-        """The numbers along these dimensions, one after the other."""
-        lines = [np.zeros(shape[dim], int) if (line := self.steps[dim]) is None else line for dim in dims]
-        return reduce(np.add.outer, lines, np.array(self.start)).reshape(-1)
+    def numbered(self, numbers: Tensor) -> Field:
+        """The same field with other numbers, of any shape."""
+        for dim, size in enumerate(numbers.shape):
+            first = numbers.narrow(dim, 0, min(size, 1))
+            if size > 1 and (numbers.stride(dim) == 0 or torch.equal(numbers, first.expand_as(numbers))):
+                numbers = first
+        return self._replace(numbers=numbers.contiguous())
 
-    def along(self, dim: int, numbers: np.ndarray | None) -> Field:
-        """The same with these numbers, or none, along one dimension."""
-        if numbers is None:
-            return self._replace(steps=(*self.steps[:dim], None, *self.steps[dim + 1 :]))
-        line = None if (numbers == numbers[0]).all() else numbers - numbers[0]
-        return self._replace(start=int(numbers[0]), steps=(*self.steps[:dim], line, *self.steps[dim + 1 :]))
+    def mixed(self, dims: Iterable[int]) -> Field | None:
+        """After a sum or the like along some dimensions; None where that mixes places in a way of its own."""
+        numbers = self.numbers
+        for dim in set(dims) & set(self.carriers):
+            first = numbers.narrow(dim, 0, 1)
+            if self.numbered(numbers - first).numbers.numel() > numbers.shape[dim]:
+                return None
+            numbers = first.clamp(min=0) if self.frame else torch.full_like(first, NONE)
+        return self.numbered(numbers)
 
-    def select(self, chosen: np.ndarray) -> Field:
+    def select(self, chosen: list[int]) -> Field:
         """The frame of only these of the cells, in this order."""
-        width, step = len(self.frame) / self.cells, int(chosen[1] - chosen[0]) if len(chosen) > 1 else 1
-        low, high = int(chosen.min()), int(chosen.max()) + abs(step)
-        if not np.array_equal(chosen, chosen[0] + step * np.arange(len(chosen))):
+        width, step = len(self.frame) / self.cells, chosen[1] - chosen[0] if len(chosen) > 1 else 1
+        low, high = min(chosen), max(chosen) + abs(step)
+        if chosen != list(range(chosen[0], chosen[0] + step * len(chosen), step)):
             frame = tuple(p for cell in chosen for p in self.frame[round(cell * width) : round((cell + 1) * width)])
             return self._replace(cells=len(chosen), frame=frame)
         if abs(step) > 1:  # every second cell and the like stand for their neighbours
@@ -67,11 +72,12 @@ class Field(NamedTuple):
         return self._replace(cells=len(chosen), frame=frame[:: 1 if step > 0 else -1])
 
     def widen(self, low: int, high: int) -> Field:
-        """The frame with cells added at both ends, beyond the image."""
-        width, step = len(self.frame) / self.cells, self.frame[1] - self.frame[0] if len(self.frame) > 1 else 1
-        before = [self.frame[0] - step * n for n in range(round(low * width), 0, -1)]
-        after = [self.frame[-1] + step * n for n in range(1, round(high * width) + 1)]
-        return self._replace(cells=self.cells + low + high, frame=(*before, *self.frame, *after))
+        """The frame with cells added at both ends, beyond the image; cut where negative."""
+        field = self.select(list(range(max(-low, 0), self.cells + min(high, 0))))
+        width, step = len(field.frame) / field.cells, field.frame[1] - field.frame[0] if len(field.frame) > 1 else 1
+        before = [field.frame[0] - step * n for n in range(round(low * width), 0, -1)]
+        after = [field.frame[-1] + step * n for n in range(1, round(high * width) + 1)]
+        return field._replace(cells=field.cells + max(low, 0) + max(high, 0), frame=(*before, *field.frame, *after))
 
     def resize(self, cells: int) -> Field:
         """Other cells over the same frame, less the padding that the windows of a convolution have taken in."""
@@ -79,38 +85,27 @@ class Field(NamedTuple):
         taken = round((taken + 1) // 2 * len(self.frame) / self.cells)
         inside = [0 <= place < self.pixels for place in self.frame]
         low, high = min(taken, inside.index(True)), min(taken, inside[::-1].index(True))
-        return self._replace(start=0, cells=cells, frame=self.frame[low : len(self.frame) - high])
+        return self._replace(cells=cells, frame=self.frame[low : len(self.frame) - high])
 
-    def settle(self, shape: Sequence[int]) -> Field | None:
-        """Numbers the cells that are left from 0, in the order in which they stand; None where that cannot be done."""
-        carriers = self.carriers
-        numbers = self.over(carriers, shape)
-        known = numbers[numbers >= 0]
-        chosen = distinct = np.unique(known)
-        if not len(known) or not self.frame or not carriers:
+    def settle(self) -> Field:
+        """The cells that are left, numbered from 0 in the order in which they stand."""
+        placed = self.numbers >= 0
+        known = self.numbers[placed]
+        if not (self.frame and self.carriers and len(known)):
             return self
-        if len(carriers) == 1:
-            chosen = known if len(known) == len(distinct) else distinct  # in whatever order
-            ranks = np.argsort(chosen)[np.searchsorted(distinct, numbers).clip(0, len(distinct) - 1)]
-            return self.select(chosen).along(carriers[0], np.where(numbers >= 0, ranks, NONE))
-        step = int(chosen[1] - chosen[0]) if len(chosen) > 1 else 1
-        if not np.array_equal(chosen, chosen[0] + step * np.arange(len(chosen))):
-            return None
-        start = NONE if self.start < 0 else (self.start - int(chosen[0])) // step
-        return self.select(chosen)._replace(
-            start=start, steps=tuple(None if line is None else line // step for line in self.steps)
-        )
+        distinct, ranks = known.unique(return_inverse=True)
+        if len(self.carriers) == 1 and len(distinct) == len(known):  # in whatever order
+            distinct, ranks = known, torch.arange(len(known))
+        numbers = torch.full_like(self.numbers, NONE).masked_scatter_(placed, ranks.to(known))
+        return self.select(distinct.int().tolist())._replace(numbers=numbers)
 
     def like(self, other: Field) -> bool:
-        """Whether two fields of as many cells say the same of a tensor, places to less than two cells."""
-        if self.start != other.start or self.carriers != other.carriers:
+        """Whether another field has as many cells, in the same places to less than two cells."""
+        if self.cells != other.cells:
             return False
-        pairs = zip(self.steps, other.steps, strict=True)
-        same = all(np.array_equal(a, b) for a, b in pairs if a is not None and b is not None)
-        ends = [
-            np.interp(np.linspace(0, 1, self.cells), np.linspace(0, 1, len(f)), f) for f in (self.frame, other.frame)
-        ]
-        return same and bool(np.abs(ends[0] - ends[1]).max() < 2 * len(self.frame) / self.cells)
+        at, own, its = (np.linspace(0, 1, n) for n in (self.cells, len(self.frame), len(other.frame)))
+        apart = np.interp(at, own, self.frame) - np.interp(at, its, other.frame)
+        return bool(np.abs(apart).max() < 2 * len(self.frame) / self.cells)
 
 
 class Placing(NamedTuple):
@@ -132,7 +127,7 @@ class Placing(NamedTuple):
         """The tensor, or some of its rows where images come first; of `count` images, if there are less."""
         term = term.permute(self.dims)
         if self.entries is None:
-            found = term.reshape(term.shape[0], -1, *self.cells[1:])
+            found = term.reshape(min(count, self.cells[0]), -1, *self.cells[1:])
         else:
             lines = term.reshape(self.counted, -1)[self.entries.to(term.device)]
             found = lines.reshape(*self.cells, -1).movedim(-1, 1)
@@ -158,34 +153,39 @@ class Layout:
     @cached_property
     def by_image(self) -> Callable[[Tensor], Tensor] | None:
         """Sums a tensor over all entries of each image, to (N,); None where images are not to be told apart."""
-        carriers, count = self.fields[0].carriers, self.fields[0].cells
-        numbers = self.fields[0].over(carriers, self.shape)
-        if (numbers < 0).any():
+        images = self.fields[0]
+        index, carriers = images.numbers.flatten().long(), images.carriers
+        if (index < 0).any():
             return None
-        dims, index = (*carriers, *(d for d in range(len(self.shape)) if d not in carriers)), torch.from_numpy(numbers)
+        dims = (*carriers, *(dim for dim in range(len(self.shape)) if dim not in carriers))
+        in_order = torch.equal(index, torch.arange(images.cells))
 
         def summed(term: Tensor) -> Tensor:
-            lines = term.permute(dims).reshape(len(numbers), -1).sum(1)
-            return lines.new_zeros(count).index_add(0, index.to(lines.device), lines)
+            """(N,) of a tensor of this layout."""
+            lines = term.permute(dims).reshape(len(index), -1).sum(1)
+            return lines if in_order else lines.new_zeros(images.cells).index_add(0, index.to(lines.device), lines)
 
         return summed
 
     @cached_property
     def by_place(self) -> Placing | None:
         """How the tensor is brought to (N, C, *cells); None where it is not laid out over the image."""
-        if self.lost or (not self.placed and len(self.shape) < len(self.fields) + 1):
+        images = self.fields[0].numbers.unique().long()
+        if self.lost or (images < 0).any() or (not self.placed and len(self.shape) < len(self.fields) + 1):
             return None
-        carriers = sorted({dim for field in self.fields for dim in field.carriers})
-        rest = [dim for dim in range(len(self.shape)) if dim not in carriers]
-        images = np.unique(self.fields[0].over(self.fields[0].carriers, self.shape))
+        own = [dim for field in self.fields for dim in field.carriers]
+        carriers, rest = sorted(set(own)), [dim for dim in range(len(self.shape)) if dim not in own]
         cells = (len(images), *(field.cells for field in self.fields[1:]))
-        about = (cells, tuple(field.frame for field in self.fields[1:]), torch.from_numpy(images))
-        own = [field.carriers[0] for field in self.fields if len(field.carriers) == 1]
-        if len(set(own)) == len(self.fields) and tuple(self.shape[dim] for dim in own) == cells:
-            return Placing((own[0], *rest, *own[1:]), *about)
-        numbers = [field.over(carriers, self.shape) for field in self.fields]
+        about = (cells, tuple(field.frame for field in self.fields[1:]), images)
+        lines = [images, *map(torch.arange, cells[1:])]
+        if len(own) == len(carriers) and all(
+            torch.equal(field.numbers.flatten().long(), line) for field, line in zip(self.fields, lines, strict=True)
+        ):
+            first = len(self.fields[0].carriers)
+            return Placing((*own[:first], *rest, *own[first:]), *about)
+        numbers = [line.flatten().long().numpy() for line in torch.broadcast_tensors(*(f.numbers for f in self.fields))]
         known = np.flatnonzero(np.min(numbers, axis=0) >= 0)
-        numbers[0] = np.searchsorted(images, numbers[0])
+        numbers[0] = np.searchsorted(images.numpy(), numbers[0])
         target = np.ravel_multi_index([line[known] for line in numbers], cells, mode="clip")
         times, left = divmod(len(known), math.prod(cells))
         if left or not times or (np.bincount(target, minlength=math.prod(cells)) != times).any():
@@ -194,20 +194,33 @@ class Layout:
         return Placing((*carriers, *rest), *about, entries, len(numbers[0]))
 
 
+_KNOWN: WeakValueDictionary[tuple, Layout] = WeakValueDictionary()
+
+
+def known(shape: tuple[int, ...], fields: tuple[Field, ...], lost: str = "") -> Layout:
+    """The one layout that says this, so that what follows from it is looked up and not worked out again."""
+    told = ((f.numbers.shape, f.numbers.numpy().tobytes(), f.cells, f.frame) for f in fields)
+    return _KNOWN.setdefault((shape, lost, *told), Layout(shape, fields, lost))
+
+
+def line(size: int, dim: int, rank: int) -> Tensor:
+    """0, 1, 2 and so on along one of `rank` dimensions."""
+    return torch.arange(size, dtype=torch.float32).view([-1 if place == dim else 1 for place in range(rank)])
+
+
 @lru_cache(maxsize=1024)
 def usual(shape: tuple[int, ...], pixels: tuple[int, ...]) -> Layout:
     """Images first, channels second, then the image's own axes, whose sizes in the image are `pixels`."""
-    nothing = Field(0, (None,) * len(shape), shape[0])
-    fields = [nothing.along(0, np.arange(shape[0]))]
-    for dim, size in enumerate(pixels, start=2):
-        whole = Field(0, nothing.steps, shape[dim], tuple(range(size)), size)
-        fields.append(whole.along(dim, np.arange(shape[dim])))
-    return Layout(shape, tuple(fields))
+    images = Field(line(shape[0], 0, len(shape)), shape[0])
+    axes = ((dim, shape[dim], size) for dim, size in enumerate(pixels, start=2))
+    return known(
+        shape, (images, *(Field(line(n, dim, len(shape)), n, tuple(range(size)), size) for dim, n, size in axes))
+    )
 
 
 @lru_cache(maxsize=1024)
 def unknown(shape: tuple[int, ...], pixels: tuple[int, ...], count: int) -> Layout:
     """Nothing is known but that a single image is the only one."""
-    steps = (None,) * len(shape)
-    images = Field(0 if count == 1 else NONE, steps, count)
-    return Layout(shape, (images, *(Field(0, steps, size, tuple(range(size)), size) for size in pixels)))
+    nothing = torch.zeros([1] * len(shape))
+    images = Field(nothing if count == 1 else nothing + NONE, count)
+    return known(shape, (images, *(Field(nothing, size, tuple(range(size)), size) for size in pixels)))

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
@@ -54,13 +54,9 @@ class Pointwise:
 
     def full(self, gradient: Tensor, rows: slice = slice(None)) -> Tensor:
         """The residual of some rows of dimension 0, in a shape that broadcasts against `gradient[rows]`."""
-        own = gradient.shape
-        return self.form(
-            *(
-                operand[rows] if own and operand.dim() == len(own) and operand.shape[0] == own[0] else operand
-                for operand in self.operands()
-            )
-        )
+        own, operands = gradient.shape, self.operands()
+        whole = rows == slice(None) or not own
+        return self.form(*(o if whole or o.dim() < len(own) or len(o) != own[0] else o[rows] for o in operands))
 
 
 Residual = Channel | Pointwise
@@ -91,15 +87,25 @@ def tensors(value: object) -> Iterator[Tensor]:
         yield value
     elif isinstance(value, (tuple, list, dict)):
         for part in value.values() if isinstance(value, dict) else value:
-            if isinstance(part, Tensor):
-                yield part
-            elif isinstance(part, (tuple, list, dict)):
-                yield from tensors(part)
+            yield from tensors(part)
 
 
-def argument(args: tuple, kwargs: dict[str, Any], place: int, name: str, default: object = None) -> Any:
-    """An argument by place or by name."""
-    return args[place] if len(args) > place else kwargs.get(name, default)
+class Call(NamedTuple):
+    """One call of a PyTorch function; `sources` are its arguments that depend on the images."""
+
+    name: str
+    func: Callable
+    args: tuple
+    kwargs: dict[str, Any]
+    sources: list[Tensor]
+
+    def argument(self, place: int, name: str, default: object = None) -> Any:
+        """An argument by place or by name."""
+        return self.args[place] if len(self.args) > place else self.kwargs.get(name, default)
+
+    def run(self) -> Any:
+        """What the function returns."""
+        return self.func(*self.args, **self.kwargs)
 
 
 def by_forward_mode(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list[Tensor | None]:
@@ -110,24 +116,24 @@ def by_forward_mode(func: Callable, args: tuple, kwargs: dict[str, Any]) -> list
     """
 
     def dual(value: Tensor) -> Tensor:
+        """A clone that is its own derivative, if it depends on the images."""
         copy = value.detach().clone()
         return forward_ad.make_dual(copy, copy.clone()) if live(value) else copy
 
+    # The fast kernels of attention have no forward-mode derivative.
+    if func is functional.scaled_dot_product_attention:
+        func = torch.ops.aten._scaled_dot_product_attention_math
+    elif func is functional.multi_head_attention_forward:
+        kwargs = kwargs | {"need_weights": True}
     with _FORWARD_MODE, torch.no_grad():
         _load_forward_mode()
         with forward_ad.dual_level():
             args, kwargs = pytree.tree_map_only(Tensor, dual, (args, kwargs))
-            # The fast kernels of attention have no forward-mode derivative; its plain formula is another function.
-            if func is functional.scaled_dot_product_attention:
-                out = torch.ops.aten._scaled_dot_product_attention_math(*args, **kwargs)[0]
-            elif func is functional.multi_head_attention_forward:
-                out = func(*args, **(kwargs | {"need_weights": True}))
-            else:
-                out = func(*args, **kwargs)
-            pairs = [_unpacked(leaf) for leaf in pytree.tree_leaves(args[0] if out is None else out)]
-            if all(pair is None or pair.tangent is None for pair in pairs):
-                raise NotImplementedError("an operation written without a forward-mode derivative passes none on")
-            return [None if pair is None else _less(*pair) for pair in pairs]
+            out = func(*args, **kwargs)
+            found = [_residual(leaf) for leaf in pytree.tree_leaves(args[0] if out is None else out)]
+    if all(pair is None for pair in found):
+        raise NotImplementedError("an operation written without a forward-mode derivative passes none on")
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -138,41 +144,29 @@ def _load_forward_mode() -> None:
         forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
 
 
-def _unpacked(leaf: object) -> forward_ad.UnpackedDualTensor | None:
-    if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf.is_complex()):
-        return None
-    return forward_ad.unpack_dual(leaf)
-
-
-def _less(primal: Tensor, tangent: Tensor | None) -> Tensor:
+def _residual(leaf: object) -> Tensor | None:
     """Primal less tangent; what is zero but for rounding would be stretched to 0..1 and drawn."""
-    if tangent is None:
-        return primal.clone()
-    residual = primal - tangent
-    noise = _NOISE * torch.finfo(residual.dtype).eps * torch.maximum(primal.abs(), tangent.abs())
+    if not isinstance(leaf, Tensor) or (pair := forward_ad.unpack_dual(leaf)).tangent is None:
+        return None
+    residual = pair.primal - pair.tangent
+    noise = _NOISE * torch.finfo(residual.dtype).eps * torch.maximum(pair.primal.abs(), pair.tangent.abs())
     return residual.masked_fill_(residual.abs() <= noise, 0)
 
 
-def batch_norm(args: tuple, kwargs: dict[str, Any]) -> Channel:
+def batch_norm(call: Call) -> Channel:
     """beta - gamma * mean / sqrt(var + eps), from the buffers as they are now.
 
     Raises:
         FacebiasError: statistics of the batch couple its images, so there is no decomposition for one image.
     """
-    mean, variance, weight, bias = (
-        argument(args, kwargs, place, name)
-        for place, name in enumerate(("running_mean", "running_var", "weight", "bias"), start=1)
-    )
-    if argument(args, kwargs, 5, "training", False) or mean is None:
-        raise FacebiasError(
-            "BATCH_STATISTICS",
-            "batch_norm",
-            "it uses the statistics of the batch, which couple the images; expected running ones",
-            "Use track_running_stats=True and evaluation mode",
-        )
-    scale = torch.rsqrt(variance + argument(args, kwargs, 7, "eps", 1e-5))
-    scale = scale if weight is None else scale * weight.detach()
-    return Channel(-mean * scale if bias is None else torch.addcmul(bias.detach(), mean, scale, value=-1), 1)
+    mean, variance = call.argument(1, "running_mean"), call.argument(2, "running_var")
+    weight, bias = call.argument(3, "weight"), call.argument(4, "bias")
+    if call.argument(5, "training", False) or mean is None:
+        what = "it uses the statistics of the batch, which couple the images; expected running ones"
+        raise FacebiasError("BATCH_STATISTICS", "batch_norm", what, "Use track_running_stats=True and evaluation mode")
+    scale = torch.rsqrt(variance + call.argument(7, "eps", 1e-5))
+    scale = scale if weight is None else scale * weight
+    return Channel(-mean * scale if bias is None else torch.addcmul(bias, mean, scale, value=-1), 1)
 
 
 def normalised(groups: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> Callable[[Tensor], Tensor]:

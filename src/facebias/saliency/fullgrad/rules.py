@@ -12,7 +12,7 @@ from torch.nn import functional
 from facebias.saliency.fullgrad import residuals as forms
 from facebias.saliency.fullgrad.follow import CATS, MOVES
 from facebias.saliency.fullgrad.follow import PRODUCTS as MATRIX_PRODUCTS
-from facebias.saliency.fullgrad.residuals import Channel, Pointwise, Residual, argument, fixed, held, live, tensors
+from facebias.saliency.fullgrad.residuals import Call, Channel, Pointwise, Residual, fixed, held, live, tensors
 
 # Of what is homogeneous, what keeps the usual layout; and calls that only ask.
 PLAIN = frozenset(
@@ -48,7 +48,7 @@ KEPT: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 Found = list[Residual | None]
-Later = Callable[[Tensor], Residual | None]
+Later = Callable[[Tensor], Found]  # of the output
 
 
 def in_place(name: str, args: tuple, kwargs: dict[str, Any]) -> bool:
@@ -62,77 +62,65 @@ def in_place(name: str, args: tuple, kwargs: dict[str, Any]) -> bool:
     )
 
 
-def without_residual(name: str, args: tuple, kwargs: dict[str, Any]) -> bool:
-    """Whether an operation is homogeneous of degree one in its live arguments."""
+def without_residual(call: Call) -> bool:
+    """Whether an operation is homogeneous of degree one in what depends on the images."""
+    name, first, second = call.name, call.argument(0, "input"), call.argument(1, "other")
     if name in CATS:
-        return all(live(part) for part in tensors(args[0]))
-    if name in SUMS and len(args) > 1:
-        return live(args[0]) and live(args[1])
-    if (name in PRODUCTS or name in MATRIX_PRODUCTS) and len(args) > 1:
-        return not (live(args[0]) and live(args[1]))
-    if name in QUOTIENTS and len(args) > 1:
-        return not live(args[1]) and not kwargs.get("rounding_mode")
+        return all(map(live, tensors(first)))
+    if name in SUMS:
+        return live(first) and live(second)
+    if name in PRODUCTS or name in MATRIX_PRODUCTS:
+        return not (live(first) and live(call.argument(1, "mat2", second)))
+    if name in QUOTIENTS:
+        return not live(second) and not call.kwargs.get("rounding_mode")
     if name == "pad":
-        return argument(args, kwargs, 2, "mode", "constant") != "constant" or not argument(args, kwargs, 3, "value")
+        return call.argument(2, "mode", "constant") != "constant" or not call.argument(3, "value")
     return name in HOMOGENEOUS
 
 
-def rule(
-    name: str, func: Callable, args: tuple, kwargs: dict[str, Any], sources: int, overwrites: bool
-) -> Found | Later:
-    """The residuals of one call, or a function that finds the one residual from its output.
-
-    Args:
-        name: the operation's name.
-        func: the operation.
-        args: its arguments, as they are before an operation in place.
-        kwargs: its keyword arguments.
-        sources: how many of them depend on the images.
-        overwrites: whether the call is in place.
-    """
+def rule(call: Call, overwrites: bool) -> Found | Later:
+    """The residuals of one call, before an operation in place runs; or a function that finds them from its output."""
+    name, args = call.name, call.args
     if name in SUMS and len(args) > 1:
-        return [_constant_summand(name, args, kwargs)]
-    if name in PRODUCTS:
+        return [_constant_summand(call)]
+    if name in PRODUCTS and len(args) > 1:
         return _kept(forms.gate, args[:2], overwrites)
-    if sources == 1 and args and live(args[0]):
-        known = _of_one_input(name, func, args, kwargs, overwrites)
-        if known is not None:
-            return known
+    if len(call.sources) == 1 and args and live(args[0]) and (known := _of_one_input(call, overwrites)) is not None:
+        return known
     if name in MATRIX_PRODUCTS:
-        return lambda out: fixed(-out)
-    values = forms.by_forward_mode(func, args, kwargs)
+        return lambda out: [fixed(-out)]
+    values = forms.by_forward_mode(call.func, args, call.kwargs)
     return [None if value is None or not value.any() else fixed(value) for value in values]
 
 
-def _of_one_input(
-    name: str, func: Callable, args: tuple, kwargs: dict[str, Any], overwrites: bool
-) -> Found | Later | None:
-    x, plain = args[0], name.rstrip("_")
+def _of_one_input(call: Call, overwrites: bool) -> Found | Later | None:
+    name, x, argument = call.name, call.args[0], call.argument
     if name in CONVOLUTIONS:
-        bias = argument(args, kwargs, 2, "bias")
-        return [None if bias is None else Channel(bias.detach(), x.dim() - 1 if name == "linear" else 1)]
-    if func is functional.batch_norm:
-        return [forms.batch_norm(args, kwargs)]
-    if name == "softmax" and isinstance(dim := argument(args, kwargs, 1, "dim"), int) and not kwargs.get("dtype"):
+        bias = argument(2, "bias")
+        return [None if bias is None else Channel(bias, x.dim() - 1 if name == "linear" else 1)]
+    if call.func is functional.batch_norm:
+        return [forms.batch_norm(call)]
+    if name == "softmax" and isinstance(dim := argument(1, "dim"), int) and not call.kwargs.get("dtype"):
         return [fixed(forms.softmax(x.detach(), dim))]
-    if name in ("layer_norm", "group_norm") and (name == "group_norm" or len(args[1]) == 1):
-        weight, bias = argument(args, kwargs, 2, "weight"), argument(args, kwargs, 3, "bias")
-        groups = args[1] if name == "group_norm" else 0
-        return [held(forms.normalised(groups, weight, bias, argument(args, kwargs, 4, "eps", 1e-5)), x)]
-    if plain in KEPT and (name != "gelu" or argument(args, kwargs, 1, "approximate", "none") == "none"):
-        form = KEPT[plain]
-        if plain == "hardtanh":
-            form = forms.clipped(argument(args, kwargs, 1, "min_val", -1.0), argument(args, kwargs, 2, "max_val", 1.0))
-        return _kept(form, args[:1], overwrites)
+    if name == "group_norm" or (name == "layer_norm" and len(argument(1, "normalized_shape")) == 1):
+        groups = argument(1, "num_groups") if name == "group_norm" else 0
+        affine = argument(2, "weight"), argument(3, "bias"), argument(4, "eps", 1e-5)
+        return [held(forms.normalised(groups, *affine), x)]
+    if (form := KEPT.get(name.rstrip("_"))) and argument(1, "approximate", "none") != "tanh":
+        if name.startswith("hardtanh"):
+            form = forms.clipped(argument(1, "min_val", -1.0), argument(2, "max_val", 1.0))
+        return _kept(form, call.args[:1], overwrites)
     return None
 
 
-def _constant_summand(name: str, args: tuple, kwargs: dict[str, Any]) -> Pointwise:
-    first, second = args[:2]
+def _constant_summand(call: Call) -> Pointwise:
+    first, second = call.args[:2]
     if not live(first):
         return fixed(torch.as_tensor(first))
     dtype = None if isinstance(second, Tensor | complex) else first.dtype
-    return fixed(torch.as_tensor(second, dtype=dtype, device=first.device) * (SUMS[name] * kwargs.get("alpha", 1)))
+    return fixed(
+        torch.as_tensor(second, dtype=dtype, device=first.device) * (SUMS[call.name] * call.kwargs.get("alpha", 1))
+    )
 
 
 def _kept(form: Callable[..., Tensor], inputs: tuple, overwrites: bool) -> Found | Later:
@@ -144,9 +132,10 @@ def _kept(form: Callable[..., Tensor], inputs: tuple, overwrites: bool) -> Found
     if not saves or inputs[0]._is_view() or len(inputs) > 1:
         return [fixed(form(*(value.detach() for value in inputs)))]
 
-    def find(out: Tensor) -> Residual:
+    def find(out: Tensor) -> Found:
+        """From the input that autograd keeps for its own backward pass."""
         node = out.grad_fn
         name = "_saved_self" if hasattr(node, "_saved_self") else "_saved_result"
-        return Pointwise(form, lambda: (getattr(node, name).detach(),))
+        return [Pointwise(form, lambda: (getattr(node, name).detach(),))]
 
     return find

@@ -20,11 +20,9 @@ class SmoothFullGrad(FullGrad):
     so that a map depends neither on the other images nor on their order. The input's colours are summed before psi.
 
     Args:
-        model: as for `FullGrad`.
+        model: as for `FullGrad`, like further settings.
         num_samples: number of noisy copies.
         std_spread: standard deviation of the noise, relative to an image's range (maximum less minimum).
-        im_size: as for `FullGrad`.
-        logits: as for `FullGrad`.
         seed: of the noise.
     """
 
@@ -39,9 +37,8 @@ class SmoothFullGrad(FullGrad):
     ) -> None:
         super().__init__(model, *settings, **more)
         if num_samples < 1:
-            raise FacebiasError(
-                "SALIENCY_SAMPLES", "num_samples", f"found {num_samples}, expected 1 or more", "Raise it"
-            )
+            what = f"found {num_samples}, expected 1 or more"
+            raise FacebiasError("SALIENCY_SAMPLES", "num_samples", what, "Raise it")
         self.num_samples, self.std_spread, self.seed = num_samples, std_spread, seed
 
     def explain(

@@ -20,10 +20,7 @@ _LOCK = threading.Lock()
 
 @contextlib.contextmanager
 def quiet(model: Any) -> Iterator[dict[nn.Module, str]]:
-    """Evaluation mode, gradients on, nothing compiled; all as before afterwards, also after an exception.
-
-    One pass at a time on a model, so that none meets the flags of another. Flags are written directly:
-    `Module.train` may be overridden with side effects of its own.
+    """Evaluation mode, gradients on, nothing compiled, one pass at a time on a model; all as before afterwards.
 
     Yields:
         The model's modules and their names; a plain function has none that we know of.
@@ -41,7 +38,7 @@ def quiet(model: Any) -> Iterator[dict[nn.Module, str]]:
     with lock, torch.inference_mode(False), torch.enable_grad(), _uncompiled():
         training = [module for module in names if module.training]
         try:
-            for module in training:
+            for module in training:  # `Module.train` may be overridden with side effects of its own
                 module.training = False
             yield names
         finally:
