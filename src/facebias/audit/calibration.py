@@ -48,11 +48,11 @@ def calibration(
         there are no test non-faces.
     """
     rows = list(_scored(validated(predictions), groupings))
-    common = {about["model"]: scores for about, scores in rows if about["group"] == NON_FACES}
+    others = {about["model"]: _sums(np.concatenate(scores)) for about, scores in rows if about["group"] == NON_FACES}
     parts = []
     for about, scores in rows:
-        if about["group"] != NON_FACES and about["model"] in common:
-            parts += [about | found for found in _bins(np.concatenate(scores), np.concatenate(common[about["model"]]))]
+        if about["group"] != NON_FACES and about["model"] in others:
+            parts += [about | found for found in _bins(_sums(np.concatenate(scores)), others[about["model"]])]
     return pd.DataFrame(parts, columns=list(CALIBRATION_COLUMNS))
 
 
@@ -70,19 +70,23 @@ def expected_error(table: pd.DataFrame) -> pd.DataFrame:
     return table[keys].assign(value=apart).groupby(keys, sort=False, as_index=False)["value"].sum()
 
 
-def _bins(faces: np.ndarray, others: np.ndarray) -> Iterator[dict[str, float]]:
-    probability = expit(np.concatenate([faces, others]).astype(float))
-    label = np.repeat([1.0, 0.0], [len(faces), len(others)])
-    weight = np.repeat([0.5 / len(faces), 0.5 / len(others)], [len(faces), len(others)])
+def _sums(scores: np.ndarray) -> np.ndarray:
+    """(2, BINS): of each bin the scores that lie in it, and the sum of their probabilities; all together weigh half."""
+    probability = expit(scores.astype(float))
     number = np.minimum((probability * BINS).astype(int), BINS - 1)
-    for one in np.unique(number):
-        inside = number == one
-        total = weight[inside].sum()
+    found: np.ndarray = np.stack([np.bincount(number, weights, BINS) for weights in (None, probability)])
+    return found / (2 * len(scores))
+
+
+def _bins(faces: np.ndarray, others: np.ndarray) -> Iterator[dict[str, float]]:
+    both = faces + others
+    for one in np.flatnonzero(both[0]):
+        weight, probability = both[:, one]
         yield {
             "bin": int(one),
-            "probability": float(probability[inside] @ weight[inside] / total),
-            "faces": float(label[inside] @ weight[inside] / total),
-            "weight": float(total),
+            "probability": float(probability / weight),
+            "faces": float(faces[0, one] / weight),
+            "weight": float(weight),
         }
 
 

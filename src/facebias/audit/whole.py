@@ -28,7 +28,7 @@ from facebias.core.paths import code_version
 from facebias.core.primary import Primary
 from facebias.core.words import HELD_OUT
 
-_TABLES = ("summary", "measures", "changes", "power", "disparities", "scores", "calibration", "moved")
+TABLES = ("summary", "measures", "changes", "power", "disparities", "scores", "calibration", "moved")
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Audit:
     def write(self, outputs: OutputFolder) -> None:
         """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
         outputs.csv(self.report.table, "group_report.csv")
-        for name in (*_TABLES, "recall_by_rate"):
+        for name in (*TABLES, "recall_by_rate"):
             outputs.csv(getattr(self, name), f"{name}.csv")
         if self.primary:
             outputs.csv(self.primary_table, "primary.csv")

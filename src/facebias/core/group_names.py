@@ -12,13 +12,13 @@ from facebias.core.label_files import plain
 _UNKNOWN = frozenset({"", "nan", "<na>", "unknown", "null", "n/a", "undefined", "not available", "?"})
 
 
-def one_spelling(values: Iterable[str], column: str) -> Mapping[str, str]:
+def one_spelling(values: Iterable[str] | Mapping[str, int], column: str) -> Mapping[str, str]:
     """What each value of a group column is taken for: the commonest of its spellings, or "" of a kind of unknown.
 
     What is taken for something else is told in one warning a column.
 
     Args:
-        values: the column's cells.
+        values: the column's cells, or how often each value is there.
         column: its name, for the warning.
 
     Returns:

@@ -11,7 +11,7 @@ import difflib
 import gzip
 import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
             broken = b"\r" in head and b"\n" not in head
             source = file.read().replace(b"\r", b"\n").splitlines() if broken else file
             for number, raw in enumerate(source, 1):
-                yield number, _decode(raw, f"{path}:{number}").rstrip("\r\n")
+                yield number, _decode(raw, path, number).rstrip("\r\n")
     except FileNotFoundError as error:
         raise FacebiasError("MISSING", path, "no such file", "See data/README.md for where to get it") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -61,20 +61,27 @@ def _refuse_not_text(head: bytes, path: Path) -> None:
         raise FacebiasError("CSV_FORMAT", path, f"found {found}, expected a text table", "Get the file again")
 
 
-def _decode(raw: bytes, where: str) -> str:
+def _decode(raw: bytes, path: Path, number: int) -> str:
     if b"\0" in raw:
-        raise FacebiasError("CSV_NUL", where, "a NUL byte", "Get the file again; this copy is damaged")
+        raise FacebiasError("CSV_NUL", f"{path}:{number}", "a NUL byte", "Get the file again; this copy is damaged")
     try:
-        return raw.decode("utf-8-sig" if where.endswith(":1") else "utf-8")
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         byte = f"{error.object[error.start]:#04x}"
         raise FacebiasError(
-            "CSV_ENCODING", where, f"not UTF-8 (byte {byte}, perhaps latin-1)", "Save it as UTF-8"
+            "CSV_ENCODING", f"{path}:{number}", f"not UTF-8 (byte {byte}, perhaps latin-1)", "Save it as UTF-8"
         ) from error
 
 
 def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
-    """Rows of a comma-separated file with a header, streamed.
+    """Rows of a comma-separated file with a header, streamed; see `read_cells`."""
+    header, rows = read_cells(path, columns)
+    for line, cells in rows:
+        yield Row(f"{path}:{line}", dict(zip(header, cells, strict=True)))
+
+
+def read_cells(path: str | Path, columns: Collection[str]) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Header of a comma-separated file, and its rows as line and cells, streamed.
 
     Column names are compared without case and outer blanks; more columns than asked for are kept.
 
@@ -96,10 +103,10 @@ def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
             yield text + "\n"
 
     reader = csv.reader(texts(), strict=True)
-    try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        _check_header(header, columns, path)
-        for cells in reader:
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        """What follows the header."""
+        for cells in _valid(reader, lambda: f"{path}:{line}"):
             if not cells:
                 continue  # an empty line
             if len(cells) != len(header):
@@ -109,9 +116,18 @@ def read_csv(path: str | Path, columns: Collection[str]) -> Iterator[Row]:
                     f"{len(cells)} fields, expected {len(header)}",
                     "Mend or remove that line; the file may have been cut off",
                 )
-            yield Row(f"{path}:{line}", dict(zip(header, cells, strict=True)))
+            yield line, cells
+
+    header = [name.strip().lower() for name in next(_valid(reader, lambda: f"{path}:{line}"), [])]
+    _check_header(header, columns, path)
+    return header, rows()
+
+
+def _valid(reader: Iterator[list[str]], where: Callable[[], str]) -> Iterator[list[str]]:
+    try:
+        yield from reader
     except csv.Error as error:
-        raise FacebiasError("CSV_ROW", f"{path}:{line}", f"not valid CSV ({error})", "Mend that line") from error
+        raise FacebiasError("CSV_ROW", where(), f"not valid CSV ({error})", "Mend that line") from error
 
 
 def _check_header(header: list[str], columns: Collection[str], path: str | Path) -> None:

@@ -17,12 +17,13 @@ and half.
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, validate
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text, validate
 from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
@@ -36,6 +37,7 @@ CODE = "TABLE"
 NEGATIVES = "negatives"
 _NEEDED = ("image", "score")
 _RUN = ("run_id", "model", "seed")  # of a table that facebias wrote itself
+_PART = 50_000  # rows of a CSV that are Python's own strings at a time, five times the size of a column
 _ADMITTED = (*_NEEDED, "label", "dataset", *GROUP_COLUMNS, "ita", "age")
 
 
@@ -62,15 +64,16 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
     _refuse_columns(given.drop(columns=own), path)
     score = _numbers(given, "score", path)
     label = _labels(given, path)
-    places = _text(given, "dataset") if "dataset" in given else pd.Series("", index=given.index)
+    images = as_text(given["image"])
+    places = as_text(given["dataset"]) if "dataset" in given else pd.Series("", index=given.index)
     table = pd.DataFrame(
         {
             "run_id": name,
             "model": name,
             "seed": seed,
-            "image_id": _text(given, "image"),
+            "image_id": images,
             "label": label,
-            "dataset": _placed(places.replace("", stem), label, _text(given, "image")),
+            "dataset": _placed(places.replace("", stem), label, images),
             "score": as_logits(score, str(path)) if probability else score,
             "ita": _numbers(given, "ita", path) if "ita" in given else np.nan,
             **{column: _groups(given, column) if column in given else "" for column in (*GROUP_COLUMNS, "age")},
@@ -103,8 +106,15 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    rows = list(tables.read_csv(path, ("score",)))
-    return pd.DataFrame([row.values for row in rows]).assign(_line=[int(row.where.rpartition(":")[2]) for row in rows])
+    header, rows = tables.read_cells(path, ("score",))
+    parts = []
+    while part := list(islice(rows, _PART)):
+        lines, cells = zip(*part, strict=True)
+        columns = {
+            name: pd.array(values, dtype="str") for name, values in zip(header, zip(*cells, strict=True), strict=True)
+        }
+        parts.append(pd.DataFrame({**columns, "_line": lines}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*header, "_line"])
 
 
 def _where(given: pd.DataFrame, path: Path, row: int) -> str:
@@ -144,14 +154,12 @@ def _refuse_columns(given: pd.DataFrame, path: Path) -> None:
         raise FacebiasError(CODE, path, f"holds {several} runs, expected one detector", "Keep one run_id")
 
 
-def _text(given: pd.DataFrame, column: str) -> pd.Series:
-    return given[column].astype(object).where(given[column].notna(), "").astype(str)
-
-
 def _groups(given: pd.DataFrame, column: str) -> pd.Series:
     """A group column, each group in one spelling."""
-    values = _text(given, column)
-    return values.map(one_spelling(values, column))
+    codes, names = pd.factorize(as_text(given[column]))
+    counts = dict(zip(names, np.bincount(codes).tolist(), strict=True))
+    spelled = one_spelling(counts, column)
+    return pd.Series(pd.array([spelled[name] for name in names], dtype="str").take(codes), index=given.index)
 
 
 def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:
@@ -173,7 +181,7 @@ def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:
 
 def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
     if "label" not in given:
-        named = _text(given, "dataset") if "dataset" in given else pd.Series("", index=given.index)
+        named = as_text(given["dataset"]) if "dataset" in given else pd.Series("", index=given.index)
         faces: np.ndarray = (named != NEGATIVES).to_numpy(dtype=int)
         return faces
     labels = pd.to_numeric(given["label"], errors="coerce")
