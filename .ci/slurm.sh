@@ -7,6 +7,7 @@ for program in munged slurmctld slurmd sbatch; do
 done
 folder=$(mktemp -d)
 chmod 755 "$folder"
+port=$((20000 + $$ % 10000 * 2))
 export SLURM_CONF=$folder/slurm.conf
 cat > "$SLURM_CONF" << END
 ClusterName=one
@@ -20,8 +21,8 @@ SlurmctldPidFile=$folder/slurmctld.pid
 SlurmdPidFile=$folder/slurmd.pid
 SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/slurmd.log
-SlurmctldPort=16817
-SlurmdPort=16818
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -53,6 +54,7 @@ until [ -S "$folder/munge.socket" ]; do sleep 0.2; done
 slurmctld -D > /dev/null 2>&1 & daemons=($! "${daemons[@]}")
 slurmd -D > /dev/null 2>&1 & daemons=($! "${daemons[@]}")
 for _ in $(seq 120); do
+    for daemon in "${daemons[@]}"; do kill -0 "$daemon" 2> /dev/null || break 2; done  # one could not start
     [ "$(sinfo --noheader --format=%t 2> /dev/null)" = idle ] && ready=yes && break
     sleep 0.5
 done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def write_unless_locked(path: Path) -> None:
 def stay_the_first_time(path: Path) -> None:
     """What a training does that is stopped once: its second process goes on."""
     first = not path.exists()
-    write(path)
+    with path.open("a") as file:
+        file.write(f"{os.getpid()}\n")
     while first:
         time.sleep(0.1)

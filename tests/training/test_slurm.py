@@ -16,7 +16,7 @@ from facebias.training.run import Run
 from facebias.training.study import plan
 
 pytestmark = pytest.mark.skipif("SLURM_CONF" not in os.environ, reason="needs Slurm: make test-slurm")
-SETTINGS = {"profile": "tiny", "arms": "cnn,dbvae-0.01", "seeds": "3", "epochs": "60", "workers": "2"}
+SETTINGS = {"profile": "tiny", "arms": "cnn,dbvae-0.01", "seeds": "3", "epochs": "12", "workers": "2"}
 
 
 def _study(folder: Path, data: Path, kind: str) -> tuple[subprocess.Popen, Config]:

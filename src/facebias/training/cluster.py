@@ -18,6 +18,7 @@ from facebias.core.progress import say
 T = TypeVar("T")
 KINDS = ("slurm", "local", "debug")
 _POLL = 1.0  # seconds between looks at the jobs
+_STOPS = 1000  # times that a task may be stopped for time and queued again
 _RULE = "-" * 22
 
 
@@ -115,7 +116,8 @@ def _executor(cluster: Cluster, folder: Path, at_once: int) -> Any:
         mend = "Run: pip install 'facebias[cluster]'"
         raise FacebiasError("CLUSTER", "submitit", "not installed", mend) from error
     try:
-        executor = submitit.AutoExecutor(folder, cluster=cluster.kind)
+        again = {f"{kind}_max_num_timeout": _STOPS for kind in KINDS[:2]}
+        executor = submitit.AutoExecutor(folder, cluster=cluster.kind, **again)
     except RuntimeError as error:
         raise FacebiasError("CLUSTER", cluster.kind, str(error), "Log in where sbatch is, or use local") from error
     asked = {"timeout_min": cluster.minutes, "mem_gb": cluster.memory, "cpus_per_task": cluster.cpus}
