@@ -22,7 +22,7 @@ NO_CUDA := import runpy, sys, sysconfig as s; c = runpy.run_path(s.get_path('pla
 VOLATILE := metadata.papermill metadata.language_info.version metadata.widgets metadata.toc cell.metadata.papermill \
     cell.metadata.execution cell.metadata.ExecuteTime cell.metadata.jupyter
 
-.PHONY: audit test test-slurm lab notebooks check coverage style strip build lock clean
+.PHONY: audit test test-slurm lab notebooks check faults coverage style strip build lock clean
 
 audit: $(READY)
 	$(BIN)/facebias notebook
@@ -50,6 +50,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Each fault that we know, tried: what was done, what was required, what was seen
+faults: $(READY)
+	$(BIN)/python -m pytest --faults -q -p no:randomly --tb=line --no-header --durations=0 --durations-min=60
 
 # All tests, then the lines and branches of src that none of them reached
 coverage: $(READY)

@@ -10,6 +10,13 @@ from hypothesis import HealthCheck, settings
 
 from facebias.core.config import Config
 from facebias.core.profiles import profile
+from fault_matrix import (
+    pytest_addoption,  # noqa: F401 - the hooks of `make faults`
+    pytest_collection_modifyitems,  # noqa: F401
+    pytest_runtest_call,  # noqa: F401
+    pytest_sessionfinish,  # noqa: F401
+    pytest_terminal_summary,  # noqa: F401
+)
 
 # A busy machine is no error: no example is timed, neither its check nor its making
 settings.register_profile("facebias", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -64,6 +64,22 @@ def test_a_finished_run_whose_data_have_changed_since_is_reported(config, tmp_pa
         fit(config, quiet)
 
 
+def test_a_digit_that_flips_in_a_small_file_of_a_finished_run_is_noticed(config):
+    run = fit(config, quiet)
+    readers = {
+        "config.json": lambda: run.config,
+        "history.csv": lambda: run.history,
+        "sampling.csv": lambda: run.sampling,
+    }
+    for name, read in readers.items():
+        read()
+        whole = (run.path / name).read_text()
+        (run.path / name).write_text(whole[::-1].replace("1", "7", 1)[::-1])
+        with pytest.raises(FacebiasError, match=rf"\[HASH\].*{name}"):
+            read()
+        (run.path / name).write_text(whole)
+
+
 def test_a_run_without_its_last_file_is_incomplete(config):
     run = fit(config, quiet)
     (run.path / "DONE.json").unlink()
