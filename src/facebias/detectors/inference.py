@@ -72,7 +72,7 @@ def posterior(
         encoding = model.told(folded.outputs(images[rows[start : start + batch_size]]))
         kl = 0.5 * (encoding.log_variance.exp() + encoding.mu.square() - 1 - encoding.log_variance)
         means.append(encoding.mu.cpu())
-        nats.append(kl.double().cpu())
+        nats.append(kl.cpu().double())  # in this order: not every GPU knows float64
     return torch.cat(means), torch.cat(nats).mean(0)
 
 

@@ -109,7 +109,7 @@ def train_epoch(config: Config, state: State, train: FaceDataset, validation: Fa
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             parts = state.loss(images, labels, config, noise, robust)
         share = len(rows) / len(batch)  # parts are means over this rank's images
-        told.append(torch.stack([part.detach() for part in parts]).double() * share)
+        told.append(torch.stack([part.detach() for part in parts]) * share)
         state.optimizer.zero_grad(set_to_none=True)
         (parts.total * (share * world.size)).backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         state.optimizer.step()
@@ -131,7 +131,7 @@ def _looked_at(config: Config, state: State, sums: Tensor, told: list[Tensor], b
     Raises:
         FacebiasError: the loss of a step is not finite; the first such is named.
     """
-    for step, parts in enumerate(state.world.total(torch.stack(told)).cpu(), before + 1):
+    for step, parts in enumerate(state.world.total(torch.stack(told)).cpu().double(), before + 1):
         if not math.isfinite(parts[0]):
             raise FacebiasError(
                 "DIVERGED",
