@@ -22,7 +22,7 @@ NO_CUDA := import runpy, sys, sysconfig as s; c = runpy.run_path(s.get_path('pla
 VOLATILE := metadata.papermill metadata.language_info.version metadata.widgets metadata.toc cell.metadata.papermill \
     cell.metadata.execution cell.metadata.ExecuteTime cell.metadata.jupyter
 
-.PHONY: audit test test-slurm lab notebooks check faults coverage style strip build lock clean
+.PHONY: audit test bench test-slurm lab notebooks check faults coverage style strip build lock clean
 
 audit: $(READY)
 	$(BIN)/facebias notebook
@@ -61,6 +61,10 @@ coverage: $(READY)
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Each stage beside its peer, into benchmarks/README.md
+bench: $(READY)
+	$(BIN)/python benchmarks/bench.py
 
 style: $(READY)
 	$(BIN)/python benchmarks/style.py
