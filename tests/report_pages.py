@@ -16,6 +16,7 @@ from facebias.audit.whole import Audit
 from facebias.core.config import Config
 from facebias.core.files import write_json
 from facebias.core.outputs import RECORD, OutputFolder
+from facebias.core.records import write_record
 from facebias.plots import FigureFolder
 from facebias.report.audit_figures import AuditFigures
 from facebias.report.page import AuditFolder
@@ -65,7 +66,7 @@ def forget(folder: Path, name: str) -> None:
     (folder / name).unlink()
     record = json.loads((folder / RECORD).read_text())
     del record["files"][name]
-    (folder / RECORD).write_text(json.dumps(record))
+    write_record(folder / RECORD, record)
 
 
 class Outline(HTMLParser):

@@ -26,6 +26,12 @@ def test_what_is_written_belongs_to_it_and_what_lies_there_does_not(tmp_path):
     assert names(tmp_path) == ["table.csv", "verdict.json"]
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_file(tmp_path):
+    (tmp_path / ".table.csv.999999999.x.part").write_text("half of it")
+    OutputFolder(tmp_path, "one").csv(TABLE, "table.csv")
+    assert not list(tmp_path.glob(".*.part"))
+
+
 def test_results_of_another_owner_leave_with_the_first_file_of_this_one(tmp_path):
     OutputFolder(tmp_path, "one").csv(TABLE, "one.csv")
     OutputFolder(tmp_path, "two").csv(TABLE, "two.csv")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.files import write_json
+from facebias.core.files import sweep_stale, write_json
 from facebias.core.lock import folder_lock
 from facebias.core.manifest import sha256
 from facebias.core.paths import code_version, file_name
@@ -56,6 +56,7 @@ class OutputFolder:
     def add(self, path: Path, *more: Path) -> Path:
         """Record files that have been written into the folder; the first is returned."""
         with folder_lock(self.folder, wait=_WAIT):
+            sweep_stale(self.folder)
             found = _read(self.folder) if (self.folder / RECORD).exists() else {}
             files = dict(found["files"]) if found.get("owner") == self.owner else {}
             files |= {file.name: sha256(file) for file in (path, *more)}
