@@ -1,11 +1,12 @@
 """The detectors that people use on whole pictures of FairFace and CelebA: the tables and figures of docs/pictures.md.
 
-    python benchmarks/whole_pictures.py table DATA_ROOT OUT [RUN]
-    python benchmarks/whole_pictures.py conditions DATA_ROOT OUT DETECTOR...
+    python benchmarks/whole_pictures.py table DATA_ROOT OUT
+    python benchmarks/whole_pictures.py slow DATA_ROOT OUT RUN
+    python benchmarks/whole_pictures.py conditions DATA_ROOT OUT DETECTOR=CONDITION,... ...
 
-`table` asks all detectors, and a run of ours in sliding windows where its folder is given. Slow ones see a draw of the
-pictures; the columns `n` and `face_free` say how many. `conditions` changes FairFace's pictures, one
-property at a time. Answers are kept in the data folder, so that a run that was ended goes on.
+`table` asks the fast detectors; `slow` asks mmod, and a run of ours in sliding windows, on a draw of the pictures. The
+columns `n` and `face_free` say how many each has seen. `conditions` changes FairFace's pictures, one property a time.
+Answers are kept in the data folder, so that a run that was ended goes on.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from facebias.analyses.whole_pictures.conditions import LEVELS
 from facebias.analyses.whole_pictures.figures import PictureFigures
 from facebias.analyses.whole_pictures.find import Spec
 from facebias.analyses.whole_pictures.known_sets import known_set
-from facebias.analyses.whole_pictures.points import RATES, SHIPPED, named
+from facebias.analyses.whole_pictures.points import RATES
 from facebias.analyses.whole_pictures.scored import Scored, scored
 from facebias.analyses.whole_pictures.sets import PictureSet, face_free
 from facebias.analyses.whole_pictures.store import Store
@@ -34,17 +35,19 @@ from facebias.core.outputs import OutputFolder
 from facebias.detectors.pictures import PictureDetector
 from facebias.plots import FigureFolder
 
-DETECTORS = ("haar", "lbp", "hog", "mtcnn", "centerface", "blazeface", "mmod")
-# Face-free pictures that are asked about, of those that take long; the slowest see a draw of the faces too
-FREE = {"lbp": 1000, "mmod": 200, "ours": 200}
-SLOWEST = ("mmod", "ours")
+FREE = {"lbp": 1000, "mmod": 60, "ours": 60}  # face-free pictures of those that take long; others see all
 CHANGED = 200  # face-free pictures at each level of a condition
-SETS = {  # faces, those of the slowest, groupings
-    "fairface-1.25": (0, 120, (("skin_tone",), ("race",), ("gender",), ("race", "gender"))),
-    "celeba": (1500, 150, (("gender",), ("young",), ("pale_skin",), ("skin_tone",))),
+GROUPINGS = {
+    "fairface-1.25": (("skin_tone",), ("race",), ("gender",), ("race", "gender")),
+    "celeba": (("gender",), ("young",), ("pale_skin",), ("skin_tone",)),
+}
+FAST = ("haar", "hog", "mtcnn", "centerface", "blazeface")
+# Faces (0 for all) and detectors, by what the command is called. Of the slow ones a draw of the faces
+ASKED = {
+    "table": {"fairface-1.25": (0, (*FAST, "lbp")), "celeba": (1500, FAST)},
+    "slow": {"fairface-1.25": (120, ("mmod", "ours")), "celeba": (90, ("lbp", "mmod", "ours"))},
 }
 CONDITION_GROUPS = (("skin_tone",), ("gender",))
-SHOWN = (named(SHIPPED), named(RATES[0]))
 
 
 def asked(config: Config, spec: Spec, faces: PictureSet, free: PictureSet) -> tuple[PictureDetector, Scored]:
@@ -62,47 +65,46 @@ def rounded(table: pd.DataFrame, out: Path) -> None:
     write_csv(table.drop(columns="sentence", errors="ignore").round(dict.fromkeys(numbers, 5)), out)
 
 
-def tables(root: str, out: Path, run: Sequence[str]) -> None:
+def tables(root: str, out: Path, command: str, run: str = "") -> None:
     """Every detector x point x group, on each data set."""
-    specs = [*map(Spec, DETECTORS), *(Spec(f"ours={folder}", "ours") for folder in run)]
-    names = [spec.name or spec.text for spec in specs]
-    free = {size: face_free(Path(root) / "nonfaces", size) for size in {0, *FREE.values()}}
-    for which, (size, few, groupings) in SETS.items():
+    for which, (size, names) in ASKED[command].items():
         config = Config.make(data_root=root, audit_size=size, workers=1)
-        faces, drawn = known_set(config, which), known_set(config.with_(audit_size=few), which)
-        detectors, found = zip(
-            *(
-                asked(config, spec, drawn if name in SLOWEST else faces, free[FREE.get(name, 0)])
-                for spec, name in zip(specs, names, strict=True)
-            ),
-            strict=True,
-        )
-        audit = PictureAudit(detectors, found, faces, free[0], groupings)
-        for kind in ("points", "findings"):
-            table = getattr(audit, kind)
-            seen = table["model"].map(lambda name: len(free[FREE.get(name, 0)].pictures))
-            rounded(table[table["point"].isin(SHOWN)].assign(face_free=seen), out / f"{faces.name}-{kind}.csv")
+        faces = known_set(config, which)
+        free = {name: face_free(Path(root) / "nonfaces", FREE.get(name, 0)) for name in names}
+        specs = [Spec(f"ours={run}", "ours") if name == "ours" else Spec(name) for name in names]
+        asks = [asked(config, spec, faces, free[name]) for spec, name in zip(specs, names, strict=True)]
+        detectors, found = zip(*asks, strict=True)
+        most = max(free.values(), key=_size)
+        audit = PictureAudit(detectors, found, faces, most, GROUPINGS[which], rates=RATES[:1])
+        kind = "slow-" if command == "slow" else ""
+        for table in ("points", "findings"):
+            rows = getattr(audit, table)
+            seen = rows["model"].map({name: _size(pictures) for name, pictures in free.items()})
+            rounded(rows.assign(face_free=seen), out / f"{faces.name}-{kind}{table}.csv")
         figures = figures_of(audit, out)
-        for draw in (figures.detectors, figures.groups, figures.tones, figures.means):
+        for draw in () if kind else (figures.detectors, figures.groups, figures.tones, figures.means):
             draw()
         print("\n".join([*audit.headline, *audit.cautions]), flush=True)
 
 
-def conditions(root: str, out: Path, names: Sequence[str]) -> None:
+def _size(pictures: PictureSet) -> int:
+    return len(pictures.pictures)
+
+
+def conditions(root: str, out: Path, asks: Sequence[str]) -> None:
     """FairFace's pictures changed: thresholds by all face-free pictures, changed ones a draw of them."""
     config = Config.make(data_root=root, audit_size=0, workers=1)
     faces, free = known_set(config, "fairface-1.25"), face_free(Path(root) / "nonfaces")
     few = face_free(Path(root) / "nonfaces", CHANGED)
     found, changed = [], {}
-    for spec in map(Spec, names):
-        one, whole = asked(config, spec, faces, free)
-        _, clean = asked(config, spec, faces, few)
+    for text, _, names in (one.partition("=") for one in asks):
+        one, whole = asked(config, Spec(text), faces, free)
+        clean = asked(config, Spec(text), faces, few)[1].predictions["centre"]
         found.append((one, whole))
-        table = clean.predictions["centre"]
-        changed[one.name] = condition_scores(config, spec, one, faces, few, list(LEVELS), table, "centre")
-    audit = PictureAudit(
-        tuple(one for one, _ in found), tuple(part for _, part in found), faces, free, CONDITION_GROUPS, changed=changed
-    )
+        wanted = names.split(",") if names else list(LEVELS)
+        changed[one.name] = condition_scores(config, Spec(text), one, faces, few, wanted, clean, "centre")
+    detectors, scores = zip(*found, strict=True)
+    audit = PictureAudit(detectors, scores, faces, free, CONDITION_GROUPS, rates=RATES[:1], changed=changed)
     rounded(audit.falls, out / "fairface-falls.csv")
     rounded(audit.condition_changes, out / "fairface-condition-changes.csv")
     figures_of(replace(audit, negatives=few), out).conditions()
@@ -115,10 +117,13 @@ def figures_of(audit: PictureAudit, out: Path) -> PictureFigures:
 
 def main() -> None:
     """Ask, judge, write."""
-    if len(sys.argv) < 4 or sys.argv[1] not in ("table", "conditions"):
+    if len(sys.argv) < 4 or sys.argv[1] not in ("table", "slow", "conditions"):
         raise SystemExit(__doc__)
-    work = tables if sys.argv[1] == "table" else conditions
-    work(str(Path(sys.argv[2]).resolve()), Path(sys.argv[3]), sys.argv[4:])
+    root, out, more = str(Path(sys.argv[2]).resolve()), Path(sys.argv[3]), sys.argv[4:]
+    if sys.argv[1] == "conditions":
+        conditions(root, out, more)
+    else:
+        tables(root, out, sys.argv[1], *more)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,8 @@ def test_a_second_time_asks_nothing_anew(done, home):
         ({"detectors": ("lpb",)}, "no detector of this name"),
         ({"match": "nose"}, "Use centre or iou"),
         ({"names": ("a", "b")}, "2 names for 1 detectors"),
+        ({"threshold": 0.5}, "--threshold: is for functions and files, and none is named"),
+        ({"batch": True}, "--batch: is for functions and files"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(asked, said, home):

@@ -54,13 +54,17 @@ class PictureQuestion:
         """The detectors, by name.
 
         Raises:
-            FacebiasError: more names than detectors.
+            FacebiasError: more names than detectors, or words on functions where none is.
         """
         if len(self.names) > len(self.detectors):
             what = f"{len(self.names)} names for {len(self.detectors)} detectors"
             raise FacebiasError("NAME", self.names[-1], what, "Give --name once for each detector, in order")
         pairs = zip_longest(self.detectors, self.names, fillvalue="")
-        return [Spec(text.strip(), name, self.batch, self.threshold) for text, name in pairs]
+        found = [Spec(text.strip(), name, self.batch, self.threshold) for text, name in pairs]
+        if (self.batch or self.threshold is not None) and all(spec.is_known for spec in found):
+            word, what = "--batch" if self.batch else "--threshold", "is for functions and files, and none is named"
+            raise FacebiasError("DETECTOR", word, what, "Leave it out: each of these detectors has its own")
+        return found
 
     def sets(self, config: Config) -> tuple[PictureSet, PictureSet]:
         """The pictures with faces, and those without.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -141,6 +142,22 @@ def test_detectors_that_are_not_there_are_told_before_any_is_asked(specs, said, 
     faces, negatives = made.sets(tmp_path, [200] * 4, ["a", "b"] * 2, negatives=4)
     with pytest.raises(FacebiasError, match=said):
         audit_detectors(config, specs, faces, negatives)
+
+
+def test_face_free_pictures_that_show_faces_or_are_too_few_are_refused(config, tmp_path):
+    faces, free = made.sets(tmp_path, [200] * 4, ["a", "b"] * 2, negatives=4)
+    mixed = replace(free, pictures=(*free.pictures, faces.pictures[1]))
+    with pytest.raises(FacebiasError, match=r"1 of the face-free pictures show faces, the first as 1\.png"):
+        audit_detectors(config, [Spec(FUNCTION)], faces, mixed)
+    with pytest.raises(FacebiasError, match=r"1 face-free picture\(s\): one half fixes thresholds"):
+        audit_detectors(config, [Spec(FUNCTION)], faces, replace(free, pictures=free.pictures[:1]))
+
+
+def test_conditions_without_boxes_are_refused_before_any_picture_is_asked(config, tmp_path):
+    faces, free = made.sets(tmp_path, [200] * 4, ["a", "b"] * 2, negatives=8)
+    without = replace(faces, faces=faces.faces.assign(x1=np.nan))
+    with pytest.raises(FacebiasError, match="conditions need the box of each face"):
+        audit_detectors(config, [Spec(f"{made.__file__}:crashes")], without, free, conditions=("exposure",))
 
 
 def test_columns_that_are_not_there_or_tell_nothing_apart_are_refused(tmp_path):

@@ -10,13 +10,18 @@ from typing import Any
 import pandas as pd
 
 from facebias.analyses.whole_pictures.asking import ask, tasks_of
-from facebias.analyses.whole_pictures.by_condition import condition_scores, condition_table, gap_changes
+from facebias.analyses.whole_pictures.by_condition import (
+    condition_scores,
+    condition_table,
+    gap_changes,
+    refuse_without_boxes,
+)
 from facebias.analyses.whole_pictures.conditions import Condition
 from facebias.analyses.whole_pictures.falling import falls_table
 from facebias.analyses.whole_pictures.find import Spec
 from facebias.analyses.whole_pictures.matching import RULES
 from facebias.analyses.whole_pictures.points import RATES, SHIPPED, gaps_table, named, points_of, points_table, rule_of
-from facebias.analyses.whole_pictures.scored import Scored, scored
+from facebias.analyses.whole_pictures.scored import Scored, refuse_mixed, scored
 from facebias.analyses.whole_pictures.sets import EDGES, PictureSet
 from facebias.analyses.whole_pictures.store import Store
 from facebias.analyses.whole_pictures.verdict import agreement, change_sentence, changes_table, findings_table, sentence
@@ -224,8 +229,8 @@ def audit_detectors(
         conditions: properties of the pictures to change, of `facebias.analyses.whole_pictures.conditions.LEVELS`.
 
     Raises:
-        FacebiasError: no detector, two of one name, one that is not there, a column that the set lacks, or a fault of
-            a detector.
+        FacebiasError: no detector, two of one name, one that is not there, a column that the set lacks, conditions and
+            no boxes, face-free pictures that are none or too few, or a fault of a detector.
     """
     groupings = groupings_of(faces.faces, groups)
     if match not in RULES:
@@ -233,6 +238,8 @@ def audit_detectors(
     detectors = _loaded(specs)  # all before any is asked: a wrong word in the last does not cost the time of the first
     for name in conditions:
         Condition(name, 0, 0)  # refuses a name that is none
+        refuse_without_boxes(faces)
+    refuse_mixed(faces, negatives, config.data_seed)
     found, changed = [], {}
     for spec, one in zip(specs, detectors, strict=True):
         store = Store(config.path("data") / "detections" / f"{one.name}-{one.key}" / "clean")

@@ -57,9 +57,7 @@ def condition_scores(
     Raises:
         FacebiasError: an unknown condition, or faces without boxes.
     """
-    edges = faces.faces[list(EDGES)].to_numpy(dtype=float)
-    if np.isnan(edges).any():
-        raise FacebiasError("BOXES", faces.name, "conditions need the box of each face", "Add x1, y1, x2, y2")
+    edges = refuse_without_boxes(faces)
     height = float(np.median(edges[:, 3] - edges[:, 1]))
     found = {}
     for name in names:
@@ -73,6 +71,18 @@ def condition_scores(
             ask(spec, tasks, store, workers=config.workers, change=change, what=f"{detector.name}, {change.text}")
             found[name, level] = scored(detector, faces, negatives, store, config.data_seed, change).predictions[match]
     return found
+
+
+def refuse_without_boxes(faces: PictureSet) -> np.ndarray:
+    """The boxes (n, 4) of the faces, on which a change of their pictures depends.
+
+    Raises:
+        FacebiasError: there are none.
+    """
+    edges = faces.faces[list(EDGES)].to_numpy(dtype=float)
+    if np.isnan(edges).any():
+        raise FacebiasError("BOXES", faces.name, "conditions need the box of each face", "Add x1, y1, x2, y2")
+    return edges
 
 
 def _face_tasks(faces: PictureSet, edges: np.ndarray) -> list[Task]:

@@ -13,6 +13,8 @@ from facebias.detectors.pictures import KNOWN, Card, PictureDetector, load_known
 from facebias.detectors.pictures.known import refuse_unknown
 from facebias.detectors.pictures.programs import SUFFIXES, load_picture_program
 
+_OURS = "ours"
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -31,6 +33,11 @@ class Spec:
     batch: bool = False
     threshold: float | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it has a batch size and threshold of its own: one of KNOWN, or a run of ours."""
+        return self.text.partition("=")[0] in (*KNOWN, _OURS)
+
     def __call__(self) -> PictureDetector:
         """Load it.
 
@@ -40,7 +47,7 @@ class Spec:
         known, _, model = self.text.partition("=")
         if known in KNOWN:
             found = load_known(known, model)
-        elif known == "ours" and model:
+        elif known == _OURS and model:
             from facebias.analyses.whole_pictures.ours import windows_of  # here: torch takes seconds a process
 
             found = windows_of(Path(model))

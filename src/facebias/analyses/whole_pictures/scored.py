@@ -142,3 +142,24 @@ def _least(scores: pd.Series) -> float:
 def half_of(key: str, seed: int) -> str:
     """Which half a face-free picture belongs to, by its hash and a seed: of HELD_OUT."""
     return HELD_OUT[hashlib.sha256(f"{seed} {key}".encode()).digest()[0] & 1]
+
+
+def refuse_mixed(faces: PictureSet, negatives: PictureSet, seed: int) -> None:
+    """Refuse face-free pictures that show a face of the set, or too few of them to fix a threshold and to measure it.
+
+    Args:
+        faces: pictures with faces.
+        negatives: pictures without.
+        seed: of the draw of halves.
+
+    Raises:
+        FacebiasError: either.
+    """
+    shown = {picture.sha256: picture.place.path.name for picture in faces.pictures}
+    both = [picture for picture in negatives.pictures if picture.sha256 in shown]
+    if both:
+        what = f"{len(both)} of the face-free pictures show faces, the first as {shown[both[0].sha256]}"
+        raise FacebiasError("NEGATIVES", both[0].place.path, what, "Name pictures without faces")
+    if len({half_of(picture.sha256, seed) for picture in negatives.pictures}) < len(HELD_OUT):
+        what = f"{len(negatives.pictures)} face-free picture(s): one half fixes thresholds, and the other measures them"
+        raise FacebiasError("NEGATIVES", negatives.name, what, "Give hundreds, or some thousands for 0.1 %")
