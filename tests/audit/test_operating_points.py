@@ -125,3 +125,12 @@ def test_the_measured_false_positive_rate_counts_crops_of_one_picture_together_a
     np.testing.assert_allclose(together.rates, apart.rates)
     assert together.images[0, 0, 0] > 1.3 * apart.images[0, 0, 0] > 0
     assert together.n[0] == 500 and together.thresholds is None
+
+
+def test_draws_in_parts_are_those_of_one(scored, monkeypatch):
+    """Of hundreds of thousands of pictures, all draws at a time would fill the memory."""
+    points = [OperatingPoints(scored, "fpr=0.01")]
+    monkeypatch.setattr("facebias.audit.operating_points._WEIGHTS", 300 * 2000)
+    points.append(OperatingPoints(scored, "fpr=0.01"))
+    for run in scored["run_id"].unique():
+        np.testing.assert_array_equal(points[0][run].drawn, points[1][run].drawn)

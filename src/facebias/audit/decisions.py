@@ -185,12 +185,13 @@ class _Block:
     @classmethod
     def of(cls, part: pd.DataFrame, points: OperatingPoints, row: dict[str, int]) -> Self:
         """The images of `part`, validated predictions, ranked at `points`; `row` has the place of each run."""
-        codes, _ = pd.factorize(part["image_id"], sort=True)
-        scores, ranks = part["score"].to_numpy(dtype=float), np.full((len(row), codes.max() + 1), -1, dtype=np.int32)
+        codes, names = pd.factorize(part["image_id"], sort=True)
+        scores, ranks = part["score"].to_numpy(dtype=float), np.full((len(row), len(names)), -1, dtype=np.int32)
         for run, mine in part.groupby("run_id").indices.items():
             ranks[row[str(run)], codes[mine]] = points[str(run)].ranks(scores[mine])
-        images = part.drop_duplicates("image_id").set_index("image_id").sort_index()
-        return cls(images, ranks)
+        first = np.empty(len(names), dtype=np.intp)
+        first[codes[::-1]] = np.arange(len(part))[::-1]
+        return cls(part.iloc[first].set_index("image_id"), ranks)
 
     def of_runs(self, use: list[int], dataset: str) -> tuple[np.ndarray, np.ndarray]:
         """Ranks (runs, images) of some runs, and which of the images they scored.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from facebias.audit.predictions import picture_of
 from facebias.audit.thresholds import parse_rule, threshold
 
 DRAWS = 1000  # of the pictures: the standard deviation of a moved rate is then known to 2 %
+_WEIGHTS = 2**25  # of pictures at a time, 128 MB
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,12 @@ class OperatingPoints:
         held_out = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
         self._kind, self._rate = parse_rule(rule)
         codes, pictures = pd.factorize(picture_of(held_out["image_id"]), sort=True)
-        self._pictures = len(pictures)
-        scores = held_out["score"].to_numpy(dtype=float)
-        rows = held_out.groupby("run_id").indices
-        self._points = {
-            str(run): self._point(scores[rows.get(run, [])], codes[rows.get(run, [])], rule)
-            for run in predictions["run_id"].unique()
-        }
+        scores, rows = held_out["score"].to_numpy(dtype=float), held_out.groupby("run_id").indices
+        mine = {str(run): rows.get(run, np.empty(0, dtype=int)) for run in predictions["run_id"].unique()}
+        # among equal scores the order of the pictures decides, not the order in which rows came
+        ranked = {run: codes[own][np.lexsort((codes[own], -scores[own]))] for run, own in mine.items()}
+        drawn = {} if self._kind == "p" else _drawn(ranked, len(pictures), self._rate)
+        self._points = {run: self._point(scores[own], rule, drawn.get(run)) for run, own in mine.items()}
 
     def __getitem__(self, run: str) -> OperatingPoint:
         return self._points[run]
@@ -91,25 +90,30 @@ class OperatingPoints:
         """The fewest non-faces above the threshold of one of these runs."""
         return min(self._points[run].above for run in runs)
 
-    @cached_property
-    def _weights(self) -> np.ndarray:
-        return np.random.default_rng(0).standard_exponential((DRAWS, self._pictures), dtype=np.float32)
-
-    def _point(self, scores: np.ndarray, pictures: np.ndarray, rule: str) -> OperatingPoint:
+    def _point(self, scores: np.ndarray, rule: str, drawn: np.ndarray | None) -> OperatingPoint:
         fixed = threshold(scores, rule, warn=False)
-        if self._kind == "p":
-            return OperatingPoint(fixed.value, np.empty(0), 0, int((scores >= fixed.value).sum()), True, None)
-        # among equal scores the order of the pictures decides, not the order in which rows came
-        order = np.lexsort((pictures, -scores))
+        above = int((scores >= fixed.value).sum())
+        if drawn is None:
+            return OperatingPoint(fixed.value, np.empty(0), 0, above, True, None)
         allowed = int(np.floor(len(scores) * self._rate + 1e-9))
-        return OperatingPoint(
-            fixed.value,
-            np.sort(scores),
-            allowed,
-            int((scores >= fixed.value).sum()),
-            fixed.enough,
-            passing(self._weights, pictures[order], self._rate),
-        )
+        return OperatingPoint(fixed.value, np.sort(scores), allowed, above, fixed.enough, drawn)
+
+
+def _drawn(ranked: dict[str, np.ndarray], count: int, rate: float) -> dict[str, np.ndarray]:
+    """Of each run, `passing` in DRAWS draws of the `count` pictures, which are the same for all runs.
+
+    Args:
+        ranked: of each run the picture of each non-face, the one with the highest score first.
+        count: number of pictures.
+        rate: false positive rate.
+    """
+    rng, at_once = np.random.default_rng(0), max(1, _WEIGHTS // max(1, count))
+    found: dict[str, list[np.ndarray]] = {run: [] for run in ranked}
+    for start in range(0, DRAWS, at_once):
+        weights = rng.standard_exponential((min(at_once, DRAWS - start), count), dtype=np.float32)
+        for run, pictures in ranked.items():
+            found[run].append(passing(weights, pictures, rate))
+    return {run: np.concatenate(parts) for run, parts in found.items()}
 
 
 def passing(weights: np.ndarray, pictures: np.ndarray, rate: float) -> np.ndarray:
