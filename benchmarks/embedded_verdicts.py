@@ -12,7 +12,8 @@ arm and grouping. Runs lie in the ignored folder `runs`, and a study that is the
 Written down before the first of them ran. A study *claims* a change where the primary comparison is answered with yes
 or no, or where an arm is said to have reduced or increased the bias: then each of its two changes whose interval
 excludes 0 is a claim. A claim *contradicts* the long study where that study's estimate of the same change has the other
-sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim.
+sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim, the
+primary comparison and exploratory ones apart, and writes the claims to `figures/embedded-claims.csv`.
 """
 
 from __future__ import annotations
@@ -91,17 +92,18 @@ def contradicting(table: pd.DataFrame) -> pd.DataFrame:
 def tell(table: pd.DataFrame) -> None:
     """Print how many studies made a claim, and how many one that contradicts the long study, by threads."""
     claims = contradicting(table)
-    for threads, part in table[table["study"] == "embedded"].groupby("threads"):
-        mine = claims[claims["threads"] == threads]
+    for (threads, question), part in table[table["study"] == "embedded"].groupby(["threads", "question"]):
+        mine = claims[(claims["threads"] == threads) & (claims["question"] == question)]
         studies = part["data_seed"].nunique()
         wrong = mine[mine["contradicts"]]["data_seed"].nunique()
         low, high = (float(end[0]) for end in wilson(np.array([wrong]), np.array([studies])))
         print(
-            f"{threads} threads, {studies} studies: {len(mine)} of {len(part)} comparisons claimed, in "
+            f"{threads} threads, {studies} studies, {question}: {len(mine)} of {len(part)} comparisons claimed, in "
             f"{mine['data_seed'].nunique()} studies; {wrong} studies contradict the long one "
             f"({100 * wrong / studies:.0f} % [{100 * low:.0f}, {100 * high:.0f}])"
         )
-    print(claims.drop(columns=["study", "question"]).to_string(index=False) if len(claims) else "No claim was made.")
+    print(claims.drop(columns=["study"]).to_string(index=False) if len(claims) else "No claim was made.")
+    write_csv(claims, OUT.with_name("embedded-claims.csv"))
 
 
 def study(data_seed: int, threads: int) -> None:
