@@ -23,12 +23,24 @@ class _Unrolled(TorchFunctionMode):
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Makes the module on the first pass, and calls it on later ones."""
         kwargs, name = kwargs or {}, getattr(func, "__name__", "").rstrip("_").removeprefix("_")
+        if name in ("clamp", "clip", "clamp_min", "maximum"):  # a ReLU by another name, or none
+            args, kwargs, name = _rectified(name, args, kwargs)
         if name not in _ACTIVATIONS:
             return func(*args, **kwargs)
         if not self.made:
             self.calls.append(_ACTIVATIONS[name](*args[1:], **kwargs))
         self.place += 1
         return self.calls[self.place - 1](args[0])
+
+
+def _rectified(name: str, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any], str]:
+    """The call as one of ReLU where it is that."""
+    low = args[1] if len(args) > 1 else kwargs.get("other", kwargs.get("min"))
+    high = args[2] if len(args) > 2 else kwargs.get("max")
+    constant = not isinstance(low, Tensor) or not (low.requires_grad or low.any())
+    if low is None or high is not None or not constant or (not isinstance(low, Tensor) and low != 0):
+        return args, kwargs, name
+    return args[:1], {}, "relu"
 
 
 # What captum has rules for: a module with the settings of the function's call.

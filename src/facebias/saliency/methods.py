@@ -34,7 +34,7 @@ from facebias.saliency.activations import ByCall
 from facebias.saliency.fullgrad import FullGrad, SimpleFullGrad
 from facebias.saliency.fullgrad.smooth import SmoothFullGrad
 from facebias.saliency.fullgrad.untouched import quiet
-from facebias.saliency.targets import HeadTracer, Target, indices
+from facebias.saliency.targets import HeadTracer, Target, indices, refuse_images
 
 Method = Callable[..., Tensor]
 _IN_PLACE = "inplace"  # what modules call their flag
@@ -269,4 +269,10 @@ def method(name: str, model: nn.Module, **settings: Any) -> Callable[..., Tensor
         raise FacebiasError(
             "SALIENCY_METHOD", "method", f"found {name!r}, expected one of {', '.join(METHODS)}", "Choose one of these"
         )
-    return partial(METHODS[name], model, **settings)
+
+    def explain(images: Tensor, target: Target = None) -> Tensor:
+        """Maps (N, 1, H, W), detached."""
+        refuse_images(images, 3, finite=True)
+        return METHODS[name](model, images, target, **settings)
+
+    return explain

@@ -31,10 +31,9 @@ class HeadTracer(TorchFunctionMode):
     map would show nothing for the images that the model is surest of.
     """
 
-    asking = False  # whether leaves that ask for a gradient are taken for constants
-
-    def __init__(self) -> None:
+    def __init__(self, asking: bool = False) -> None:
         super().__init__()
+        self.asking = asking  # whether leaves that ask for a gradient are taken for constants
         self.heads: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -87,6 +86,34 @@ class HeadTracer(TorchFunctionMode):
         return self.heads[id(out)][1] if id(out) in self.heads else out
 
 
+def refuse_images(images: object, dimensions: int = 1, finite: bool = False) -> None:
+    """Does nothing with a batch of images that can be explained.
+
+    Args:
+        images: to be a tensor (N, C, *spatial), floating point.
+        dimensions: how many it must have.
+        finite: whether to look at every value.
+
+    Raises:
+        FacebiasError: what is wrong with them.
+    """
+    mend = "Give images (N, C, H, W), floating point as the model expects them"
+    if not isinstance(images, Tensor):
+        what = f"found a {type(images).__name__}, expected a tensor"
+    elif not images.is_floating_point():
+        what = f"found {images.dtype}, expected floating point"
+        mend = "Convert them as the model expects, for example with facebias.detectors.inference.as_input"
+    elif not images.numel():
+        what = f"found shape {tuple(images.shape)}: there are none"
+    elif images.dim() < dimensions:
+        what = f"found shape {tuple(images.shape)}, which has no spatial dimension to draw a map on"
+    elif finite and not images.isfinite().all():
+        what, mend = "found infinite values or not-a-number", "Look at them"
+    else:
+        return
+    raise FacebiasError("SALIENCY_IMAGES", "images", what, mend)
+
+
 def scored(score: Any, tracer: HeadTracer | None) -> Tensor:
     """Score (N,) of each image, of what a callable target made of the model's answer: (N,) or (N, 1).
 
@@ -119,6 +146,8 @@ def select(out: Any, target: Output, tracer: HeadTracer | None) -> tuple[Tensor,
             "Give a callable target that takes it and returns one score an image",
         )
     out = tracer.logit(out) if tracer else out
+    if out.is_complex():
+        raise _misfit("the model returns complex numbers, expected scores", "Give a callable target that takes it")
     out = out[:, None] if out.dim() == 1 else out
     if out.dim() == 0 or out.numel() != out.shape[0] * out.shape[1]:
         raise _misfit(

@@ -267,15 +267,23 @@ def test_the_authors_input_gradient_of_the_loss():
     torch.testing.assert_close(found, expected.abs().sum(1, keepdim=True))
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_images_that_no_method_can_explain_are_named(name):
+    explain = method(name, Small().eval())
+    for wrong, reason in ((images() * torch.nan, "not-a-number"), (images(0), "there are none"), ([1.0], "a tensor")):
+        with pytest.raises(FacebiasError, match=reason):
+            explain(wrong)
+
+
 class Functional(nn.Module):
     """The same network with functional activations and one ReLU used twice, where the other has modules."""
 
-    def __init__(self, plain):
+    def __init__(self, plain, relu=torch.relu):
         super().__init__()
-        self.plain = plain
+        self.plain, self.relu = plain, relu
 
     def forward(self, x):
-        x = nn.functional.max_pool2d(torch.relu(self.plain[0](x)), 2)
+        x = nn.functional.max_pool2d(self.relu(self.plain[0](x)), 2)
         return self.plain[6](nn.functional.elu(self.plain[3](x)).flatten(1))
 
 
@@ -287,6 +295,8 @@ def test_a_method_that_needs_modules_is_itself_on_functional_activations_too(nam
     )
     plain, x = harden(plain).eval(), images(2)
     expected = peer(plain).attribute(x.clone().requires_grad_(), target=1).abs().sum(1, keepdim=True).detach()
+    for relu in (torch.relu, lambda z: z.clamp(min=0), lambda z: torch.maximum(z, torch.zeros(()))):
+        torch.testing.assert_close(method(name, Functional(plain, relu))(x, 1), expected)
     for model in (plain, Functional(plain)):
         torch.testing.assert_close(method(name, model)(x, 1), expected)
     cnn = network("standard_cnn")  # its activations are functional

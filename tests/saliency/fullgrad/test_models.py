@@ -53,6 +53,11 @@ def recurrent(kind: type) -> nn.Module:
     return harden(model).double().eval()
 
 
+def written_over(x: torch.Tensor) -> torch.Tensor:
+    hidden = functional.relu(x)
+    return INNER(hidden.mul_(2))
+
+
 def boxes(x: torch.Tensor) -> torch.Tensor:
     return torch.tensor([[float(image), 2, 3, 20, 25] for image in range(len(x))], dtype=x.dtype)
 
@@ -99,6 +104,21 @@ REFUSED = {
         "quantised",
     ),
     "reentrant": (lambda: checkpointed(False, True), noise, "reentrant"),
+    "recomputed": (
+        lambda: Call(lambda x: checkpoint(INNER, x, use_reentrant=False)),
+        noise,
+        "recomputes operations out of sight",
+    ),
+    "written over": (lambda: Call(written_over), noise, "overwrites what another one needs"),
+    "a gradient inside": (
+        lambda: Call(
+            lambda x: INNER(x) + torch.autograd.grad(INNER(x).sum(), x, create_graph=True)[0].mean((1, 2, 3))[:, None]
+        ),
+        noise,
+        "no derivative that can be followed",
+    ),
+    "complex scores": (lambda: Call(lambda x: INNER(x) * 1j), noise, "complex numbers"),
+    "an array": (small, lambda: noise().numpy(), "expected a tensor"),
     "no images": (small, lambda: noise(0), "there are none"),
     "not a number": (small, lambda: noise() * float("nan"), "not-a-number"),
     "coupled": (lambda: Call(lambda x: INNER(x - x.mean(0, keepdim=True))), noise, "depends on the others"),

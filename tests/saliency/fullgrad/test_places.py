@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional
 
@@ -45,6 +46,12 @@ def inner():
     return harden(model).double().eval()
 
 
+def written(x: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    out = torch.zeros_like(x)
+    out[..., columns] = x
+    return out
+
+
 MOVES = {
     "flip": (lambda x: x.flip(3), lambda m: m.flip(3)),
     "flip by index": (lambda x: x.index_select(3, torch.arange(SIDE - 1, -1, -1)), lambda m: m.flip(3)),
@@ -55,6 +62,22 @@ MOVES = {
     "turn": (lambda x: torch.rot90(x, 1, (2, 3)), lambda m: torch.rot90(m, -1, (2, 3))),
     "shift": (lambda x: functional.pad(x, (8, -8, 4, -4)), lambda m: functional.pad(m, (-8, 8, -4, 4))),
     "shift in two": (lambda x: functional.pad(x, (8, 0))[..., :-8], lambda m: functional.pad(m, (-8, 8))),
+    "shift in the frequencies' order": (
+        lambda x: torch.fft.fftshift(x, (2, 3)),
+        lambda m: m.roll((SIDE // 2, SIDE // 2), (2, 3)),
+    ),
+    "flip by scatter": (
+        lambda x: torch.zeros_like(x).scatter(3, torch.arange(SIDE - 1, -1, -1).expand(x.shape), x),
+        lambda m: m.flip(3),
+    ),
+    "flip by writing": (lambda x: written(x, torch.arange(SIDE - 1, -1, -1)), lambda m: m.flip(3)),
+    "halves changed": (lambda x: torch.cat([x[..., 16:], x[..., :16]], 3), lambda m: m.roll(16, 3)),
+    "cut and joined": (lambda x: torch.cat(x.split(8, 3), 3), lambda m: m),
+    "masked": (lambda x: x.masked_select(torch.ones(SIDE, SIDE, dtype=torch.bool)).view_as(x), lambda m: m),
+    "there and back": (
+        lambda x: functional.pixel_shuffle(functional.pixel_unshuffle(x.flip(3), 2), 2),
+        lambda m: m.flip(3),
+    ),
     "permutation": (lambda x: x[:, :, ORDER], lambda m: m[:, :, torch.argsort(ORDER)]),
     "crop": (lambda x: x[:, :, 8:24, 4:28], lambda m: functional.pad(m, (4, 4, 8, 8))),
     "narrow": (lambda x: x.narrow(2, 8, 16), lambda m: functional.pad(m, (0, 0, 8, 8))),
@@ -99,6 +122,11 @@ SCRAMBLES = {
     "sorted": lambda x: x.sort(3).values,
     "rows joined": lambda x: x.reshape(len(x), 3, 16, 64).reshape(len(x), 3, 64, 16),
     "with its mirror image": lambda x: x + x.flip(3),
+    "half of it mirrored": lambda x: torch.where(torch.arange(SIDE) < 16, x, x.flip(3)),
+    "by strides": lambda x: x.contiguous().as_strided(x.shape, (3 * SIDE * SIDE, SIDE * SIDE, 1, SIDE)),
+    "by offsets": lambda x: torchvision.ops.deform_conv2d(
+        x, torch.zeros(len(x), 18, SIDE, SIDE).to(x), torch.ones(3, 3, 3, 3).to(x), padding=1
+    ),
 }
 
 

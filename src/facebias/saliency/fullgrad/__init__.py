@@ -13,7 +13,14 @@ from facebias.saliency.fullgrad.collector import EPSILON, Collector
 from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
 from facebias.saliency.fullgrad.tracer import Tracer
 from facebias.saliency.fullgrad.untouched import quiet
-from facebias.saliency.targets import Target, scored, select
+from facebias.saliency.targets import Target, refuse_images, scored, select
+
+# What PyTorch says where it cannot run backward, and what that means.
+_NO_BACKWARD = (
+    ("use_reentrant", "its checkpointing is reentrant", "Set use_reentrant=False"),
+    ("Recomputed values", "its checkpointing recomputes operations out of sight", "Explain it without checkpointing"),
+    ("modified by an inplace", "an operation in place overwrites what another one needs", "Use one that returns anew"),
+)
 
 
 class Explanation(NamedTuple):
@@ -97,9 +104,6 @@ class FullGrad(AuthorsNames):
         if scope not in EPSILON:
             what = f"found {scope!r}, expected 'layer' or 'channel'"
             raise FacebiasError("SALIENCY_SCOPE", "scope", what, "Take one")
-        if images.dim() < 3:
-            what = f"found shape {tuple(images.shape)}, which has no spatial dimension to draw a map on"
-            raise FacebiasError("SALIENCY_IMAGES", "images", what, "Use decompose, or give images (N, C, H, W)")
         found = self._run(images, target, scope, corners=align_corners)
         if check:
             self._check(found.decomposition, images, target)
@@ -139,6 +143,7 @@ class FullGrad(AuthorsNames):
         self, images: Tensor, target: Target, scope: str | None = None, keep_maps: bool = False, corners: bool = True
     ) -> Explanation:
         """Map and decomposition; image by image where a pass over all of them cannot tell the images apart."""
+        refuse_images(images, 3 if scope else 1)
         collector = Collector(images, scope, keep_maps, self._weighted)
         result = self._pass(images, target, collector)
         if len(images) < 2 or (collector.apart and not result.failing()):
@@ -153,7 +158,6 @@ class FullGrad(AuthorsNames):
         return Explanation(torch.cat(maps), joined)
 
     def _pass(self, images: Tensor, target: Target, collector: Collector, audit: bool = False) -> Decomposition:
-        _refuse_images(images)
         with quiet(self.model) as names:
             # Tensors made in inference mode cannot take part in a backward pass.
             leaf = (images.clone() if images.is_inference() else images.detach()).requires_grad_()
@@ -170,8 +174,8 @@ class FullGrad(AuthorsNames):
                 tracer.release()
         product = gradient * leaf.detach()
         input_term = collector.draw(product if product.dim() > 2 else product[..., None])
-        if not input_term.isfinite().all() and not images.isfinite().all():
-            raise FacebiasError("SALIENCY_IMAGES", "images", "found infinite values or not-a-number", "Look at them")
+        if not input_term.isfinite().all():
+            refuse_images(images, finite=True)
         return Decomposition(
             score.detach(),
             gradient,
@@ -194,20 +198,11 @@ def _gradient(score: Tensor, leaf: Tensor) -> Tensor:
     try:
         (gradient,) = torch.autograd.grad(score.sum(), leaf)
     except RuntimeError as error:
-        if "use_reentrant" not in str(error):
-            raise
-        what, mend = "it is reentrant", "Set use_reentrant=False"
-        raise FacebiasError("SALIENCY_MODEL", "checkpoint", what, mend) from error
+        for words, what, mend in _NO_BACKWARD:
+            if words in str(error):
+                raise FacebiasError("SALIENCY_GRADIENT", "model", what, mend) from error
+        raise
     return (gradient if gradient.stride() == leaf.stride() else torch.empty_like(leaf).copy_(gradient)).detach()
-
-
-def _refuse_images(images: Tensor) -> None:
-    mend = "Give images (N, C, H, W), floating point as the model expects them"
-    if not images.is_floating_point():
-        mend = "Convert them as the model expects, for example with facebias.detectors.inference.as_input"
-        raise FacebiasError("SALIENCY_IMAGES", "images", f"found {images.dtype}, expected floating point", mend)
-    if not images.numel():
-        raise FacebiasError("SALIENCY_IMAGES", "images", f"found shape {tuple(images.shape)}: there are none", mend)
 
 
 class SimpleFullGrad(FullGrad):

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facebias.saliency.fullgrad.layout import NONE, Field, Layout, known, line, unknown, usual
-from facebias.saliency.fullgrad.residuals import Call, tensors
+from facebias.saliency.fullgrad.layout import NONE, Field, Layout, filled, known, line, unknown, usual
+from facebias.saliency.fullgrad.residuals import Call, live, tensors
 
 # Operations that keep the usual layout: element by element, or evenly over the same frame.
 KEEP = frozenset(
@@ -24,10 +24,21 @@ MOVES = frozenset(
     """
     reshape flatten ravel flip fliplr flipud roll rot90 index_select gather take_along_dim __getitem__ repeat tile
     repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold take masked_select
+    fft_fftshift fft_ifftshift
+""".split()
+)
+# Operations that put elements into others.
+WRITES = frozenset(
+    """
+    __setitem__ scatter scatter_ index_put index_put_ index_copy index_copy_ masked_scatter masked_scatter_
 """.split()
 )
 # Operations that keep the shape, or the rank, but not the places.
-SCRAMBLES = frozenset("sort msort topk grid_sample grid_sampler roi_align ps_roi_align as_strided".split())
+SCRAMBLES = frozenset(
+    """
+    sort msort topk grid_sample grid_sampler roi_align ps_roi_align deform_conv2d as_strided scatter_add index_add
+""".split()
+)
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 LAST = RECURRENT | {"linear", "scaled_dot_product_attention", "multi_head_attention_forward"}
 CATS = frozenset(["cat", "concat", "concatenate", "stack"])
@@ -76,13 +87,14 @@ class Follower:
             return
         layouts, shapes = [self.layout_of(source) for source in sources], [tuple(out.shape) for out in outs]
         moves = name not in SCRAMBLES and (name in MOVES or is_view_of(outs[0], sources[0])) and sources[0] is args[0]
+        moves |= name in WRITES
         key = (call.func, moves, self.count, self.pixels, *layouts, _told(args), _told(call.kwargs), *shapes)
-        known = not moves or not any(True for _ in tensors((args[1:], call.kwargs)))  # numbers in an index decide
+        known = not moves or all(map(live, tensors((args[1:], call.kwargs))))  # numbers in an index decide
         laid = _LAID.get(key) if known else None
         if laid is None:
             own = [layout.shape for layout in layouts]
             fields = [
-                _moved(said[0], own[0], call, shapes) if moves else [_computed(said, own, s, call) for s in shapes]
+                _moved(said, own, call, shapes) if moves else [_computed(said, own, s, call) for s in shapes]
                 for said in zip(*(layout.fields for layout in layouts), strict=True)
             ]
             laid = [self._lay(name, layouts, *each) for each in zip(shapes, *fields, strict=True)]
@@ -119,16 +131,31 @@ def _told(value: Any) -> Any:
     return tuple(map(_told, value)) if isinstance(value, tuple | list) else repr(value)
 
 
-def _moved(field: Field, before: Shape, call: Call, shapes: list[Shape]) -> list[Field | None]:
-    """Of an operation that puts elements elsewhere: it is let move the numbers."""
-    numbers = field.numbers.to(call.args[0].device).expand(before)
-    for given in (lambda: numbers, numbers.contiguous):  # some views need all the memory
+def _moved(said: Sequence[Field], before: list[Shape], call: Call, shapes: list[Shape]) -> list[Field | None]:
+    """Of an operation that puts elements elsewhere, or writes some into others: it is let do so with their numbers."""
+    first, writes = said[0], call.name in WRITES
+    known = {
+        id(s): f.numbers.to(s.device).expand(shape) for s, f, shape in zip(call.sources, said, before, strict=True)
+    }
+
+    def numbers(value: Any) -> Any:
+        """Those of a source; a constant that is written, or written into, has no place."""
+        constant = writes and isinstance(value, Tensor) and value.is_floating_point() and id(value) not in known
+        return torch.full_like(value, NONE, dtype=torch.float32) if constant else known.get(id(value), value)
+
+    args = [numbers(value) for value in call.args]
+    if writes and not isinstance(args[-1], Tensor):
+        args[-1] = NONE
+    alike = all(field.like(first) for field in said) if first.frame else True
+    for whole in (False, True)[writes:] if alike and not (writes and call.kwargs) else ():
+        given = args[0].clone(memory_format=torch.contiguous_format) if whole else args[0]  # some views need it
         try:
-            moved = list(tensors((call.func(given(), *call.args[1:], **call.kwargs),)))
+            out = call.func(given, *args[1:], **call.kwargs)
         except (RuntimeError, NotImplementedError, TypeError):
             continue
+        moved = [part.detach().cpu() for part in ([given] if out is None else tensors((out,)))]
         if [tuple(part.shape) for part in moved] == shapes and not any(part.is_complex() for part in moved):
-            return [field.numbered(part.detach().cpu()) for part in moved]
+            return [first.numbered(filled(part) if writes else part) for part in moved]
     return [None] * len(shapes)
 
 
@@ -222,14 +249,12 @@ def _joined(said: Sequence[Field], call: Call, dim: int) -> Field | None:
         return Field(line(cells, dim, first.numbers.dim()), cells, frame, first.pixels)
     if first.frame and not all(field.like(first) for field in said):
         return None
-    if all(torch.equal(field.numbers, first.numbers) and field.numbers.shape[dim] == 1 for field in said):
-        return first
     wide = [max(size) for size in zip(*(field.numbers.shape for field in said), strict=True)]
     parts, lines = iter(said), []
     for size, part in zip(sizes, call.args[0], strict=True):
         numbers = next(parts).numbers if part.requires_grad else torch.full([1] * len(wide), float(NONE))
         lines.append(numbers.expand([*wide[:dim], size, *wide[dim + 1 :]]))
-    return first.numbered(torch.cat(lines, dim))
+    return first.numbered(filled(torch.cat(lines, dim)))
 
 
 def _padded(field: Field, amounts: Sequence[int], before: Shape) -> Field | None:

@@ -203,6 +203,15 @@ def known(shape: tuple[int, ...], fields: tuple[Field, ...], lost: str = "") -> 
     return _KNOWN.setdefault((shape, lost, *told), Layout(shape, fields, lost))
 
 
+def filled(numbers: Tensor) -> Tensor:
+    """Entries without a place have that of the others along a dimension where these have but one."""
+    for dim in range(numbers.dim()):
+        most = numbers.amax(dim, keepdim=True)
+        if ((numbers == most) | (numbers < 0)).all():
+            numbers = most
+    return numbers
+
+
 def line(size: int, dim: int, rank: int) -> Tensor:
     """0, 1, 2 and so on along one of `rank` dimensions."""
     return torch.arange(size, dtype=torch.float32).view([-1 if place == dim else 1 for place in range(rank)])

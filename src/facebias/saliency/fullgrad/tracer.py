@@ -73,12 +73,10 @@ class Tracer(HeadTracer):
         audit: in place of residuals, take by how much rules are off from forward-mode differentiation; slow.
     """
 
-    asking = True
-
     def __init__(
         self, names: Mapping[nn.Module, str], images: Tensor, settle: Callable[..., None], audit: bool = False
     ) -> None:
-        super().__init__()
+        super().__init__(asking=True)
         self.names, self.follower, self.settle, self.audit = names, Follower(images), settle, audit
         self.terms: dict[str, list[Term]] = {}
 
@@ -142,7 +140,11 @@ class Tracer(HeadTracer):
 
         args, kwargs = pytree.tree_map(alias, call.args), pytree.tree_map(alias, call.kwargs)
         call = call._replace(args=args, kwargs=kwargs, sources=aliases)
-        out = call.run()
+        try:
+            out = call.run()
+        except RuntimeError as error:
+            what, mend = "it has no derivative that can be followed", "Leave it out of the forward pass"
+            raise FacebiasError("SALIENCY_OPERATION", self._place(call.name), what, mend) from error
         outs = [leaf for leaf in tensors(out) if leaf.requires_grad]
         self.follower.follow(call, outs)
         label = self._unused(self._place(call.name))
