@@ -26,3 +26,8 @@ def stay_the_first_time(path: Path) -> None:
         file.write(f"{os.getpid()}\n")
     while first:
         time.sleep(0.1)
+
+
+def each_in_its_way(path: Path) -> None:
+    """The task named "stopped" waits to be stopped, the others write."""
+    stay_the_first_time(path) if path.name == "stopped" else write_unless_locked(path)

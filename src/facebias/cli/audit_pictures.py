@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facebias.cli.cluster import Gpus, Kind, Memory, Minutes, Partition
 from facebias.cli.options import Answer, with_config
 from facebias.core.config import Config
 
@@ -55,6 +56,11 @@ def audit_pictures(
     batch: Batch = False,
     conditions: Conditions = "",
     out: Out = Path("audit-pictures"),
+    cluster: Kind = "",
+    partition: Partition = "",
+    gpus: Gpus = 0,
+    memory: Memory = 8,
+    minutes: Minutes = 240,
 ) -> Answer:
     """Compare groups in whole pictures: who is found, as shipped and at the same share of false alarms.
 
@@ -68,7 +74,13 @@ def audit_pictures(
     from facebias.report.pictures import PictureQuestion
 
     given = (pictures, labels, negatives, _words(groups), match, faces, tuple(name or ()), threshold, batch)
-    found = PictureQuestion(_words(detectors), *given, _words(conditions)).answer(config, out.resolve())
+    asked = PictureQuestion(_words(detectors), *given, _words(conditions))
+    if cluster:
+        from facebias.report.pictures_on_cluster import ask_on
+        from facebias.training.cluster import Cluster
+
+        ask_on(Cluster(cluster, partition, gpus, memory, minutes), asked, config)
+    found = asked.answer(config, out.resolve())
     text = f"{found.text}\ntables, figures and report: {out.resolve()}"
     return Answer(text, found.told | {"folder": str(out.resolve())})
 

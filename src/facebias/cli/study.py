@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from facebias.cli.cluster import Gpus, Kind, Memory, Minutes, Partition
 from facebias.cli.options import EVERYTHING, Answer, with_config
 from facebias.core.config import Config
 
@@ -13,13 +10,11 @@ from facebias.core.config import Config
 @with_config(*EVERYTHING, as_json=True)
 def study(
     config: Config,
-    cluster: Annotated[
-        str, typer.Option(help="Each training a job: of slurm, of this machine (local), or in this process (debug).")
-    ] = "",
-    partition: Annotated[str, typer.Option(help="Slurm's partition.  [default: its own]")] = "",
-    gpus: Annotated[int, typer.Option(help="GPUs of a job.")] = 0,
-    memory: Annotated[float, typer.Option(help="Gigabytes of memory of a job.")] = 8,
-    minutes: Annotated[int, typer.Option(help="Time of a job; one that needs more is queued again and goes on.")] = 240,
+    cluster: Kind = "",
+    partition: Partition = "",
+    gpus: Gpus = 0,
+    memory: Memory = 8,
+    minutes: Minutes = 240,
 ) -> Answer:
     """Train, score and audit every arm with every seed; finished runs are kept, so it can be stopped and resumed.
 
