@@ -71,3 +71,29 @@ def test_a_writer_that_is_killed_leaves_the_old_file_and_its_temporary_goes_at_t
     assert done.returncode == -signal.SIGKILL and path.read_text() == "old" and not done.stderr
     assert len(list(tmp_path.iterdir())) == 2 and files.sweep_stale(tmp_path) == 1
     assert [left.name for left in tmp_path.iterdir()] == ["weights.pt"]
+
+
+SHORT = """
+import resource, sys
+import numpy, pandas, torch
+from facebias.core import files
+from facebias.core.errors import FacebiasError
+from facebias.training.tensors import write_tensors
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+numbers = numpy.random.default_rng(0).random(99_999)
+def table(path):
+    with files.atomic_write(path) as temporary:
+        pandas.DataFrame({"a": numbers}).to_parquet(temporary)
+for name, write in (("w.pt", lambda path: write_tensors(path, torch.from_numpy(numbers))), ("t.parquet", table)):
+    try:
+        write(f"{sys.argv[1]}/{name}")
+    except FacebiasError as error:
+        print(error)
+"""
+
+
+def test_a_system_that_takes_no_more_bytes_is_one_line_whatever_library_writes(tmp_path):
+    told = subprocess.run([sys.executable, "-c", SHORT, str(tmp_path)], capture_output=True, text=True)
+    lines = told.stdout.splitlines()
+    assert [line[:7] for line in lines] == ["[WRITE]"] * 2 and all("File too large" in line for line in lines), told
+    assert not list(tmp_path.iterdir())

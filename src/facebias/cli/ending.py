@@ -51,6 +51,8 @@ def ended(command: Callable[[], object]) -> int:
     """
     before = {number: signal.signal(number, _stop) for number in _STOPS}
     usual, warnings.formatwarning = warnings.formatwarning, _warning_line
+    if not os.environ.get("FACEBIAS_DEBUG"):
+        sys.unraisablehook = _untold  # HDF5 fails once more when a file that it could not write is dropped
     try:
         command()
     except Stopped as stopped:
@@ -66,9 +68,14 @@ def ended(command: Callable[[], object]) -> int:
         return 1
     finally:
         warnings.formatwarning = usual
+        sys.unraisablehook = sys.__unraisablehook__
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0
+
+
+def _untold(_: object) -> None:
+    """Nothing of what goes wrong while an object is dropped: the fault that led to it is told."""
 
 
 def _warning_line(message: Warning | str, *_: object, **__: object) -> str:

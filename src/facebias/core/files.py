@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 
 from facebias.core.errors import FacebiasError
 
+_ERRNO = re.compile(r"\berrno = (\d+)")
 _STALE = ".part"  # suffix of temporary files; swept when the next writer starts in the same folder
 
 
@@ -48,8 +50,24 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         if error.filename and Path(os.fsdecode(error.filename)) not in (temporary, path):
             raise  # a file that is read while this one is written
         raise _write_error(path, error) from error
+    except (RuntimeError, ValueError) as error:
+        if (system := _behind(error)) is None:
+            raise
+        raise _write_error(path, system) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _behind(error: BaseException) -> OSError | None:
+    """The operating system's own error behind one of a library: torch hides it, HDF5 tells it in its text."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno:
+            return found
+        if told := _ERRNO.search(str(found)):
+            return OSError(int(told[1]), os.strerror(int(told[1])))
+        found = found.__cause__ or found.__context__
+    return None
 
 
 def refuse_unwritable(folder: Path) -> None:

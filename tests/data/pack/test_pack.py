@@ -186,6 +186,14 @@ def test_a_full_disk_is_found_before_decoding(config, monkeypatch):
         pack_training(config)
 
 
+def test_a_disk_that_fills_up_while_packing_is_one_line_and_leaves_nothing(config, monkeypatch):
+    asked = iter([10**9, 10**9])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, next(asked, 30 << 20)))
+    with pytest.raises(FacebiasError, match=r"\[DISK\].*bytes needed for what comes next, 31,457,280 free"):
+        pack_training(config)
+    assert not list(config.path("data").iterdir())
+
+
 def test_the_raw_folder_is_never_written_to(config):
     before = sorted(str(p) for p in Path(config.data_root).rglob("*"))
     pack_training(config)

@@ -9,6 +9,7 @@ attributes  schema, source, framing, framing_rules, image_size, synthetic, split
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from facebias.data.sources.base import TABLE_COLUMNS
 
 SCHEMA = "facebias.images/1"
 _ROWS = 64  # images a chunk: 768 KiB at 64 x 64
+_ROOM = 32 << 20  # bytes that stay free for tables and HDF5's own
 _TEXT = h5py.string_dtype("utf-8")
 _NUMBERS = ("ita", "l_star", "hue")
 
@@ -35,6 +37,7 @@ class Writer:
     """
 
     def __init__(self, path: Path, size: int) -> None:
+        self._folder = path.parent
         self.file = h5py.File(path, "w", libver="v110", track_order=False)
         self.images = self.file.create_dataset(
             "images",
@@ -62,10 +65,18 @@ class Writer:
     def _flush(self, partial: bool) -> None:
         images = np.concatenate(self._waiting) if self._waiting else np.empty((0, *self.images.shape[1:]), np.uint8)
         take = len(images) if partial else len(images) // _ROWS * _ROWS
+        self._refuse_full_disk(images[:take].nbytes)
         start = len(self.images)
         self.images.resize(start + take, axis=0)
         self.images[start:] = images[:take]
         self._waiting = [images[take:]]
+
+    def _refuse_full_disk(self, needed: int) -> None:
+        """Raise before HDF5 meets the full disk: it would fail again when it is closed, and end the process."""
+        free = shutil.disk_usage(self._folder).free
+        if needed + _ROOM > free:
+            what = f"{needed + _ROOM:,} bytes needed for what comes next, {free:,} free"
+            raise FacebiasError("DISK", self._folder, what, "Free space or choose another data_dir")
 
     def finish(self, attrs: Mapping[str, Any]) -> pd.DataFrame:
         """Write the table, the attributes and, last, the mark; return the table."""
