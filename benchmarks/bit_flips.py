@@ -2,9 +2,9 @@
 
     python benchmarks/bit_flips.py HOME [FLIPS]     HOME holds runs/, data/ and studies/, as FACEBIAS_HOME names it
 
-After each flip everything is read again: settings, histories, draws, predictions, weights, packed images, the report.
-What ends with an error or a warning was noticed; else all that was read must be as before. Any other outcome is
-printed, and the exit status is 1.
+After each flip everything is read again: settings, histories, draws, predictions, weights, packed images, and all that
+the report is made of. What ends with an error or a warning was noticed; else all that was read must be as before. Any
+other outcome is printed, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -22,42 +22,61 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.outputs import recorded
+from facebias.core.studies import list_studies, settings_of
+from facebias.data.dataset import FaceDataset
+from facebias.data.pack import pack_audit, pack_training
+from facebias.report.page import AuditFolder
+from facebias.training.study import finished_study
 
 
-def digest(home: Path) -> dict[str, str]:
-    """A hash of each thing that a study is read for."""
-    return {name: hashlib.sha256(data).hexdigest() for name, data in everything(home)}
+def digest(home: Path, part: str = "") -> dict[str, str]:
+    """A hash of each thing that a study is read for; of one of its folders alone, of what is read from there."""
+    found = {}
+    for name, read in PARTS.items():
+        if part in ("", name):
+            found |= {place: hashlib.sha256(data).hexdigest() for place, data in read(home, config_of(home))}
+    return found
 
 
-def everything(home: Path) -> Iterator[tuple[str, bytes]]:
-    """Everything that a study is read for, by name, as bytes."""
-    from facebias.core.studies import list_studies, settings_of
-    from facebias.data.dataset import FaceDataset
-    from facebias.report.page import AuditFolder, write_report
-    from facebias.training.score import is_scored, scored_files
-    from facebias.training.study import finished_study
-
+def config_of(home: Path) -> Config:
+    """The settings of the only study."""
     (folder,) = list_studies(home / "studies")
-    config = settings_of(folder).with_(runs_dir=str(home / "runs"), data_dir=str(home / "data"))
-    yield "settings", repr(config.as_dict()).encode()
-    files = scored_files(config)
+    return settings_of(folder).with_(runs_dir=str(home / "runs"), data_dir=str(home / "data"))
+
+
+def of_runs(home: Path, config: Config) -> Iterator[tuple[str, bytes]]:
+    """Settings, tables, scores and weights of every run, and whether it counts as scored."""
+    files = {path.name: path for path in sorted((home / "data").glob("*.h5"))}
     for run in finished_study(config).runs:
         yield f"{run.id} settings", repr(run.config.as_dict()).encode()
-        yield f"{run.id} scored", str(is_scored(run, files)).encode()
+        yield f"{run.id} record", repr(run.done).encode()
+        yield f"{run.id} scored", str(run.holds("predictions.parquet", "")).encode() + str(len(files)).encode()
         for name in ("history", "sampling", "sampling_faces", "predictions"):
             yield f"{run.id} {name}", table_bytes(getattr(run, name))
         for name, value in run.model().state_dict().items():
             yield f"{run.id} {name}", value.numpy().tobytes()
-    for path in sorted((home / "data").glob("*.h5")):
+
+
+def of_data(home: Path, config: Config) -> Iterator[tuple[str, bytes]]:
+    """Images and tables of the packed files, found again as packing finds them."""
+    for path in (*pack_training(config).values(), *(pack_audit(config, name) for name in config.audit_names)):
         data = FaceDataset.load(path)
-        yield (
-            path.name,
-            data.images.tobytes() + data.labels.tobytes() + table_bytes(data.table) + repr(data.attrs).encode(),
-        )
-    audited = AuditFolder(folder, home / "runs")
-    with tempfile.TemporaryDirectory() as place:
-        yield "report", write_report(audited, Path(place) / "report.html", "2026-01-02").read_bytes()
+        about = table_bytes(data.table) + repr(data.attrs).encode()
+        yield path.name, data.images.tobytes() + data.labels.tobytes() + about
+
+
+def of_studies(home: Path, config: Config) -> Iterator[tuple[str, bytes]]:
+    """The study's settings and verdict, and every file that its report is made of."""
+    yield "settings", repr(config.as_dict()).encode()
+    yield "verdict", repr(dict(AuditFolder(config.study_folder, home / "runs").verdict)).encode()
+    for path in recorded(config.study_folder):
+        yield path.name, path.read_bytes()
+
+
+PARTS = {"runs": of_runs, "data": of_data, "studies": of_studies}
 
 
 def table_bytes(table: pd.DataFrame) -> bytes:
@@ -95,14 +114,14 @@ def flipped(home: Path, path: Path, bit: int, before: dict[str, str]) -> tuple[s
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            now = digest(home)
+            now = digest(home, path.relative_to(home).parts[0])
     except (FacebiasError, UserWarning) as error:
         return "noticed", str(error)
     except Exception as error:
         return "SILENT", f"{type(error).__name__}: {error}"  # a traceback for whoever meets it
     finally:
         path.write_bytes(whole)
-    changed = [name for name in before if now.get(name) != before[name]]
+    changed = [name for name in now if now[name] != before.get(name)]
     return ("SILENT", f"changed {', '.join(changed)}") if changed else ("no effect", "")
 
 
