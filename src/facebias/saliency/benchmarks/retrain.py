@@ -22,7 +22,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.progress import bar
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import as_input, logits, pick_device
-from facebias.detectors.networks import build_model
+from facebias.detectors.networks import DBVAE, StandardCNN, build_model
 from facebias.saliency.benchmarks.perturbation import method_maps, pixel_count, removal_order, remove
 from facebias.saliency.benchmarks.sanity import blurred_random, matching_width
 from facebias.saliency.subjects import Subject
@@ -131,7 +131,7 @@ def with_rows(data: FaceDataset, rows: np.ndarray) -> FaceDataset:
     )
 
 
-def train_briefly(config: Config, data: FaceDataset, epochs: int) -> torch.nn.Module:
+def train_briefly(config: Config, data: FaceDataset, epochs: int) -> StandardCNN | DBVAE:
     """The run's network, trained anew from initial weights: Adam, cosine to 0, uniform sampling, no augmentation.
 
     Initial weights, and which images meet in a batch, depend on `config.seed` alone, so that arms are paired.
