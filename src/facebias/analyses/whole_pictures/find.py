@@ -22,7 +22,8 @@ class Spec:
 
     Attributes:
         text: one of `facebias.detectors.pictures.KNOWN`, one of them with a model file (``yunet=FILE``), ``ours=RUN``
-            (a run's folder), ``file.py:function``, ``package.module:function``, or a stored program (.pt, .pt2, .onnx).
+            (a run's folder, or ``ours=RUN@coarse`` for fewer windows), ``file.py:function``,
+            ``package.module:function``, or a stored program (.pt, .pt2, .onnx).
         name: in tables and figures; its own unless told.
         batch: whether a function takes a list of pictures.
         threshold: score from which on a function's detections count as shipped; None for all of them.
@@ -50,7 +51,7 @@ class Spec:
         elif known == _OURS and model:
             from facebias.analyses.whole_pictures.ours import windows_of  # here: torch takes seconds a process
 
-            found = windows_of(Path(model))
+            found = windows_of(model)
         elif Path(self.text).suffix in SUFFIXES:
             found = load_picture_program(Path(self.text), self.threshold)
         elif ":" in self.text:

@@ -11,25 +11,27 @@ from facebias.analyses.pictures.detect import OVERLAP, detect, scorer
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import sha256
 from facebias.detectors.pictures import Card, Detections, PictureDetector
-from facebias.detectors.windows import Scan
+from facebias.detectors.windows import GRIDS, Scan
 from facebias.training.run import Run
 
-GRID = "fine"  # of `facebias.detectors.windows.GRIDS`
+GRID = "fine"  # of `facebias.detectors.windows.GRIDS`, unless told
 LOWEST = -2.0  # logit: windows below are as good as none, and there are thousands in a picture
 SHIPPED = 0.0  # logit, probability 0.5
 
 
-def windows_of(folder: Path) -> PictureDetector:
+def windows_of(text: str) -> PictureDetector:
     """The detector of a finished run.
 
     Args:
-        folder: of the run.
+        text: the run's folder; with @ and a name of `facebias.detectors.windows.GRIDS` behind it, other windows.
 
     Raises:
         FacebiasError: it is not finished, or its weights are not those that were written.
     """
+    place, _, grid = text.rpartition("@")
+    folder, grid = (Path(place), grid) if grid in GRIDS else (Path(text), GRID)
     run = Run(folder)
-    score, scan = scorer(run.model("cpu")), Scan.parse(GRID)
+    score, scan = scorer(run.model("cpu")), Scan.parse(grid)
 
     def find(picture: np.ndarray) -> Detections:
         """Boxes and logits of a picture uint8 (H, W, 3) RGB."""
