@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import verify, write_manifest
 from facebias.core.records import read_record, write_record
+from facebias.core.studies import read_settings
 
 VALUES = {"sha256": "ab", "rows": 3, "files": {"a.csv": "cd"}, "share": 0.1, "name": "ü"}
 ODD = ("[]", "{}", "null", "3", '"text"', "{", "", "[" * 100_000, '{"sha256": 3}', '{"sha256": null}', "\x00", "NaN")
@@ -63,13 +63,13 @@ def test_a_manifest_or_settings_that_are_none_are_one_line(tmp_path, text):
         verify(tmp_path / "x.h5", "s/1")
     if text != "{}":  # all settings as they are by default
         with pytest.raises(FacebiasError, match=r"config\.json"):
-            Config.read(tmp_path / "config.json")
+            read_settings(tmp_path / "config.json")
 
 
 def test_a_flipped_letter_of_a_setting_is_told_with_its_file(tmp_path):
     (tmp_path / "config.json").write_text('{"epocis": 3}')
     with pytest.raises(FacebiasError, match=r"config\.json: epocis: no such setting.*did you mean epochs"):
-        Config.read(tmp_path / "config.json")
+        read_settings(tmp_path / "config.json")
 
 
 def test_a_folder_in_a_files_place_is_one_line(tmp_path):

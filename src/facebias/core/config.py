@@ -20,7 +20,6 @@ from facebias.core.folder_sets import PREFIX, FolderSet, hashed
 from facebias.core.manifest import fingerprint
 from facebias.core.paths import anchored
 from facebias.core.primary import PRIMARY, Primary
-from facebias.core.records import read_record
 
 FACE_SOURCES = ("synthetic", "celeba", "fairface", "utkface", "lab")
 NEGATIVE_SOURCES = ("synthetic", "folder", "lab")
@@ -130,12 +129,8 @@ class Config:
             object.__setattr__(self, spec.name, kind(value))
         object.__setattr__(self, "audit_sets", self._checked_sets())
         if self.validation_share + self.test_share >= 1:
-            raise FacebiasError(
-                "CONFIG",
-                "validation_share",
-                "nothing is left for training",
-                "Make validation_share + test_share less than 1",
-            )
+            mend = "Make validation_share + test_share less than 1"
+            raise FacebiasError("CONFIG", "validation_share", "nothing is left for training", mend)
         for name, found in (("arms", self.arm_names), ("audit_sets", self._sets)):
             if not found:
                 raise FacebiasError(
@@ -167,27 +162,9 @@ class Config:
         known = [spec.name for spec in fields(cls)]
         for name in values:
             if name not in known:
-                raise FacebiasError(
-                    "CONFIG",
-                    name,
-                    "no such setting",
-                    f"See facebias train --help for all of them{_nearest(name, known)}",
-                )
+                mend = f"See facebias train --help for all of them{_nearest(name, known)}"
+                raise FacebiasError("CONFIG", name, "no such setting", mend)
         return cls(**values)
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """The configuration that a file of settings holds.
-
-        Raises:
-            FacebiasError: missing, no record, or settings that `make` refuses; the file is named.
-        """
-        try:
-            return cls.make(**read_record(path))
-        except FacebiasError as error:
-            if error.where == str(path):
-                raise
-            raise FacebiasError(error.code, f"{path}: {error.where}", error.what, error.mend) from error
 
     def with_(self, **values: Any) -> Self:
         """The same configuration with some values changed; checked again."""

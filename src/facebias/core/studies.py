@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.records import read_record
 
 SETTINGS = "config.json"
 
@@ -49,10 +50,24 @@ def settings_of(folder: Path) -> Config:
     Raises:
         FacebiasError: it holds none, or another study than its name says.
     """
-    config = Config.read(folder / SETTINGS).with_(studies_dir=str(folder.parent))
+    config = read_settings(folder / SETTINGS).with_(studies_dir=str(folder.parent))
     if config.study_id != folder.name:
         raise FacebiasError("STUDY", folder, f"holds {config.study_id}", "Give the folder that name again")
     return config
+
+
+def read_settings(path: Path) -> Config:
+    """The configuration that a file of settings holds, of a study or of a run.
+
+    Raises:
+        FacebiasError: missing, no record, or settings that `Config.make` refuses; the file is named.
+    """
+    try:
+        return Config.make(**read_record(path))
+    except FacebiasError as error:
+        if error.where == str(path):
+            raise
+        raise FacebiasError(error.code, f"{path}: {error.where}", error.what, error.mend) from error
 
 
 def _listed(studies: Iterable[Path], most: int = 5) -> str:

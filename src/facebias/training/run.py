@@ -25,6 +25,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write, sweep_stale, write_json
 from facebias.core.manifest import manifest_path, sha256, verify, write_manifest
 from facebias.core.records import read_record, write_record
+from facebias.core.studies import read_settings
 
 if TYPE_CHECKING:
     from facebias.detectors.networks import DBVAE, StandardCNN
@@ -111,7 +112,7 @@ class Run:
     @property
     def config(self) -> Config:
         """The settings it was started with."""
-        return Config.read(self._whole("config.json"))
+        return read_settings(self._whole("config.json"))
 
     @property
     def history(self) -> pd.DataFrame:
