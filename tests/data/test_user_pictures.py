@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 
 from facebias.core.errors import FacebiasError
@@ -29,3 +31,11 @@ def test_a_picture_named_twice_is_there_once_and_a_missing_one_refused(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(FacebiasError, match="no picture is there"):
         gather([tmp_path / "empty"])
+
+
+def test_an_archive_is_one_whatever_it_is_called_and_a_folder_too(tmp_path):
+    folder = tmp_path / "photos.jpg"
+    picture(folder / "a.jpg", 1)
+    with zipfile.ZipFile(tmp_path / "photos", "w") as archive:
+        archive.write(folder / "a.jpg", "b.jpg")
+    assert [place.member or place.path.name for place in gather([folder, tmp_path / "photos"])] == ["a.jpg", "b.jpg"]

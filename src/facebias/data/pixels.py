@@ -141,7 +141,7 @@ def _end_of_jpeg(data: bytes) -> tuple[int, bool, bytes]:
 
 def _rgb(image: Image.Image, where: str) -> Image.Image:
     mended = []
-    if image.getexif().get(0x0112, 1) not in (0, 1):
+    if image.getexif().get(0x0112, 1) in range(2, 9):  # others mean nothing
         image = ImageOps.exif_transpose(image)
         mended.append("orientation")
     if image.has_transparency_data:

@@ -26,8 +26,7 @@ def gather(paths: Sequence[str | Path]) -> list[Place]:
     for path in map(Path, paths):
         if not path.exists():
             raise FacebiasError("MISSING", printable(path), "no such picture or folder", "Check the path")
-        whole = path.is_dir() or path.suffix.lower() == ".zip"
-        for place in pictures(path).values() if whole else [Place(path)]:
+        for place in pictures(path).values() if path.is_dir() or _is_zip(path) else [Place(path)]:
             found.setdefault((place.path.resolve(), place.member), place)
     if not found:
         raise FacebiasError(
@@ -37,6 +36,12 @@ def gather(paths: Sequence[str | Path]) -> list[Place]:
             "Name pictures, or a folder that holds some",
         )
     return list(found.values())
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether a file is an archive by its first bytes, or by its name where it is damaged there."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04" or path.suffix.lower() == ".zip"
 
 
 def spell(place: Place) -> str:
