@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -209,9 +210,9 @@ facebias.data.pack.pack_training(Config.make(**json.loads(sys.argv[1])))
 
 
 def test_killed_while_packing_leaves_no_file_and_a_rerun_goes_through(config):
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, json.dumps(config.as_dict())], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", SLOW, json.dumps(config.as_dict())]
+    quiet = os.environ | {"FACEBIAS_QUIET": "1"}  # a busy machine takes long enough for a line of progress
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet)
     assert process.stdout.readline() == "decoded\n"
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import pandas as pd
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write, sweep_stale
-from facebias.core.manifest import manifest_path, verify, write_manifest
+from facebias.core.manifest import fingerprint, manifest_path, verify, write_manifest
+from facebias.core.paths import code_version
 from facebias.core.progress import bar
 from facebias.core.rejects import Reject, write_rejects
 from facebias.core.words import IMAGE_SIZE, SPLITS, TIGHT
@@ -27,7 +28,8 @@ from facebias.data.pack.file import SCHEMA, Writer
 from facebias.data.pack.ledger import Ledger, refuse_past
 from facebias.data.pack.pins import Pins
 from facebias.data.pack.selection import Part, select, taken
-from facebias.data.pack.workers import batches, in_order
+from facebias.data.pack.shards import resumed, until_packed
+from facebias.data.pack.workers import Decoded, Item, batches, in_order
 from facebias.data.sources import audit_faces, further_negatives, plain_negatives, training_faces, training_negatives
 from facebias.data.sources.base import Source
 from facebias.data.splits import split_of
@@ -119,9 +121,11 @@ def _pack(
     folder = config.path("data")
     sweep_stale(folder)
     record = folder / f"{key}-rejects.csv"
+    shards = folder / f"{key}-decoded-{fingerprint({'code': code_version(), 'tone': config.tone})}"
     names = "-".join(dict.fromkeys(source.name for source, _ in sources))
     ledger = Ledger(Pins(folder / f"raw-{names}.csv", config.path("data_root")))
     with contextlib.ExitStack() as stack:
+        stack.enter_context(until_packed(shards))
         # The outputs are opened before any work, so that a folder that cannot be written to is found at once
         writers = {}
         for split, path in outputs.items():
@@ -134,7 +138,7 @@ def _pack(
         _refuse_full_disk(folder, sum(part.total for part in parts))
         for path in outputs.values():
             manifest_path(path).unlink(missing_ok=True)  # of an earlier file that is about to be replaced
-        faces = _decode_into(writers, parts, route, ledger, record, reject_share, config)
+        faces = _decode_into(writers, parts, route, ledger, record, shards, reject_share, config)
         tables = _finish(writers, parts, config.tone)
     ledger.pins.write()
     left_out = [Reject("", *what) for part in parts for what in _left_out(part)]
@@ -158,6 +162,7 @@ def _decode_into(
     route: Callable[[str], str],
     ledger: Ledger,
     record: Path,
+    shards: Path,
     reject_share: float,
     config: Config,
 ) -> MeanFace:
@@ -165,9 +170,14 @@ def _decode_into(
     root, faces = f"{config.path('data_root')}/", MeanFace()
     total = sum(part.total for part in parts)
     names = "+".join(part.source.name for part in parts)
+
+    def decode(items: Iterable[Item]) -> Iterator[Decoded]:
+        """What is not decoded yet."""
+        return in_order(items, IMAGE_SIZE, config.workers, config.tone)
+
     with bar(total=total, desc=f"pack {names}", unit="image") as progress:
-        for part in parts:
-            for decoded in in_order(batches(taken(part)), IMAGE_SIZE, config.workers, config.tone):
+        for number, part in enumerate(parts):
+            for decoded in resumed(batches(taken(part)), shards / str(number), decode):
                 keep = ledger.fresh(decoded, part.source.name)
                 refuse_past(reject_share, ledger.rejects, total, record)
                 table = decoded.block.table.iloc[keep]
@@ -223,7 +233,8 @@ def _left_out(part: Part) -> list[tuple[str, str, str]]:
 
 
 def _refuse_full_disk(folder: Path, images: int) -> None:
-    needed, free = int(images * (IMAGE_SIZE**2 * 3 + 400) * 1.02), shutil.disk_usage(folder).free
+    # twice: what is decoded is kept until the set is packed
+    needed, free = int(2 * images * (IMAGE_SIZE**2 * 3 + 400) * 1.02), shutil.disk_usage(folder).free
     if needed > free:
         raise FacebiasError(
             "DISK", folder, f"{needed:,} bytes needed, {free:,} free", "Free space or choose another data_dir"
