@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from facebias.core.config import Config
@@ -95,6 +94,8 @@ def find_subject(name: str, config: Config, weights: Path | None = None) -> Subj
 
 
 def _torchvision(name: str, weights: Path | None, device: str) -> Subject:
+    import torchvision  # here: it loads slowly, and runs of ours do not need it
+
     kind = name.removeprefix(PREFIX)
     if kind not in (known := torchvision.models.list_models(module=torchvision.models)):
         raise FacebiasError(

@@ -11,7 +11,6 @@ import io
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional as transforms
 
 from facebias.core.config import Config
 
@@ -54,6 +53,9 @@ def _centres(length: int) -> Tensor:
 
 
 def _photometric(images: Tensor, generator: torch.Generator) -> Tensor:
+    # here: torchvision takes a third of the time in which everything else is loaded, and few arms need it
+    from torchvision.transforms.v2 import functional as transforms
+
     n = len(images)
     shape = (n, 1, 1, 1)
     gain = torch.exp2(_uniform(n, -1.5, 1.0, generator)).view(shape).to(images.device)
@@ -72,6 +74,8 @@ def _photometric(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _compressed(image: Tensor, quality: int) -> Tensor:
+    from torchvision.transforms.v2 import functional as transforms
+
     # Pillow: torchvision's own JPEG functions are deprecated
     pixels = transforms.to_pil_image(image.cpu())
     with io.BytesIO() as buffer:

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image, ImageDraw
-from torchvision.ops import nms
 
 from facebias.core.csv import write_csv
 from facebias.core.errors import FacebiasError
@@ -85,6 +84,8 @@ def detect(image: Image.Image, score: Scorer, scan: Scan, threshold: float, over
     Raises:
         FacebiasError: no window fits the picture, or the detector's answer is none.
     """
+    from torchvision.ops import nms  # here: it loads slowly
+
     places = scan.places(*image.size)
     boxes, scores = boxes_of(places, *image.size), score_windows(image, places, [score])[0]
     passed = np.flatnonzero(scores >= threshold)

@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torchvision.ops import box_iou
 
 from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
 from facebias.core.config import Config
@@ -229,6 +228,8 @@ def _start(rng: np.random.Generator, at: float, face: float, side: int, length: 
 
 def overlaps(boxes: np.ndarray, face: Box) -> np.ndarray:
     """IoU (n,) of windows (n, 4) with a face."""
+    from torchvision.ops import box_iou  # here: it loads slowly
+
     edges = torch.tensor([[face.left, face.top, face.left + face.side, face.top + face.side]], dtype=torch.float64)
     return box_iou(torch.from_numpy(boxes), edges)[:, 0].numpy()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torchvision.ops import box_iou
 
 from facebias.detectors.pictures import Detections
 
@@ -41,6 +40,8 @@ def best(found: Detections, face: np.ndarray, size: tuple[int, int], rule: str =
 
 def ious(boxes: np.ndarray, face: np.ndarray) -> np.ndarray:
     """(M,) intersection over union of boxes (M, 4) with one (4,)."""
+    from torchvision.ops import box_iou  # here: it loads slowly
+
     shares: np.ndarray = box_iou(torch.from_numpy(boxes), torch.from_numpy(face[None]))[:, 0].numpy()
     return shares
 
