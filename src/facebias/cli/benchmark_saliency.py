@@ -24,10 +24,12 @@ def benchmark_saliency(
         typer.Option(help="Packed audit set.  [default: the first one of the first run]", show_default=False),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for tables and figures.")] = Path("benchmark-saliency"),
-    parts: Annotated[str, typer.Option(help="Of pixels, retrain, sanity, separated by commas.")] = "pixels,sanity",
+    parts: Annotated[
+        str, typer.Option(help="Of pixels, retrain, sanity, faithfulness, separated by commas.")
+    ] = "pixels,sanity",
     methods: Annotated[str, typer.Option(help="Names separated by commas, or all.")] = "all",
     images: Annotated[int, typer.Option(help="Faces for pixel perturbation.")] = 500,
-    sanity_images: Annotated[int, typer.Option(help="Of these, for the sanity checks.")] = 100,
+    sanity_images: Annotated[int, typer.Option(help="Of these, for the sanity checks and faithfulness.")] = 100,
     train_images: Annotated[int, typer.Option(help="Training images of each retraining, half of them faces.")] = 4000,
     retrain_epochs: Annotated[int, typer.Option(help="Epochs of each retraining.")] = 4,
     labels: Annotated[

@@ -40,7 +40,7 @@ def suite(tmp_path_factory):
         "benchmark-saliency",
         *(str(run.path) for run in runs),
         "--parts",
-        "pixels,sanity,retrain",
+        "pixels,sanity,retrain,faithfulness",
         "--labels",
         "--methods",
         "fullgrad,random",

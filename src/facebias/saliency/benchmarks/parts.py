@@ -18,6 +18,7 @@ from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
 from facebias.detectors.inference import logits
 from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
+from facebias.saliency.benchmarks.faithfulness import faithfulness
 from facebias.saliency.benchmarks.retrain import balanced, train_briefly
 from facebias.saliency.subjects import Subject
 
@@ -168,6 +169,21 @@ def sanity_checks(job: Job, found: Rows) -> None:
                 "layer": layer,
             }
             found += rows.summarise(values, job.seeds, rows.members(None, count), fixed, [{"k": float(step)}])
+
+
+def faithfulness_of(job: Job, found: Rows) -> None:
+    """Infidelity and sensitivity of every method, by race."""
+    count, race = min(job.settings.sanity_images, len(job.faces.labels)), job.faces.table.get("race")
+    groups = rows.members(None if race is None else race[:count], count)
+    for name in job.settings.method_names:
+        results = [
+            faithfulness(name, run.model, job.images[:count], job.maps(number, name)[:count], job.settings.seed)
+            for number, run in enumerate(job.runs)
+        ]
+        for metric in results[0]:
+            values = np.stack([result[metric] for result in results])[..., None]
+            fixed = {"benchmark": "faithfulness", "model": job.arm, "method": name, "metric": metric}
+            found += rows.summarise(values, job.seeds, groups, fixed, [{}])
 
 
 def _comparison(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from facebias.core.errors import FacebiasError
 from facebias.saliency.methods import METHODS
 
-PARTS = ("pixels", "retrain", "sanity")
+PARTS = ("pixels", "retrain", "sanity", "faithfulness")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Settings:
         parts: of PARTS, comma separated.
         methods: of METHODS, comma separated; "all" for every one.
         images: faces of the packed file that pixel perturbation takes.
-        sanity_images: of these, how many the sanity checks take.
+        sanity_images: of these, how many the sanity checks and the measures of faithfulness take.
         train_images: training images of remove and retrain, half of them faces; a quarter as many fix the threshold
             and half as many are scored.
         epochs: of each retraining.

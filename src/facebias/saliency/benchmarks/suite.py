@@ -18,8 +18,8 @@ from facebias.core.outputs import OutputFolder
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
 from facebias.plots import FigureFolder
+from facebias.saliency.benchmarks import faithfulness, perturbation, retrain, rows, sanity
 from facebias.saliency.benchmarks import parts as stages
-from facebias.saliency.benchmarks import perturbation, retrain, rows, sanity
 from facebias.saliency.benchmarks import plots as figures
 from facebias.saliency.benchmarks.retrain import with_rows
 from facebias.saliency.benchmarks.settings import Settings
@@ -56,6 +56,8 @@ def run_suite(
             more.setdefault("retrain", {})[arm] = stages.retraining(job, found, areas)
         if "sanity" in settings.part_names:
             stages.sanity_checks(job, found)
+        if "faithfulness" in settings.part_names:
+            stages.faithfulness_of(job, found)
     table = rows.table(found)
     write_csv(table, out / "benchmark_saliency.csv")
     write_csv(rows.table(areas).drop(columns=["k", "layer"]), out / "areas.csv")
@@ -105,6 +107,10 @@ def describe(subjects: Sequence[Subject], data: FaceDataset, chosen: FaceDataset
             "ssim": "maps rescaled to 0..1, scikit-image",
             "weights": "each layer's own initialisation",
             "all layers": f"mean over {sanity.DRAWS} draws of all weights",
+        },
+        "faithfulness": {
+            "infidelity": f"captum, Gaussian noise of {faithfulness.NOISE:g}, {faithfulness.DRAWS} draws, scaled",
+            "sensitivity": f"captum, uniform noise up to {faithfulness.RADIUS:g}, {faithfulness.DRAWS} draws",
         },
         "intervals": f"{rows.LEVEL:.0%} percentile bootstrap over seeds and images, crossed, {rows.REPLICATES} draws",
     }
