@@ -1,4 +1,4 @@
-"""FullGrad on networks of timm: complete, alone as in a batch, and in float32 as in float64. With random weights, hardened."""
+"""FullGrad on hardened networks of timm: complete, alone as in a batch, and in float32 as in float64."""
 
 from __future__ import annotations
 

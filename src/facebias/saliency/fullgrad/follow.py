@@ -237,7 +237,7 @@ def _multiplied(said: Sequence[Field], shape: Shape, call: Call) -> Field | None
 
 
 def _joined(said: Sequence[Field], call: Call, dim: int) -> Field | None:
-    """One after the other along a dimension; what does not depend on the images has no place."""
+    """One after the other along a dimension; what does not depend on the images, like a class token, has no place."""
     sizes = [1 if call.name == "stack" else part.shape[dim] for part in call.args[0]]
     if call.name == "stack":
         said = [field._replace(numbers=field.numbers.unsqueeze(dim)) for field in said]
@@ -247,12 +247,16 @@ def _joined(said: Sequence[Field], call: Call, dim: int) -> Field | None:
             return None
         cells, frame = sum(sizes), tuple(pixel for field in said for pixel in field.frame)
         return Field(line(cells, dim, first.numbers.dim()), cells, frame, first.pixels)
-    if first.frame and not all(field.like(first) for field in said):
+    placed = [field for field in said if field.carriers] or said
+    first = placed[0]
+    if first.frame and not all(field.like(first) for field in placed):
         return None
     wide = [max(size) for size in zip(*(field.numbers.shape for field in said), strict=True)]
     parts, lines = iter(said), []
     for size, part in zip(sizes, call.args[0], strict=True):
-        numbers = next(parts).numbers if part.requires_grad else torch.full([1] * len(wide), float(NONE))
+        field = next(parts) if part.requires_grad else None
+        known = field is not None and any(field is one for one in placed)
+        numbers = field.numbers if field and known else torch.full([1] * len(wide), float(NONE))
         lines.append(numbers.expand([*wide[:dim], size, *wide[dim + 1 :]]))
     return first.numbered(filled(torch.cat(lines, dim)))
 
