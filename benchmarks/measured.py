@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 Work = Callable[[], object]
 README = Path(__file__).parent / "README.md"
@@ -53,6 +51,8 @@ class Row:
 
 def operations(work: Work) -> float:
     """Floating point operations of one call, as PyTorch counts them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
@@ -90,12 +90,16 @@ def in_turns(pieces: list[Work], rounds: int) -> Turns:
 
 def product(side: int = 1024) -> tuple[Work, float]:
     """A product of square float32 matrices, and its floating point operations: what this processor can do at most."""
+    import torch  # here: `growth.py` measures memory without it
+
     one = torch.rand(side, side)
     return lambda: one @ one, 2.0 * side**3
 
 
 def copy(megabytes: int = 256) -> tuple[Work, float]:
     """A copy within memory far larger than a cache, and the bytes that it reads and writes."""
+    import torch
+
     one = torch.zeros(megabytes * 2**18)
     other = torch.empty_like(one)
     return lambda: other.copy_(one), 2.0 * one.nbytes
