@@ -75,9 +75,9 @@ class Turns:
 
 
 def in_turns(pieces: list[Work], rounds: int) -> Turns:
-    """Every piece once a round, after one round that warms up; in the other order every second round."""
+    """Every piece once a round, in the other order every second time; a round that warms up before several others."""
     seconds = np.empty((rounds, len(pieces)))
-    for turn in range(-1, rounds):
+    for turn in range(-1 if rounds > 1 else 0, rounds):
         order = range(len(pieces)) if turn % 2 else reversed(range(len(pieces)))
         for number in order:
             gc.collect()
