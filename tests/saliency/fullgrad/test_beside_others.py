@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from facebias.core.errors import FacebiasError
 from facebias.detectors.networks import StandardCNN
 from facebias.saliency import METHODS, CompletenessError, FullGrad, SmoothFullGrad, method
 from facebias.saliency.benchmarks.networks import harden, network
@@ -190,3 +191,11 @@ def test_a_smoothed_map_follows_pixels_that_move():
     smooth = SmoothFullGrad(Call(lambda x: model(x.flip(3))), num_samples=1, std_spread=0.0)
     expected = SmoothFullGrad(model, num_samples=1, std_spread=0.0).saliency(images.flip(3)).flip(3)
     torch.testing.assert_close(smooth.saliency(images), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_images_that_no_method_can_explain_are_named(name):
+    explain = method(name, small())
+    for wrong, reason in ((noise() * torch.nan, "not-a-number"), (noise(0), "there are none"), ([1.0], "a tensor")):
+        with pytest.raises(FacebiasError, match=reason):
+            explain(wrong)

@@ -267,14 +267,6 @@ def test_the_authors_input_gradient_of_the_loss():
     torch.testing.assert_close(found, expected.abs().sum(1, keepdim=True))
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_images_that_no_method_can_explain_are_named(name):
-    explain = method(name, Small().eval())
-    for wrong, reason in ((images() * torch.nan, "not-a-number"), (images(0), "there are none"), ([1.0], "a tensor")):
-        with pytest.raises(FacebiasError, match=reason):
-            explain(wrong)
-
-
 class Functional(nn.Module):
     """The same network with functional activations and one ReLU used twice, where the other has modules."""
 
