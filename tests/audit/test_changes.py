@@ -124,7 +124,7 @@ def test_the_headline_is_about_the_first_audit_set_named_and_skin_tone_where_it_
 
 
 def test_verdict_claims_nothing_without_a_distinguishable_change_and_says_which_would_have_been_seen():
-    found = verdict(predictions(seeds=6, negatives=2000), groupings=RACE)
+    found = verdict(predictions(seeds=6, negatives=2000, per_cell=120), groupings=RACE)
     assert {finding.claim for finding in found.findings} == {"none"}
     assert "is not distinguishable from no change" in found.headline
     assert "a rise of Black faces by" in found.headline and "would have been seen in 80 %" in found.headline

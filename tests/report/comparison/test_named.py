@@ -112,7 +112,11 @@ def test_the_command_takes_a_study_and_gives_a_program_one_object(shelf, two, tm
     found = json.loads(done.stdout)
     assert found["baseline"] == "cnn" and {row["model"] for row in found["models"]} == {"cnn", "dbvae-0.01"}
     flagged = [row for row in found["changes"] if row["flagged"] and row["grouping"] == "race"]
-    assert {(row["metric"], row["group"]) for row in flagged} == {("TPR", "Black"), ("worst", "Black"), ("gap", "")}
+    assert {(row["metric"], row["group"]) for row in flagged} == {
+        ("TPR", "Black"),
+        ("worst", "Black \N{RIGHTWARDS ARROW} none"),
+        ("gap", ""),
+    }
     assert found["studies"] == [] and found["folder"] == str(tmp_path / "out")
     page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
     assert page.count("<img") == page.count('src="data:image/') == 2

@@ -57,7 +57,7 @@ def test_all_comparisons_are_counted_beside_the_one_in_the_headline(audited, rep
     assert f"Of all {judged} comparisons" in report_page and judged > 1
     ours = int((audited.tables["findings"].query("worst != ''")["arm"] == "dbvae-0.01").sum())
     shutil.copytree(audited.folder, tmp_path / "more")
-    findings = audited.tables["findings"].assign(claim="none")
+    findings = audited.tables["findings"].assign(claim="none", judged=True)
     other = findings.assign(arm="balanced", claim="reduced", sentence="made")
     OutputFolder(tmp_path / "more", audited.folder.name).csv(pd.concat([findings, other]), "findings.csv")
     told = write_report(AuditFolder(tmp_path / "more", audited.runs), tmp_path / "report.html").read_text()

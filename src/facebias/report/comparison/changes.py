@@ -10,6 +10,7 @@ import pandas as pd
 from facebias.audit.changes import paired_changes
 from facebias.audit.decisions import Decisions, Hits
 from facebias.audit.groups import GROUPINGS, name_of
+from facebias.audit.sentences import NOBODY
 from facebias.audit.stats.intervals import middle_interval
 from facebias.audit.stats.noise import ALONE, APART, SHARED, Noise, of_units
 from facebias.audit.worst_and_gap import worst_group
@@ -160,7 +161,7 @@ def _rows(pair: Pair, label: int) -> pd.DataFrame:
     )
     if not cells.by or cells.comparable.sum() < 2:
         return groups
-    worst = " \N{RIGHTWARDS ARROW} ".join(dict.fromkeys(worst_group(side, pair.hits) for side in rates))
+    worst = " \N{RIGHTWARDS ARROW} ".join(dict.fromkeys(worst_group(side, pair.hits) or NOBODY for side in rates))
     extremes = [
         {
             "n": len(cells.codes),
