@@ -23,7 +23,8 @@ from facebias.core.arms import arm_name
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT = tomllib.loads((ROOT / "docs/numbers.toml").read_text(encoding="utf-8"))
-DOCUMENTS = ("README.md", *(f"docs/{name}.md" for name in ("results", "intervals", "model_card", "pictures", "saliency", "scale")))
+_DOCS = ("results", "intervals", "model_card", "pictures", "saliency", "scale")
+DOCUMENTS = ("README.md", *(f"docs/{name}.md" for name in _DOCS))
 REDUCERS = ("count", "min", "median", "max", "sum")
 # A number that is a result: a decimal, a share, points, a count of so many, an interval. Code and links hold none.
 RESULT = re.compile(
