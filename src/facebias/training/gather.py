@@ -32,8 +32,8 @@ def _of_scores(name: str, mine: pd.DataFrame) -> list[str]:
     area = float(np.mean(rankdata(score)[faces]) - (faces.sum() + 1) / 2) / max(1, (~faces).sum())
     if (~faces).any() and area < 0.5:
         return [
-            f"{name}: faces score lower than non-faces (AUC {area:.2f}). If its scores are distances, lower for what is "
-            "more of a face, give them with the opposite sign."
+            f"{name}: faces score lower than non-faces (AUC {area:.2f}). If its scores are distances, lower for what "
+            "is more of a face, give them with the opposite sign."
         ]
     return []
 
