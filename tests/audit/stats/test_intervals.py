@@ -79,3 +79,10 @@ def test_null_gap_is_what_equal_groups_show_and_ignores_a_real_one():
     pooled = binomial_null_gap(images_alone.mean(), np.full(4, 50))
     assert null_gaps(images_alone, groups, 4).mean() == pytest.approx(pooled, abs=0.02)
     assert np.isnan(null_gaps(hits[:, :50], groups[:50], 4)).all()
+
+
+def test_where_every_image_is_a_hit_the_doubt_of_thresholds_widens_the_interval_by_its_own_size():
+    rate, n = np.array([1.0, 1.0, 1.0]), np.array([500, 500, 500])
+    low, high = rate_interval(rate, np.array([0.0, 1e-6, 1e-4]), np.full(3, 20.0), n)
+    assert (high == 1).all() and low[0] == low[1] > low[2]
+    assert low[0] > 0.99 and low[2] > 0.94  # a threshold that moves a rate by a point

@@ -61,9 +61,15 @@ def rate_interval(
     """
     rate, n = np.asarray(rate, dtype=float), np.asarray(n, dtype=float)
     spread = rate * (1 - rate)
-    # several seeds can tell more than one, but no more than so many independent images
-    size = np.divide(spread, variance, out=np.broadcast_to(n, rate.shape).astype(float), where=np.asarray(variance) > 0)
-    size = np.maximum(size, 1)
+    # where every image is a hit, thresholds may still be in doubt: then as much as they move stands for what is unseen
+    unseen = np.maximum(0.5 / np.maximum(n, 1), np.sqrt(np.maximum(variance, 0)))
+    size = np.divide(
+        np.where(spread > 0, spread, unseen * (1 - unseen)),
+        variance,
+        out=np.broadcast_to(n, rate.shape).astype(float),
+        where=np.asarray(variance) > 0,
+    )
+    size = np.maximum(np.where(spread > 0, size, np.minimum(size, n)), 1)
     square = stats.t.ppf((1 + LEVEL) / 2, np.maximum(freedom, 1)) ** 2
     centre = (rate + square / (2 * size)) / (1 + square / size)
     half = np.sqrt(square * (spread / size + square / (4 * size**2))) / (1 + square / size)
