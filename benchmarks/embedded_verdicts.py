@@ -12,8 +12,9 @@ arm and grouping. Runs lie in the ignored folder `runs`, and a study that is the
 Written down before the first of them ran. A study *claims* a change where the primary comparison is answered with yes
 or no, or where an arm is said to have reduced or increased the bias: then each of its two changes whose interval
 excludes 0 is a claim. A claim *contradicts* the long study where that study's estimate of the same change has the other
-sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim, the
-primary comparison and exploratory ones apart, and writes the claims to `figures/embedded-claims.csv`.
+sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim, and
+writes the claims to `figures/embedded-claims.csv`. That it tells the primary comparison and exploratory ones apart was
+decided after three studies had run.
 """
 
 from __future__ import annotations
