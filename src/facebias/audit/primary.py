@@ -17,7 +17,7 @@ from facebias.audit.changes import compare
 from facebias.audit.decisions import Decisions, Hits
 from facebias.audit.groups import groups_of
 from facebias.audit.power import RISES
-from facebias.audit.sentences import change_text, too_few_missed, why_withheld
+from facebias.audit.sentences import change_text, why_withheld, with_few_missed
 from facebias.audit.stats.intervals import LEVEL
 from facebias.audit.stats.tests import ALPHA, holm
 from facebias.audit.thresholds import rule_text
@@ -112,7 +112,7 @@ def _contrast(decisions: Decisions, wanted: Primary, baseline: str, dataset: str
     )
     half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
     n = int(hits.cells.table["n"].iloc[1])
-    few = too_few_missed(pd.Series({"n": n, "before": before, "after": after}))
+    faces = pd.Series({"n": n, "before": before, "after": after})
     return {
         "model": wanted.arm,
         "baseline": baseline,
@@ -125,7 +125,7 @@ def _contrast(decisions: Decisions, wanted: Primary, baseline: str, dataset: str
         "low": change - half,
         "high": change + half,
         "p": float(2 * stats.t.sf(abs(change) / error, freedom)) if error > 0 else 1.0,
-        "withheld": "; ".join(reason for reason in (withheld, few) if reason),
+        "withheld": with_few_missed(withheld, faces),
         **_seen(error, freedom, len(wanted.baselines)),
     }
 

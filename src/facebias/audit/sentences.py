@@ -84,8 +84,8 @@ def finding_of(
     )
     if not arm:
         return Finding(dataset, grouping, arm, name, "none", sentence)
-    reasons = [reason for reason in (withheld, too_few_missed(change.loc["overall"])) if reason]
-    claim, words = _claim(change, "; ".join(reasons), power)
+    withheld = with_few_missed(withheld, change.loc["overall"])
+    claim, words = _claim(change, withheld, power)
     return Finding(
         dataset,
         grouping,
@@ -93,7 +93,7 @@ def finding_of(
         name,
         claim,
         f"{sentence} {arm_name(arm)} {words}.",
-        not reasons,
+        not withheld,
         float(change.loc[list(JUDGED_BY), "p_all"].min()),
     )
 
@@ -131,6 +131,11 @@ def too_few_missed(row: pd.Series) -> str:
     """
     missed = row["n"] * (1 - min(row["before"], row["after"]))  # of the arm that misses more
     return f"only {missed:.0f} faces are missed and {WANTED_MISSED} are needed" if missed < WANTED_MISSED else ""
+
+
+def with_few_missed(withheld: str, row: pd.Series) -> str:
+    """All reasons: those of `why_withheld`, and that of `too_few_missed`."""
+    return "; ".join(reason for reason in (withheld, too_few_missed(row)) if reason)
 
 
 def _claim(change: pd.DataFrame, withheld: str, power: str) -> tuple[str, str]:

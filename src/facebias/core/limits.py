@@ -13,6 +13,12 @@ ROWS = 20_000_000  # of a table: an audit of one million takes minutes
 BYTES = 8 << 30  # unpacked
 
 
+def damaged_parquet(path: Path, error: Exception, mend: str) -> FacebiasError:
+    """The error of a parquet file that cannot be read, with what the library says of it, in one line."""
+    text = " ".join(str(error).split())[:200]
+    return FacebiasError("PARQUET", path, f"not a whole parquet file ({text})", mend)
+
+
 def refuse_large_parquet(path: Path) -> None:
     """Raise where a parquet file claims more rows or bytes than a table of scores has, before they are made.
 
@@ -23,8 +29,7 @@ def refuse_large_parquet(path: Path) -> None:
         about = pq.read_metadata(path)
         size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
     except (pa.ArrowException, OSError, ValueError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise FacebiasError("PARQUET", path, f"not a whole parquet file ({text})", "Write it again") from error
+        raise damaged_parquet(path, error, "Write it again") from error
     if about.num_rows > ROWS or size > BYTES:
         what = f"claims {about.num_rows:,} rows and {size:,} bytes, over {ROWS:,} and {BYTES:,}"
         raise FacebiasError("PARQUET", path, what, "Audit fewer images")

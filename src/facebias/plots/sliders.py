@@ -81,6 +81,7 @@ class Adjustable:
         view = ipywidgets.HTML(first)
 
         def redraw(_: object) -> None:
+            """Show the picture of what stands in the controls now."""
             view.value = self.picture(**{name: control.value for name, control in controls.items()})
 
         for control in controls.values():

@@ -39,6 +39,7 @@ def explored_groups(audit: Audit, files: FigureFolder) -> list[Adjustable]:
     }
 
     def draw(rate: float, arm: str, place: tuple[str, str]) -> Shown:
+        """The groups' dots at one rate, with one arm beside the baseline."""
         table = _recall(audit, rate, arm, place)
         return files.show(plots.group_recall(table, *place, (audit.baseline, arm)), table)
 

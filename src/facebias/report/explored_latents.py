@@ -34,6 +34,7 @@ def explored_latents(run: Run, data: FaceDataset, count: int = 12) -> Adjustable
     steps = {minus(f"{step:+g} SD") if step else "mean": number for number, step in enumerate(_STEPS)}
 
     def draw(latent: int, step: int) -> Shown:
+        """The mean face, and the same with one latent moved by one step."""
         pictures = grid[[latent]][:, [middle, step]]
         figure = plots.traversal(pictures, [labels[latent]], (0, _STEPS[step]), far)
         rendered = str(data.attrs["source"]).startswith("synthetic")

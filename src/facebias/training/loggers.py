@@ -44,6 +44,7 @@ def _tensorboard(settings: dict[str, Any], run: Run, done: int) -> Iterator[_Log
     with board.SummaryWriter(str(run.path / "tensorboard"), purge_step=done + 1) as writer:
 
         def log(row: dict[str, float], epoch: int) -> None:
+            """Write an epoch's values, and keep them as the last."""
             for name, value in row.items():
                 writer.add_scalar(name, value, epoch)
                 last[f"last/{name}"] = value
@@ -65,6 +66,7 @@ def _mlflow(settings: dict[str, Any], run: Run, done: int) -> Iterator[_Log]:
     client.log_batch(own, params=[mlflow.entities.Param(name, str(value)) for name, value in settings.items()])
 
     def log(row: dict[str, float], epoch: int) -> None:
+        """Send an epoch's values, all in one request."""
         client.log_batch(own, [mlflow.entities.Metric(*item, int(1000 * time.time()), epoch) for item in row.items()])
 
     yield log

@@ -40,6 +40,7 @@ class _Loss(nn.Module):
         self.model = model
 
     def forward(self, *args: Any) -> Any:
+        """The model's loss of the same arguments."""
         return self.model.loss(*args)
 
 
@@ -48,12 +49,14 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
+        """Values of any shape, summed over the ranks."""
         values = values.clone()
         dist.all_reduce(values)
         return values
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
+        """The gradients of all ranks' sums, summed: each rank's values are in all of them."""
         return _Sum.apply(gradient.contiguous())
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 
 from facebias.core.errors import FacebiasError
 from facebias.core.label_files import label
+from facebias.core.limits import damaged_parquet
 from facebias.data.sources.base import Box, Crop, Sample
 
 NAMES = {
@@ -30,6 +31,7 @@ NAMES = {
     "gender": ("Male", "Female"),
     "race": ("East Asian", "Indian", "Black", "White", "Middle Eastern", "Latino_Hispanic", "Southeast Asian"),
 }
+_AGAIN = "Download it again"
 _SPLITS = {"train": "train", "val": "validation"}
 _FOLDERS = {0.25: ("0.25", "margin025", "padding025"), 1.25: ("1.25", "margin125", "padding125")}
 _SIDES = {0.25: 224, 1.25: 448}
@@ -121,10 +123,10 @@ def _names(file: pq.ParquetFile, path: Path) -> dict[str, tuple[str, ...]]:
         given = {key: tuple(features.get(key, {}).get("names") or ()) for key in NAMES}
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         what = f"its huggingface metadata cannot be read ({type(error).__name__})"
-        raise FacebiasError("PARQUET", path, what, "Download it again") from error
+        raise FacebiasError("PARQUET", path, what, _AGAIN) from error
     for key, words in given.items():
         if words and not all(isinstance(word, str) for word in words):
-            raise FacebiasError("PARQUET", path, f"names of {key} that are no text: {words!r:.80}", "Download it again")
+            raise FacebiasError("PARQUET", path, f"names of {key} that are no text: {words!r:.80}", _AGAIN)
     return {key: given[key] or names for key, names in NAMES.items()}
 
 
@@ -135,12 +137,7 @@ def _opened(path: Path) -> pq.ParquetFile:
     except FileNotFoundError as error:
         raise FacebiasError("MISSING", path, "no such file", "Run: facebias data fetch fairface") from error
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> FacebiasError:
-    text = " ".join(str(error).split())[:200]
-    return FacebiasError("PARQUET", path, f"not a whole parquet file ({text})", "Download it again")
+        raise damaged_parquet(path, error, _AGAIN) from error
 
 
 @lru_cache(maxsize=1)
@@ -153,7 +150,7 @@ def _group(path: Path, index: int) -> pa.ChunkedArray:
     try:
         return file.read_row_group(index, columns=[name])[name]
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+        raise damaged_parquet(path, error, _AGAIN) from error
 
 
 def picture_bytes(path: Path, row: int) -> bytes:

@@ -173,6 +173,7 @@ def normalised(groups: int, weight: Tensor | None, bias: Tensor | None, eps: flo
     """Layer norm (no groups), group norm: v - (v - b) * eps / sigma^2, sigma^2 = var + eps; it only feels its eps."""
 
     def form(x: Tensor) -> Tensor:
+        """The term of inputs (N, ...), of their shape."""
         lines = x.reshape(len(x), groups, -1) if groups else x
         unit, _, rstd = torch.native_layer_norm(lines, lines.shape[-1:], None, None, eps)
         unit = (unit * (1 - eps * rstd.square())).view(x.shape)
@@ -215,6 +216,7 @@ def clipped(low: float, high: float) -> Callable[[Tensor], Tensor]:
     """ReLU6, hardtanh: the bound where the input, or the output, is at the bound or beyond."""
 
     def form(x: Tensor) -> Tensor:
+        """The term of inputs of any shape, of their shape."""
         value = (x >= high).to(x.dtype).mul_(high)
         return value.add_(x <= low, alpha=low) if low else value
 
