@@ -15,7 +15,7 @@ of photographs shows them, images alone, and seeds foremost. The table has a row
 - coverage of 95 % intervals: a cell's rate, all faces, worst group, gap, ratio of miss rates, and the paired change of
   a cell, of the worst group and of the gap. Where groups are all alike the true gap is 0, which an interval that ends
   at 0 can miss on one side alone: 97 to 100 % is right there, and so for a ratio of 1;
-- told: how often the sign-flip test and the intervals tell two arms apart, with and without a true rise;
+- told: how often the intervals tell two arms apart, with and without a true rise;
 - primary: how often one of the two contrasts of a primary comparison is under 5 % after Holm.
 """
 
@@ -37,7 +37,7 @@ from facebias.audit.power import extreme_power, named_power
 from facebias.audit.stats.extremes import between_groups, miss_ratio
 from facebias.audit.stats.intervals import corrected_interval, middle_interval
 from facebias.audit.stats.noise import SHARED, Noise
-from facebias.audit.stats.tests import holm, sign_flip
+from facebias.audit.stats.tests import holm
 from facebias.core.progress import bar
 
 FPR, PICTURES, CROPS, REPLICATES = 0.01, 701, 4, 1000
@@ -127,9 +127,8 @@ def held(setting: Setting, number: int) -> dict[str, float]:
     _, low, high = middle_interval(np.diff(drawn, axis=1)[:, 0])
     change = rates[1] - rates[0]
     found["change of a cell"] = np.mean((low <= change) & (change <= high))
-    worst, by_seed = int(np.argmin(true)), np.array(noise.by_seed)
+    worst = int(np.argmin(true))
     found["told: cell"] = float(low[worst] > 0 or high[worst] < 0)
-    found["told: sign flip"] = float(sign_flip(by_seed[0, :, worst], by_seed[1, :, worst]) < 0.05)
     rise = float(change[worst])
     found["promised: cell"] = named_power(errors[:, 1, worst] - errors[:, 0, worst], rise) if rise else np.nan
     for name, statistic in (("worst group", np.min), ("gap", np.ptp)):

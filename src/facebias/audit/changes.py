@@ -8,7 +8,7 @@ import pandas as pd
 from facebias.audit.decisions import Decisions, Hits, decided
 from facebias.audit.groups import GROUPINGS, name_of
 from facebias.audit.stats.intervals import corrected_interval
-from facebias.audit.stats.tests import holm, sign_flip
+from facebias.audit.stats.tests import holm, interval_p
 from facebias.audit.thresholds import HEADLINE
 from facebias.audit.worst_and_gap import METRICS, statistics, worst_group
 from facebias.core.errors import FacebiasError
@@ -50,9 +50,8 @@ def compare(
     Returns:
         Columns COMPARE_COLUMNS, shares: `change` = `after` - `before`, `low` and `high` its 95 % interval
         (bias-corrected), `group` the baseline's worst group, `distinguishable` whether the interval excludes 0
-        (never with one seed, whose training variance is unknown). `p` is the exact sign-flip test over the seeds
-        (of the baseline's worst group, for "worst"), `p_holm` the same adjusted for the number of arms; they speak
-        for other trainings on these images, the interval for other images too.
+        (never with one seed, whose training variance is unknown). `p` belongs to the interval
+        (`facebias.audit.stats.tests.interval_p`), `p_holm` is the same adjusted for the number of arms.
 
     Raises:
         FacebiasError: the baseline is not among the models.
@@ -82,17 +81,17 @@ def compare(
 
 
 def _change_rows(hits: Hits, metrics: tuple[str, ...]) -> pd.DataFrame:
-    seeds, rows = _by_seed(hits), []
+    rows, seeds = [], len(hits.seeds)
     for metric, (before, after, low, high) in paired_changes(hits.rates, hits.errors, hits, metrics).items():
-        clear = bool((low > 0 or high < 0) and len(hits.seeds) > 1)
-        rows.append((metric, before, after, after - before, low, high, clear, sign_flip(*seeds[metric])))
+        clear = bool((low > 0 or high < 0) and seeds > 1)
+        rows.append((metric, before, after, after - before, low, high, clear, interval_p(low, high, seeds)))
     table = pd.DataFrame(rows, columns=["metric", "before", "after", "change", "low", "high", "distinguishable", "p"])
     worst = worst_group(hits.rates[0], hits)
     return table.assign(
         baseline=hits.models[0],
         model=hits.models[1],
         grouping=name_of(hits.cells.by),
-        seeds=len(hits.seeds),
+        seeds=seeds,
         groups=int(hits.cells.comparable.sum()),
         n=len(hits.cells.codes),
         group=np.where(table["metric"] == "worst", worst, ""),
@@ -116,13 +115,4 @@ def paired_changes(
         before, after = observed[metric]
         _, low, high = corrected_interval(drawn[metric][:, 1] - drawn[metric][:, 0], after - before)
         found[metric] = (float(before), float(after), float(low), float(high))
-    return found
-
-
-def _by_seed(hits: Hits) -> dict[str, np.ndarray]:
-    """(arms, seeds) of every statistic; "worst" follows the baseline's worst group, chosen over all seeds."""
-    found = statistics(hits.rates_by_seed, hits)
-    use = np.flatnonzero(hits.cells.comparable)
-    if len(use) >= 2:
-        found["worst"] = hits.rates_by_seed[:, :, use[np.argmin(hits.rates[0, use])]]
     return found

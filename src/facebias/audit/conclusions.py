@@ -88,9 +88,10 @@ def verdict(
 ) -> Verdict:
     """Conclude from predictions; every number in it is computed here.
 
-    A reduction is claimed only where the interval of the change in worst-group recall or in the gap excludes 0 and the
-    other of the two does not get worse beyond its interval; and nothing is claimed where
-    `facebias.audit.sentences.why_withheld` says why. Then the numbers stand, and the sentence says what is missing.
+    A reduction is claimed only where the interval of the change in worst-group recall or in the gap excludes 0, where
+    that stays under 5 % after Holm over all findings, and where the other of the two does not get worse beyond its
+    interval. Nothing is claimed where `facebias.audit.sentences.why_withheld` says why. Then the numbers stand, and the
+    sentence says what is missing.
 
     One arm alone can be in the headline. It is the one that the figures show too, `facebias.core.arms.counterpart`: the
     DB-VAE that resamples most, with the smallest alpha, whatever it shows. Every arm has its findings, in every audit
@@ -135,7 +136,7 @@ def verdict(
         *cautions_of(
             decisions.predictions, baseline, rule, decisions.above(*decisions.models), groupings, source, fixed
         ),
-        *multiplicity(findings, change),
+        *multiplicity(findings),
         *other_view(change),
     )
     before = before_groups(summary[summary["grouping"] == name_of(())], baseline, rule, source)

@@ -35,12 +35,13 @@ class Finding:
         grouping: "race x gender", ...
         arm: the arm compared with the baseline.
         worst: label of the baseline's worst group; "none" where all are equal, "" where fewer than two are compared.
-        claim: "reduced", "increased", "mixed" or "none": whether the arm changed worst-group recall or the gap, by
-            the intervals; the sentence says which of the two.
+        claim: "reduced", "increased" or "mixed": the arm changed worst-group recall or the gap, and after Holm over all
+            findings too; the sentence says which of the two. "hint": an interval of the two excludes 0, and that is
+            all. "none": neither does.
         sentence: all of it, with numbers.
         judged: whether a claim could have been made; `why_withheld` says where not.
-        p_holm: the smaller p-value over seeds of the two changes (worst group, gap), after Holm over both changes of
-            all findings; NaN with one seed.
+        p_holm: the smaller p-value of the two changes (worst group, gap), after Holm over both changes of all
+            findings; NaN with one seed.
     """
 
     dataset: str
@@ -143,10 +144,13 @@ def _claim(change: pd.DataFrame, withheld: str, power: str) -> tuple[str, str]:
     worst, gap = change.loc["worst"], change.loc["gap"]
     rise, narrowing = _sign(worst), -_sign(gap)
     numbers = f"worst group {change_text(worst)}, gap {change_text(gap)}"
+    least = float(change.loc[list(JUDGED_BY), "p_all"].min())
     if withheld:
         return "none", f"is not judged here, {withheld} ({numbers})"
     if rise == narrowing == 0:
         return "none", f"is not distinguishable from no change ({numbers}{f'; {power}' if power else ''})"
+    if least >= ALPHA:
+        return "hint", f"shows no change that holds: an interval excludes 0, and p = {least:.2g} after Holm ({numbers})"
     if rise * narrowing < 0:
         return "mixed", f"changed it both ways ({numbers})"
     code = "reduced" if rise + narrowing > 0 else "increased"
@@ -181,27 +185,16 @@ def before_groups(table: pd.DataFrame, baseline: str, rule: str, source: str) ->
     )
 
 
-def too_coarse(tests: int, seeds: int) -> bool:
-    """Whether no sign flip over so few seeds, whose smallest p is 2 / 2^seeds, can stay under ALPHA after Holm."""
-    return tests * 2 / 2.0**seeds >= ALPHA
-
-
-def multiplicity(findings: list[Finding], change: pd.DataFrame) -> tuple[str, ...]:
-    """How many comparisons were judged, how many show a change, and how many stay after Holm; () of fewer than two."""
+def multiplicity(findings: list[Finding]) -> tuple[str, ...]:
+    """How many comparisons were judged, how many hint at a change, and how many show one; () of fewer than two."""
     judged = [finding for finding in findings if finding.judged]
     if len(judged) < 2:
         return ()
-    clear, held = sum(f.claim != "none" for f in judged), sum(f.p_holm < ALPHA for f in judged)
-    tests, seeds = int(change["p_all"].notna().sum()), int(change["seeds"].max())
-    coarse = (
-        f" None can: over {seeds} seeds no p is under {2 / 2**seeds:.2g}, too coarse for {tests} tests."
-        if too_coarse(tests, seeds)
-        else ""
-    )
+    clear, held = (sum(f.claim not in names for f in judged) for names in (("none",), ("none", "hint")))
     return (
-        f"Each change is judged by its own 95 % interval, two a comparison (worst group, gap); of such intervals "
-        f"about one in twenty excludes 0 by chance alone. {clear} of {len(judged)} comparisons show a change; "
-        f"after Holm over all of them {held} {'stays' if held == 1 else 'stay'} under 5 %.{coarse}",
+        f"Of 95 % intervals about one in twenty excludes 0 by chance alone; here one does in {clear} of {len(judged)} "
+        f"comparisons (worst group or gap). A change is claimed only where it stays under 5 % after Holm over all of "
+        f"them: {held} {'does' if held == 1 else 'do'}.",
     )
 
 

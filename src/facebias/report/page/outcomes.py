@@ -42,10 +42,9 @@ _CHANGE_HEADS = [
     "thresholds of test non-faces",
 ]
 _CHANGE_NOTE = (
-    "Paired: same seeds ({seeds} at most), same images, same rule. p: exact sign flips over seeds, so it speaks for "
-    "other trainings on these images; with {seeds} seeds none is under {least}. Holm: over detectors, for each data "
-    "set, grouping and measure by itself; over everything: see the verdict. Last: whether thresholds that the test "
-    "non-faces fix lead to the same."
+    "Paired: same seeds ({seeds} at most), same images, same rule. p belongs to the interval. Holm: over "
+    "detectors, for each data set, grouping and measure by itself; over everything: see the verdict. Last: whether "
+    "thresholds that the test non-faces fix lead to the same."
 )
 _AGREES = {"yes": "the same", "no": "not the same", "": NONE}
 _MOVED_HEADS = [
@@ -120,8 +119,7 @@ def changes(audited: AuditFolder, about: HeadlineSubject) -> list[Table]:
         & table["change"].notna()
         & ((table["metric"] != "overall") | (table["grouping"] == "all faces"))
     ]
-    seeds = int(table["seeds"].max()) if len(table) else 0
-    note = _CHANGE_NOTE.format(seeds=seeds, least=f"{2 / 2**seeds:.3g}")
+    note = _CHANGE_NOTE.format(seeds=int(table["seeds"].max()) if len(table) else 0)
     return [
         Table(
             f"{set_name(audited, dataset)}: change from {arm_name(audited.arms[0])}",
