@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.core.label_files import label, read_csv, read_words
+from facebias.core.label_files import label, read_csv
 from made import refused, write
 
 GOOD = 'file,race\n000001.jpg,NA\n"a,b.jpg",White\n'
@@ -70,14 +70,6 @@ def test_missing_and_broken_gzip(tmp_path):
     refused(opened(tmp_path / "none.csv"), "MISSING")
     refused(opened(write(tmp_path / "t.csv.gz", gzip.compress(GOOD.encode() * 99)[:-9])), "CSV_GZIP")
     refused(opened(write(tmp_path / "u.csv.gz", GOOD)), "CSV_GZIP")
-
-
-def test_words_have_a_fixed_count(tmp_path):
-    path = write(tmp_path / "w.txt", "000001.jpg  7\n\n000002.jpg 8 9\n")
-    words = read_words(path, 2)
-    assert next(words).values == {"0": "000001.jpg", "1": "7"}
-    with pytest.raises(FacebiasError, match=r"w\.txt:3: 3 fields, expected 2"):
-        next(words)
 
 
 def test_unknown_label_names_row_value_and_closest():

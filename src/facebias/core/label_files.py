@@ -147,24 +147,6 @@ def _check_header(header: list[str], columns: Collection[str], path: str | Path)
     )
 
 
-def read_words(path: str | Path, fields: int) -> Iterator[Row]:
-    """Rows of a blank-separated file without header, such as CelebA's, as columns "0", "1", ...
-
-    Raises:
-        FacebiasError: see `lines`; a row with another number of fields.
-    """
-    for number, text in lines(path):
-        if cells := text.split():
-            if len(cells) != fields:
-                raise FacebiasError(
-                    "CSV_ROW",
-                    f"{path}:{number}",
-                    f"{len(cells)} fields, expected {fields}",
-                    "Mend or remove that line; the file may have been cut off",
-                )
-            yield Row(f"{path}:{number}", {str(i): cell for i, cell in enumerate(cells)})
-
-
 def label(value: str, known: Mapping[str, str] | Collection[str], where: str) -> str:
     """The known label that `value` is, or what that one is mapped to; letter case, blanks and "_" do not matter.
 
