@@ -27,7 +27,7 @@ from facebias.training.ranks import ALONE, World
 from facebias.training.resampling import sampling_probabilities
 
 BINS = 10
-RULES = ("max", "used", "z", "product", "tempered")
+RULES = ("max", "used", "z", "max5", "gaussian", "product", "tempered")
 COUNTS = {"even": 512, "uneven": 333, "a rank without faces": 30}
 BATCHES = {"even": slice(0, 8), "uneven": slice(0, 5), "a rank without faces": slice(0, 2)}
 
@@ -81,7 +81,9 @@ def probabilities(world: World, count: int) -> dict[str, Any]:
     mu = latents(count)[world.block(count, 32)]
     counting, nats = Counting(world.rank, world.size, ([],)), np.array([1, 0.1, 1, 1, 0, 1])
     by_rule = {
-        rule: sampling_probabilities(mu, 0.01, BINS, rule, nats=nats, world=counting if rule == "max" else world)
+        rule: sampling_probabilities(
+            mu, 0.01, BINS, rule, nats=nats, world=counting if rule == "max" else world, sd=0.1 + np.abs(mu)
+        )
         for rule in RULES
     }
     own = world.joined(sampling_probabilities(mu, 0.01, BINS) if len(mu) else np.empty(0))

@@ -73,6 +73,9 @@ def test_data_key_ignores_the_network_and_audit_key_the_training_data():
         "dbvae-z-1e-05",
         "dbvae-1e-05-photometric",
         "vae-groupdro",
+        "max5-0.01",
+        "gaussian",
+        "gaussian-0.05-photometric",
     ],
 )
 def test_an_arm_reads_back_as_its_own_name(arm):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from facebias.core.config import Config
 from facebias.detectors.fast import Folded
-from facebias.detectors.inference import as_input, inference, posterior
+from facebias.detectors.inference import as_input, inference, posterior, posterior_sd
 from facebias.detectors.networks import build_model
 
 GENERATOR = torch.Generator().manual_seed(1)
@@ -47,6 +48,8 @@ def test_latents_are_those_of_the_network_in_whatever_mode_it_is(size):
     assert (mu - expected.mu).abs().max() < 1e-3 * expected.mu.std()
     kl = 0.5 * (expected.log_variance.exp() + expected.mu.square() - 1 - expected.log_variance)
     torch.testing.assert_close(nats, kl.double().mean(0), rtol=1e-3, atol=1e-6)
+    spread = posterior_sd(network, IMAGES, np.arange(3, 9))
+    torch.testing.assert_close(spread, (expected.log_variance[3:] / 2).exp(), rtol=1e-3, atol=0)
     assert network.training
 
 

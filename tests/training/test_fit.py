@@ -32,7 +32,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config, tm
     assert not same(weights(first), weights(other))
 
 
-@pytest.mark.parametrize("arm", ["dbvae-used-0.01", "jtt", "vae-groupdro", "shuffled-0.001"])
+@pytest.mark.parametrize("arm", ["dbvae-used-0.01", "gaussian", "jtt", "vae-groupdro", "shuffled-0.001"])
 def test_an_interrupted_training_resumes_to_the_very_weights_of_an_uninterrupted_one(config, tmp_path, arm):
     config = config.for_arm(arm, 0)
     straight = fit(config, quiet)

@@ -7,6 +7,9 @@ Controls and remedies differ from their neighbour in one thing alone, so that a 
   ``tempered`` the product at a set effective sample size.
 - ``dbvae-used-ALPHA`` the maximum over those latents alone that carry information; ``dbvae-z-ALPHA`` the maximum over
   latents of equal spread. In ``dbvae-ALPHA`` a near-empty latent has a narrow histogram, so it decides most.
+- ``max5-ALPHA`` the product of the five largest over latents; ``gaussian`` the maximum by the density of all faces'
+  posteriors in place of a histogram, with nothing added to it, and ``gaussian-ALPHA`` with an alpha. Both are rules of
+  a known reproduction of the paper.
 - ``shuffled-ALPHA`` the probabilities of ``dbvae-ALPHA``, dealt to other faces: the same inequality, no knowledge.
 - ``balanced`` the DB-VAE's network, skin tone x gender drawn alike: labels are used, so it is a ceiling;
   ``cnn-balanced`` the same for the standard CNN.
@@ -26,20 +29,24 @@ from typing import Any
 from facebias.core.errors import FacebiasError
 
 ARM_FIELDS = ("model", "resampling", "alpha", "remedy", "photometric", "seed")  # what an arm and its seed decide
-RULES = ("uniform", "max", "used", "z", "product", "tempered", "shuffled", "balanced")
+RULES = ("uniform", "max", "used", "z", "product", "tempered", "shuffled", "balanced", "max5", "gaussian")
 REMEDIES = ("none", "jtt", "groupdro")
 
 _PLAIN: dict[str, dict[str, Any]] = {
     "cnn": {"model": "standard_cnn", "resampling": "max", "remedy": "none"},  # without latents the rule is idle
     "vae": {"model": "db_vae", "resampling": "uniform", "remedy": "none"},
     "tempered": {"model": "db_vae", "resampling": "tempered", "remedy": "none"},
+    "gaussian": {"model": "db_vae", "resampling": "gaussian", "remedy": "none", "alpha": 0.0},
     "balanced": {"model": "db_vae", "resampling": "balanced", "remedy": "none"},
     "cnn-balanced": {"model": "standard_cnn", "resampling": "balanced", "remedy": "none"},
     "jtt": {"model": "standard_cnn", "resampling": "uniform", "remedy": "jtt"},
     "groupdro": {"model": "standard_cnn", "resampling": "balanced", "remedy": "groupdro"},
     "vae-groupdro": {"model": "db_vae", "resampling": "balanced", "remedy": "groupdro"},
 }
-_FAMILIES = {"dbvae": "max", "dbvae-used": "used", "dbvae-z": "z", "product": "product", "shuffled": "shuffled"}
+_FAMILIES = {
+    **{"dbvae": "max", "dbvae-used": "used", "dbvae-z": "z", "product": "product", "shuffled": "shuffled"},
+    **{"max5": "max5", "gaussian": "gaussian"},
+}
 _PHOTOMETRIC = "-photometric"
 
 
@@ -47,6 +54,7 @@ _NAMES = {
     "cnn": "CNN",
     "vae": "VAE, uniform sampling",
     "tempered": "DB-VAE, tempered",
+    "gaussian": "DB-VAE, Gaussian densities",
     "balanced": "VAE, groups balanced",
     "cnn-balanced": "CNN, groups balanced",
     "jtt": "CNN, just train twice",
@@ -59,6 +67,8 @@ _FAMILY_NAMES = {
     "dbvae-z": "DB-VAE, z-scored",
     "product": "DB-VAE, product",
     "shuffled": "DB-VAE, shuffled",
+    "max5": "DB-VAE, five largest",
+    "gaussian": "DB-VAE, Gaussian densities",
 }
 
 
@@ -121,6 +131,8 @@ def arm_of(model: str, resampling: str, remedy: str, alpha: float, photometric: 
         return ("vae-groupdro" if remedy == "groupdro" and model == "db_vae" else remedy) + suffix
     if model == "standard_cnn":
         return ("cnn-balanced" if resampling == "balanced" else "cnn") + suffix
+    if resampling == "gaussian" and not alpha:
+        return resampling + suffix
     for family, rule in _FAMILIES.items():
         if rule == resampling:
             return f"{family}-{alpha:g}{suffix}"

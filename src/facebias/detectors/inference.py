@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
 from facebias.detectors.fast import Folded
-from facebias.detectors.networks import DBVAE, StandardCNN
+from facebias.detectors.networks import DBVAE, Encoding, StandardCNN
 
 BATCH = 128  # images at a time: with 256, feature maps no longer stay in a processor's cache
 
@@ -66,14 +66,27 @@ def posterior(
         batch_size: images encoded at once.
         rows: which of the images; all unless told.
     """
-    folded, means, nats = Folded(model), [], []
-    rows = np.arange(len(images)) if rows is None else rows
-    for start in range(0, max(1, len(rows)), batch_size):  # a batch at a time: all of them may not fit in memory
-        encoding = model.told(folded.outputs(images[rows[start : start + batch_size]]))
+    means, nats = [], []
+    for encoding in _encoded(model, images, batch_size, rows):
         kl = 0.5 * (encoding.log_variance.exp() + encoding.mu.square() - 1 - encoding.log_variance)
         means.append(encoding.mu.cpu())
         nats.append(kl.cpu().double())  # in this order: not every GPU knows float64
     return torch.cat(means), torch.cat(nats).mean(0)
+
+
+def posterior_sd(model: DBVAE, images: Tensor, rows: np.ndarray | None = None) -> Tensor:
+    """Standard deviations (N, k) float32 of the latents, on the CPU; images and rows as for `posterior`.
+
+    It encodes anew: nobody else needs them, and they take as much memory as the means.
+    """
+    return torch.cat([(one.log_variance / 2).exp().cpu() for one in _encoded(model, images, BATCH, rows)])
+
+
+def _encoded(model: DBVAE, images: Tensor, batch_size: int, rows: np.ndarray | None) -> Iterator[Encoding]:
+    folded = Folded(model)
+    rows = np.arange(len(images)) if rows is None else rows
+    for start in range(0, max(1, len(rows)), batch_size):  # a batch at a time: all of them may not fit in memory
+        yield model.told(folded.outputs(images[rows[start : start + batch_size]]))
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -17,7 +17,7 @@ from facebias.audit.thresholds import threshold
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.data.dataset import FaceDataset
-from facebias.detectors.inference import as_input, logits, pick_device, posterior
+from facebias.detectors.inference import as_input, logits, pick_device, posterior, posterior_sd
 from facebias.detectors.networks import DBVAE, LossParts, StandardCNN, build_model
 from facebias.training.augmentation import augment
 from facebias.training.ranks import ALONE, World
@@ -156,7 +156,8 @@ def _probabilities(config: Config, state: State, train: FaceDataset) -> np.ndarr
     mu, nats = (part.numpy() for part in posterior(state.model, train.tensor(), rows=mine))
     nats = world.sum(nats * (len(mine) / count) if len(mine) else np.zeros_like(nats))
     if rule != "shuffled":
-        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess, nats, world)
+        sd = posterior_sd(state.model, train.tensor(), mine).numpy() if rule == "gaussian" else None
+        return sampling_probabilities(mu, config.alpha, config.bins, rule, config.target_ess, nats, world, sd)
     # dealt once a training, not once an epoch: a face keeps its luck, as it does where the latents decide
     deal = np.random.default_rng([config.seed, _DEAL]).permutation(count)
     return sampling_probabilities(mu, config.alpha, config.bins, "max", world=world)[deal]

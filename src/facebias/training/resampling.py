@@ -3,7 +3,8 @@
 The paper estimates each latent's density by a histogram Q_i and draws a face x with W(x) proportional to
 prod_i 1 / (Q_i(z_i(x)) + alpha). With many latents that product gives all weight to one or two images
 (effective sample size near 1), so most code takes the maximum over latents, as the course lab does; there alpha means
-something else. All three rules are here, and `effective_sample_size` says how far each one goes.
+something else. Two more are a known reproduction's (`facebias.audit.paper.reproduction`): the product of the five
+largest, and the maximum by normal densities in place of histograms. `effective_sample_size` says how far each one goes.
 
 Under the maximum a latent counts by the height of its density, which grows as its spread shrinks. So latents that carry
 next to nothing decide most faces' probabilities. Two further rules tell that effect apart: "used" leaves such latents
@@ -12,8 +13,9 @@ out, "z" gives all latents the same spread.
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -25,6 +27,8 @@ from facebias.training.ranks import ALONE, World
 
 COLLAPSED = 0.01  # share of the faces; an effective sample below it is no training set
 USED = 0.2  # nats of divergence from the prior, mean over the faces; a latent with less is called unused
+_LARGEST = 5  # latents that rule max5 multiplies
+_BLOCK = 2**17  # pairs of faces whose densities are held at once: a megabyte, which stays in the cache
 
 
 def sampling_probabilities(
@@ -35,6 +39,7 @@ def sampling_probabilities(
     target_ess: float = 0.5,
     nats: np.ndarray | None = None,
     world: World = ALONE,
+    sd: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probability of drawing each face.
 
@@ -44,25 +49,36 @@ def sampling_probabilities(
         bins: bins of each latent's histogram, between its minimum and maximum.
         rule: "uniform"; "max", the largest over latents of 1 / (Q_i + alpha), each normalised to sum 1 first (MIT
             6.S191); "used", the same over latents of `USED` nats or more, and uniform while there is none; "z", the
-            same over latents divided by their standard deviation; "product", the paper's formula, in log space;
-            "tempered", the product to the power tau, with tau solved so that the effective sample size is
-            `target_ess`.
+            same over latents divided by their standard deviation; "gaussian", the same with Q_i the mean over all
+            faces of their posteriors' normal densities, at a cost that grows with N squared; "max5", the product of
+            the five largest; "product", the paper's formula; "tempered", the product to the power tau, with tau solved
+            so that the effective sample size is `target_ess`. Products are taken in log space.
         target_ess: share of N, for "tempered".
         nats: (k,) what each latent carries, for "used" (`facebias.detectors.inference.posterior`).
         world: over whose blocks histograms and sums go.
+        sd: (N, k) standard deviations of the faces' posteriors, of the same block as `mu`, for "gaussian".
 
     Returns:
         float64 (N,), positive, summing to 1; of several ranks, of all faces on each rank.
 
     Raises:
-        FacebiasError: latents that are not finite or not (N, k), an unknown rule, or "used" without `nats`.
+        FacebiasError: latents that are not finite or not (N, k), an unknown rule, "used" without `nats`, or "gaussian"
+            without positive `sd`.
     """
     mu = _checked(mu, world)
     if rule in ("uniform", "max", "used", "z"):
-        return _by_maximum(_read(mu, rule, nats, world), alpha, bins, world)
+        mu = _read(mu, rule, nats, world)
+        return _by_maximum(_densities(mu, bins, world) if mu.shape[1] else (), len(mu), alpha, world)
+    if rule == "gaussian":
+        return _by_maximum(_posterior_densities(mu, _checked_sd(sd, mu, world), world), len(mu), alpha, world)
+    if rule == "max5":
+        return _by_largest(mu, alpha, bins, world)
     if rule not in ("product", "tempered"):
         raise FacebiasError(
-            "RESAMPLING", "rule", f"{rule!r} is unknown", "Use uniform, max, used, z, product or tempered"
+            "RESAMPLING",
+            "rule",
+            f"{rule!r} is unknown",
+            "Use uniform, max, used, z, gaussian, max5, product or tempered",
         )
     return _by_product(mu, alpha, bins, None if rule == "product" else target_ess, world)
 
@@ -70,13 +86,31 @@ def sampling_probabilities(
 def _by_product(mu: np.ndarray, alpha: float, bins: int, target_ess: float | None, world: World) -> np.ndarray:
     mine = -sum((np.log(density + alpha) for density in _densities(mu, bins, world)), start=np.zeros(len(mu)))
     log_weight = world.joined(mine)
-    tau = 1.0 if target_ess is None else _temperature(log_weight, target_ess)
+    if target_ess is None:
+        return _of_logs(log_weight, mu.shape[1])
+    tau = _temperature(log_weight, target_ess)
     probability: np.ndarray = np.exp(tau * log_weight - logsumexp(tau * log_weight))
-    if target_ess is None and (share := effective_sample_size(probability) / len(probability)) < COLLAPSED:
+    return probability
+
+
+def _by_largest(mu: np.ndarray, alpha: float, bins: int, world: World) -> np.ndarray:
+    largest = np.full((min(_LARGEST, mu.shape[1]), len(mu)), -np.inf)
+    for density in _densities(mu, bins, world):
+        inverse = 1 / (density + alpha)
+        offered = np.log(inverse / world.sum(inverse.sum()))
+        for kept in largest:  # whatever a larger one displaces is offered to the next place
+            kept[:], offered = np.maximum(kept, offered), np.minimum(kept, offered)
+    return _of_logs(world.joined(largest.sum(axis=0)), len(largest))
+
+
+def _of_logs(log_weight: np.ndarray, latents: int) -> np.ndarray:
+    """The probabilities (N,) of a product over so many latents, with a warning where one or two faces take it all."""
+    probability: np.ndarray = np.exp(log_weight - logsumexp(log_weight))
+    if (share := effective_sample_size(probability) / len(probability)) < COLLAPSED:
         warnings.warn(
-            f"the product over {mu.shape[1]} latents collapses: its effective sample is "
+            f"the product over {latents} latents collapses: its effective sample is "
             f"{share * len(probability):.1f} of {len(probability)} faces",
-            stacklevel=3,
+            stacklevel=4,
         )
     return probability
 
@@ -97,15 +131,15 @@ def _read(mu: np.ndarray, rule: str, nats: np.ndarray | None, world: World) -> n
     return mu if rule == "max" else mu[:, :0]
 
 
-def _by_maximum(mu: np.ndarray, alpha: float, bins: int, world: World) -> np.ndarray:
-    if not mu.shape[1]:
-        count = int(world.sum(len(mu)))
-        return np.full(count, 1 / count)
-    best = np.zeros(len(mu))
-    for density in _densities(mu, bins, world):
+def _by_maximum(densities: Iterable[np.ndarray], mine: int, alpha: float, world: World) -> np.ndarray:
+    """By the densities (`mine`,) of each latent; alike where there is no latent."""
+    best = np.zeros(mine)
+    for density in densities:
         inverse = 1 / (density + alpha)
         np.maximum(best, inverse / world.sum(inverse.sum()), out=best)
     best = world.joined(best)
+    if not best.any():
+        return np.full(len(best), 1 / len(best))
     best /= best.sum()
     return best
 
@@ -117,6 +151,37 @@ def _checked(mu: np.ndarray, world: World) -> np.ndarray:
     if world.sum(int((~np.isfinite(mu)).sum())):
         raise FacebiasError("LATENTS", "mu", "NaN or infinite latents", "The encoder has diverged: lower learning_rate")
     return mu
+
+
+def _checked_sd(sd: np.ndarray | None, mu: np.ndarray, world: World) -> np.ndarray:
+    if sd is None or np.shape(sd) != mu.shape:
+        what = f"rule 'gaussian' needs the posteriors' spread, found shape {np.shape(sd)} for means {mu.shape}"
+        raise FacebiasError("LATENTS", "sd", what, "Give sd (N, k), one a mean")
+    sd = np.asarray(sd, np.float64)
+    with np.errstate(over="ignore", divide="ignore"):
+        right = (sd > 0) & np.isfinite(sd) & np.isfinite(1 / sd)
+    if world.sum(int((~right).sum())):
+        what = "standard deviations that are 0, negative or not finite"
+        raise FacebiasError("LATENTS", "sd", what, "The encoder has diverged: lower learning_rate")
+    return sd
+
+
+def _posterior_densities(mu: np.ndarray, sd: np.ndarray, world: World) -> Iterator[np.ndarray]:
+    """Each latent's density at each face (N,): the mean of all faces' normal posteriors, a latent at a time.
+
+    A face's own posterior is among them, so that no density is 0. Pairs of faces are taken block by block.
+    """
+    for points, spread in zip(np.ascontiguousarray(mu.T, np.float64), np.ascontiguousarray(sd.T), strict=True):
+        centres, scales = world.joined(points), world.joined(spread)
+        heights = 1 / (scales * (math.sqrt(2 * math.pi) * len(centres)))
+        density, step = np.empty(len(points)), max(1, _BLOCK // len(centres))
+        with np.errstate(over="ignore", under="ignore"):  # far from a narrow posterior its density is 0
+            for start in range(0, len(points), step):
+                terms = (points[start : start + step, None] - centres) / scales
+                np.square(terms, out=terms)
+                terms *= -0.5
+                density[start : start + step] = np.exp(terms, out=terms) @ heights
+        yield density
 
 
 def _densities(mu: np.ndarray, bins: int, world: World) -> Iterator[np.ndarray]:
