@@ -1,7 +1,10 @@
-"""A table of a stranger is measured by its metadata before it is read."""
+"""A table of a stranger is measured by its metadata before it is read; a stranger's program cannot take all memory."""
 
 from __future__ import annotations
 
+import resource
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,3 +27,13 @@ def test_what_is_no_parquet_is_one_line(tmp_path):
         (tmp_path / "t.parquet").write_bytes(data)
         with pytest.raises(FacebiasError, match=r"not a whole parquet file"):
             limits.refuse_large_parquet(tmp_path / "t.parquet")
+
+
+@pytest.mark.skipif(not limits._PAGES.exists(), reason="this system does not say how much memory a process has")
+def test_more_memory_than_allowed_is_an_error_and_afterwards_nothing_is_held():
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(MemoryError), limits.memory_limit(1 << 28):
+        np.empty(1 << 29, np.uint8)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before and np.empty(1 << 29, np.uint8).size
+    with limits.memory_limit(1 << 28):
+        assert np.ones(1 << 20).all()

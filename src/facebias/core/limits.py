@@ -1,7 +1,11 @@
-"""How much a table that somebody else wrote may claim before it is read, and how much of a number is believed."""
+"""How much a file that somebody else wrote may claim before it is read, and take while it is run."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +14,8 @@ import pyarrow.parquet as pq
 from facebias.core.errors import FacebiasError
 
 ROWS = 20_000_000  # of a table: an audit of one million takes minutes
-BYTES = 8 << 30  # unpacked
+BYTES = 8 << 30  # unpacked, or taken by a program
+_PAGES = Path("/proc/self/statm")
 
 
 def damaged_parquet(path: Path, error: Exception, mend: str) -> FacebiasError:
@@ -33,3 +38,25 @@ def refuse_large_parquet(path: Path) -> None:
     if about.num_rows > ROWS or size > BYTES:
         what = f"claims {about.num_rows:,} rows and {size:,} bytes, over {ROWS:,} and {BYTES:,}"
         raise FacebiasError("PARQUET", path, what, "Audit fewer images")
+
+
+@contextlib.contextmanager
+def memory_limit(most: int = BYTES) -> Iterator[None]:
+    """Hold this process to some bytes beyond what it has: a library that wants more fails, and the machine lives on.
+
+    Linux alone counts what a process has; elsewhere nothing is held.
+
+    Args:
+        most: bytes; half of the machine's memory where that is less.
+    """
+    if not _PAGES.exists():
+        yield
+        return
+    page, before = resource.getpagesize(), resource.getrlimit(resource.RLIMIT_AS)
+    limit = int(_PAGES.read_text().split()[0]) * page + min(most, os.sysconf("SC_PHYS_PAGES") * page // 2)
+    told = [limit, *(each for each in before if each != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(told), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

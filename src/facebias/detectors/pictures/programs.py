@@ -2,6 +2,9 @@
 
 It takes one picture float32 (1, 3, H, W) RGB in 0..1 of any size and returns boxes (M, 4) x1 y1 x2 y2 in pixels and
 scores (M,): as a pair, or as a dictionary of these names (torchvision's detectors give a list with one).
+
+ONNX is no code of Python, so it is held to limits: no weights from outside of its folder, which onnxruntime sees to,
+and no more memory than `facebias.core.limits` allows.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from facebias.core.errors import FacebiasError
+from facebias.core.limits import memory_limit
 from facebias.core.manifest import sha256
 from facebias.detectors.detector import first_line
 from facebias.detectors.pictures.interface import CODE, Card, PictureDetector
@@ -65,13 +69,22 @@ def _onnx(path: Path) -> Callable[[np.ndarray], Any]:
     except ImportError as error:
         what = "onnxruntime is not installed"
         raise FacebiasError("MISSING", path, what, "Install it: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it would print is in the error that it raises
     try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        with memory_limit():
+            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise FacebiasError(CODE, path, f"cannot be loaded: {first_line(error)}", _EXPECTS) from error
     name, outputs = session.get_inputs()[0].name, [one.name for one in session.get_outputs()]
     wanted = ["boxes", "scores"] if {"boxes", "scores"} <= set(outputs) else outputs[:2]
-    return lambda pixels: session.run(wanted, {name: pixels})
+
+    def run(pixels: np.ndarray) -> Any:
+        """The program's answer."""
+        with memory_limit():
+            return session.run(wanted, {name: pixels})
+
+    return run
 
 
 def _pair(answer: Any) -> Any:

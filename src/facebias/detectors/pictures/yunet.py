@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from facebias.core.errors import FacebiasError
+from facebias.core.limits import memory_limit
 from facebias.detectors.pictures.interface import CODE, Detections
 
 PACKAGE, MODULE = "opencv-python-headless", "cv2"
@@ -50,7 +51,8 @@ class Find:
             raise FacebiasError(CODE, model, "no such file", _MEND)
         cv2.setNumThreads(1)  # processes are the way to more cores here
         try:
-            self.detector = cv2.FaceDetectorYN.create(model, "", (320, 320), **SETTINGS)
+            with memory_limit():
+                self.detector = cv2.FaceDetectorYN.create(model, "", (320, 320), **SETTINGS)
         except cv2.error as error:
             raise FacebiasError(CODE, model, f"OpenCV cannot read it ({error.err})", _MEND) from error
 
@@ -58,6 +60,7 @@ class Find:
         """Search a picture uint8 (H, W, 3) RGB."""
         height, width = picture.shape[:2]
         self.detector.setInputSize((width, height))
-        _, found = self.detector.detect(np.ascontiguousarray(picture[:, :, ::-1]))
+        with memory_limit():
+            _, found = self.detector.detect(np.ascontiguousarray(picture[:, :, ::-1]))
         rows = np.empty((0, 15)) if found is None else np.asarray(found, dtype=float)
         return Detections(np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:4]]), rows[:, 14])
