@@ -121,7 +121,8 @@ def _tell_of(part: pd.DataFrame, claims: pd.DataFrame, kinds: list[tuple[str, st
 def study(data_seed: int, threads: int) -> None:
     """One embedded study; its packed images are removed afterwards."""
     home = Path("data") / "embedded-verdicts" / f"{data_seed}-{threads}"
-    add("embedded", Config.make(data_seed=data_seed, threads=threads, workers=1, arms=ARMS, data_dir=str(home)))
+    places = {"data_dir": str(home), "runs_dir": "runs" if threads == 1 else f"runs/{threads}-threads"}
+    add("embedded", Config.make(data_seed=data_seed, threads=threads, workers=1, arms=ARMS, **places))
     shutil.rmtree(home, ignore_errors=True)
 
 
