@@ -8,7 +8,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.words import IMAGE_SIZE
 from facebias.data.pixels import square
 from facebias.data.sources.base import Box
-from facebias.detectors.windows import GRIDS, Scan, batches, boxes_of
+from facebias.detectors.windows import GRIDS, NAMED, Scan, batches, boxes_of
 from made import pixels
 
 SIZES = [(448, 448), (256, 171), (171, 256), (300, 41), (64, 64), (33, 50)]
@@ -87,10 +87,64 @@ def test_windows_larger_than_the_picture_are_left_out_and_none_left_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [(100, 100), (60, 130), (130, 90), (101, 75), (9, 20), (1, 1)])
+def test_the_labs_windows_are_those_of_its_published_loops(size):
+    image = Image.fromarray(pixels(2, *size))
+    expected = windows_of_the_lab(np.array(image))
+    places = Scan.parse("lab").places(*size)
+    found = {}
+    for rows, crops in batches(image, places, 7):
+        for box, crop in zip(boxes_of(places[rows], *size).tolist(), crops, strict=True):
+            found[tuple(box)] = crop
+    assert found.keys() == expected.keys() and len(found) == len(places)
+    for box, crop in expected.items():
+        np.testing.assert_array_equal(found[box], crop)
+
+
+def windows_of_the_lab(image: np.ndarray) -> dict[tuple[int, ...], np.ndarray]:
+    """By box, MIT 6.S191's loops over sizes, rows and columns; each pixel is the one that INTER_NEAREST takes."""
+    (height, width), found = image.shape[:2], {}
+    for side in map(int, np.linspace(width / 2, width, 5)):
+        side = side or 1  # of a picture of one pixel, in which the lab's code fails
+        nearest = np.floor(np.arange(IMAGE_SIZE) * (side / IMAGE_SIZE)).astype(int)
+        for top in range(0, height - side + 1, int(0.2 * side) or 1):
+            for left in range(0, width - side + 1, int(0.2 * side) or 1):
+                found[left, top, left + side, top + side] = image[top + nearest][:, left + nearest]
+    return found
+
+
+def test_the_labs_windows_and_ours_are_searched_together():
+    size = (150, 200)
+    image, grids = Image.fromarray(pixels(3, *size)), [Scan.parse(name).places(*size) for name in ("lab", "coarse")]
+    together = {tuple(row): number for number, row in enumerate(np.concatenate(grids).tolist())}
+    places = np.array(list(together))
+    crops = np.empty((len(places), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    for rows, cut in batches(image, places):
+        crops[rows] = cut
+    for grid in grids:
+        for rows, cut in batches(image, grid):
+            np.testing.assert_array_equal(crops[[together[tuple(row)] for row in grid[rows].tolist()]], cut)
+
+
+def test_a_picture_too_low_for_the_labs_windows_is_one_line():
+    with pytest.raises(FacebiasError, match=r"no window of 0\.5 of its width or more fits a picture of 640 x 100"):
+        Scan.parse("lab").places(640, 100)
+
+
+@pytest.mark.parametrize("text", ["lab", "coarse", "64:300:1.2@0.25", "32:64:3x@0.5"])
+def test_a_protocol_reads_back_as_it_is_spelled(text):
+    scan = Scan.parse(text)
+    assert Scan.parse(str(scan)) == scan and (text in NAMED or str(scan) == text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "medium",
+        "0.5:1:0x@0.2",
+        "0.5:1:-2x@0.2",
+        "0.5:1:x@0.2",
+        "0.5:1:2.5x@0.2",
         "0.5:0.2:1.2@0.5",
         "0.5:100:1.2@0.5",
         "0.2:1:1@0.5",

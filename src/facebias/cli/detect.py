@@ -11,9 +11,9 @@ from facebias.cli.completion import complete_runs
 from facebias.cli.options import with_config
 from facebias.core.config import Config
 from facebias.core.words import IMAGE_SIZE
-from facebias.detectors.windows import GRIDS, Scan
+from facebias.detectors.windows import NAMED, Scan
 
-_SCAN = f"One of {', '.join(GRIDS)}, or SMALLEST:LARGEST:RATIO@STRIDE, sizes as shares or in pixels."
+_SCAN = f"One of {', '.join(NAMED)}, or SMALLEST:LARGEST:RATIO@STRIDE, sizes as shares or in pixels."
 
 
 @with_config("runs_dir", "device", "threads")

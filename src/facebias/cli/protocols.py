@@ -8,7 +8,7 @@ import typer
 
 from facebias.cli.options import COMPUTING, STUDIES, with_config
 from facebias.core.config import Config
-from facebias.detectors.windows import GRIDS, Scan
+from facebias.detectors.windows import GRIDS, NAMED, Scan
 
 
 @with_config(*COMPUTING, STUDIES, study=True)
@@ -17,7 +17,8 @@ def protocols(
     grid: Annotated[
         str,
         typer.Option(
-            help="Protocols to compare, by name or as NAME=SMALLEST:LARGEST:RATIO@STRIDE, separated by commas."
+            help=f"Protocols to compare, of {', '.join(NAMED)} or as NAME=SMALLEST:LARGEST:RATIO@STRIDE, separated by "
+            "commas."
         ),
     ] = ",".join(GRIDS),
     top: Annotated[int, typer.Option(help="A picture's score is the mean of so many best windows.", min=1)] = 1,

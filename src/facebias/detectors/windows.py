@@ -5,6 +5,9 @@ same antialiased filter as every other image of the project (Lanczos, `facebias.
 and Pillow there: both calculate with whole numbers, torch six to nine times faster with shorter ones, so that about one
 value in a hundred differs by one grey level of 255. No window is stretched, none leaves the picture, and the last of
 each row and column ends exactly at the picture's edge.
+
+"lab" is another kind, for results to be held against those of MIT 6.S191's code: sides in even steps, cut from the
+picture's own pixels from its upper left corner on, as far as whole strides go, and resized to the nearest pixel.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ from facebias.core.words import IMAGE_SIZE
 
 BATCH = 128  # windows at a time
 _SUPPORT = 3  # pixels of the smaller picture that the Lanczos filter looks at to each side
-_SPELLING = "Use SMALLEST:LARGEST:RATIO@STRIDE, such as 0.25:1:1.2@0.25 (shares) or 64:300:1.2@0.25 (pixels)"
+_SPELLING = (
+    "Use SMALLEST:LARGEST:RATIO@STRIDE, such as 0.25:1:1.2@0.25 (shares) or 64:300:1.2@0.25 (pixels), "
+    "or with a number of even steps for the ratio, as in 0.5:1:5x@0.2"
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Scan:
         ratio: between one size and the next, at most.
         stride: distance of neighbouring windows as a share of their side, in whole 64ths.
         top: a picture's score is the mean of this many of its highest windows; 1 is the paper's "any window".
+        count: of sizes in even steps, shares then being of the picture's width, cut as the course lab does; `ratio`
+            says nothing then. 0 is sizes by ratio, cut as everywhere else here.
 
     Raises:
         FacebiasError: sizes in two units or in the wrong order, or a value outside its range.
@@ -45,46 +53,52 @@ class Scan:
     ratio: float
     stride: float
     top: int = 1
+    count: int = 0
 
     def __post_init__(self) -> None:
         right = 0 < self.smallest <= self.largest and (self.smallest > 1) == (self.largest > 1)
         if not (
             right
             and math.isfinite(self.largest)
-            and 1 < self.ratio < math.inf
+            and (1 < self.ratio < math.inf or self.count)
             and self.top >= 1
+            and self.count >= 0
             and 1 / IMAGE_SIZE <= self.stride <= 1
         ):
             raise FacebiasError(
                 "SCAN",
                 str(self),
-                "sizes must rise in one unit, ratio be over 1, stride 1/64 to 1, top 1 or more",
+                "sizes must rise in one unit, ratio be over 1, stride 1/64 to 1, top 1 or more, count 0 or more",
                 _SPELLING,
             )
 
     @classmethod
     def parse(cls, text: str, top: int = 1) -> Self:
-        """A grid of windows by its name in `GRIDS`, or spelled as SMALLEST:LARGEST:RATIO@STRIDE.
+        """A grid of windows by its name in `NAMED`, or spelled as SMALLEST:LARGEST:RATIO@STRIDE.
 
         Raises:
             FacebiasError: neither.
         """
-        spelled = GRIDS.get(text, text)
+        spelled = NAMED.get(text, text)
         try:
             sizes, stride = spelled.split("@")
-            smallest, largest, ratio = map(float, sizes.split(":"))
-            return cls(smallest, largest, ratio, float(stride), top)
+            smallest, largest, ratio = sizes.split(":")
+            count = int(ratio[:-1]) if ratio.endswith("x") else 0
+            return cls(float(smallest), float(largest), 1.0 if count else float(ratio), float(stride), top, count)
         except ValueError as error:
             raise FacebiasError(
-                "SCAN", text, f"neither one of {', '.join(GRIDS)} nor sizes and stride", _SPELLING
+                "SCAN", text, f"neither one of {', '.join(NAMED)} nor sizes and stride", _SPELLING
             ) from error
 
     def __str__(self) -> str:
-        return f"{self.smallest:g}:{self.largest:g}:{self.ratio:g}@{self.stride:g}"
+        spacing = f"{self.count}x" if self.count else f"{self.ratio:g}"
+        return f"{self.smallest:g}:{self.largest:g}:{spacing}@{self.stride:g}"
 
     @property
     def sizes(self) -> np.ndarray:
-        """Sides of the windows, geometrically spaced, in the unit of `smallest`."""
+        """Sides of the windows, geometrically spaced or in even steps, in the unit of `smallest`."""
+        if self.count:
+            return np.linspace(self.smallest, self.largest, self.count)
         steps = math.ceil(math.log(self.largest / self.smallest) / math.log(self.ratio) - 1e-9)
         return np.geomspace(self.smallest, self.largest, steps + 1) if steps else np.array([self.smallest])
 
@@ -93,31 +107,43 @@ class Scan:
 
         `pixels` are those of the picture's shorter side once a window is 64 pixels wide; rounding them to whole ones
         changes a window's side by less than 1 %. x and y are its upper left corner in that resized picture: whole
-        numbers, but where the last one of the longer side ends at the edge.
+        numbers, but where the last one of the longer side ends at the edge. Windows of even steps have minus their
+        side for `pixels`, and x and y in the picture itself.
 
         Raises:
             FacebiasError: every window is larger than the picture.
         """
         shorter = min(width, height)
-        sides = self.sizes if self.largest > 1 else self.sizes * shorter
-        counts = np.unique(np.rint(IMAGE_SIZE * shorter / sides[sides <= shorter]).astype(int))
+        sides = self.sizes if self.largest > 1 else self.sizes * (width if self.count else shorter)
+        sides = np.maximum(sides.astype(int), 1) if self.count else sides
+        fitting = sides[sides <= shorter]
+        counts = np.unique(fitting if self.count else np.rint(IMAGE_SIZE * shorter / fitting).astype(int))
         if not len(counts):
+            kind = "pixels" if self.largest > 1 else "of its width"  # shares of the shorter side always fit
             raise FacebiasError(
                 "WINDOW",
                 str(self),
-                f"no window of {self.smallest:g} pixels or more fits a picture of {width} x {height}",
+                f"no window of {self.smallest:g} {kind} or more fits a picture of {width} x {height}",
                 "Take smaller windows, or shares",
             )
-        return np.concatenate([self._grid(int(n), n * width / shorter, n * height / shorter) for n in counts])
+        if self.count:
+            return np.concatenate(
+                [_grid(-n, *(self._whole_strides(n, end) for end in (width, height))) for n in counts]
+            )
+        ends = [(n * width / shorter, n * height / shorter) for n in counts]
+        return np.concatenate([_grid(n, *map(self._starts, end)) for n, end in zip(counts, ends, strict=True)])
 
-    def _grid(self, pixels: int, width: float, height: float) -> np.ndarray:
-        x, y = (self._starts(length) for length in (width, height))
-        grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        return np.column_stack([np.full(len(grid), float(pixels)), grid])
+    def _whole_strides(self, side: int, length: int) -> np.ndarray:
+        return np.arange(0, length - side + 1, max(1, int(self.stride * side)))
 
     def _starts(self, length: float) -> np.ndarray:
         step, last = round(self.stride * IMAGE_SIZE), length - IMAGE_SIZE
         return np.append(np.arange(0, last, step), last)
+
+
+def _grid(pixels: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    return np.column_stack([np.full(len(grid), float(pixels)), grid])
 
 
 # Each is found within "fine", which is therefore the only one that costs anything when all are asked for
@@ -126,13 +152,16 @@ GRIDS = {
     "fine": "0.25:1:1.19@0.25",  # all sizes, close together
     "narrow": "0.420448:0.594604:1.19@0.25",  # sizes near the face alone, as if its size were known
 }
+NAMED = {**GRIDS, "lab": "0.5:1:5x@0.2"}  # the course lab's over portraits: five sizes from half to the whole width
 
 
 def boxes_of(places: np.ndarray, width: int, height: int) -> np.ndarray:
     """Windows as float (n, 4) boxes x0, y0, x1, y1 in pixels of the picture; all are square and inside it."""
-    unit = min(width, height) / places[:, 0]
+    own = places[:, 0] < 0
+    unit = np.where(own, 1, min(width, height) / places[:, 0])
+    side = np.where(own, -places[:, 0], IMAGE_SIZE * unit)
     corner = places[:, 1:] * unit[:, None]
-    return np.column_stack([corner, np.minimum(corner + IMAGE_SIZE * unit[:, None], [width, height])])
+    return np.column_stack([corner, np.minimum(corner + side[:, None], [width, height])])
 
 
 def batches(image: Image.Image, places: np.ndarray, length: int = BATCH) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -162,7 +191,10 @@ def _by_plane(image: Image.Image, places: np.ndarray, length: int) -> Iterator[t
     """Resize once for each size, and a strip once more for windows that end at the edge between two of its pixels."""
     pixels, between = np.array(image), (places[:, 1:] % 1 > 0).any(axis=1)
     turned = _turned(image) if between.any() else pixels
-    for count in np.unique(places[:, 0]):
+    for start in range(0, int((places[:, 0] < 0).sum()), length):
+        own = np.flatnonzero(places[:, 0] < 0)[start : start + length]
+        yield own, _nearest(pixels, places[own])
+    for count in np.unique(places[places[:, 0] > 0, 0]):
         scale = count / min(image.size)
         for last in (False, True):
             rows = np.flatnonzero((places[:, 0] == count) & (between == last))
@@ -177,6 +209,13 @@ def _by_plane(image: Image.Image, places: np.ndarray, length: int) -> Iterator[t
             for start in range(0, len(rows), length):
                 part = slice(start, start + length)
                 yield rows[part], views[y[part], x[part]]
+
+
+def _nearest(pixels: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Windows of the picture's own pixels, each resized to the pixels that OpenCV's INTER_NEAREST takes."""
+    side, x, y = (places * [-1, 1, 1]).astype(int).T[:, :, None]
+    taken = np.arange(IMAGE_SIZE) * side // IMAGE_SIZE
+    return pixels[(y + taken)[:, :, None], (x + taken)[:, None, :]]
 
 
 def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:

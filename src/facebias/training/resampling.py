@@ -154,8 +154,9 @@ def _checked(mu: np.ndarray, world: World) -> np.ndarray:
 
 
 def _checked_sd(sd: np.ndarray | None, mu: np.ndarray, world: World) -> np.ndarray:
-    if sd is None or np.shape(sd) != mu.shape:
-        what = f"rule 'gaussian' needs the posteriors' spread, found shape {np.shape(sd)} for means {mu.shape}"
+    if sd is None or sd.shape != mu.shape:
+        found = None if sd is None else f"shape {sd.shape}"
+        what = f"rule 'gaussian' needs the posteriors' spread, found {found} for means {mu.shape}"
         raise FacebiasError("LATENTS", "sd", what, "Give sd (N, k), one a mean")
     sd = np.asarray(sd, np.float64)
     with np.errstate(over="ignore", divide="ignore"):
