@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from facebias.core.arms import parse_arm
 from facebias.core.csv import read_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.outputs import recorded
-from facebias.report.comparison import compare_runs, published_table
+from facebias.report.comparison import compare_runs, published_table, reproduction_table
 from facebias.report.comparison.plots import group_changes, recall_beside_published
 from facebias.report.comparison.terminal import WIDTH, aligned, heads
 
@@ -43,6 +44,20 @@ def test_the_published_numbers_are_the_papers_and_labelled_as_such():
     assert table.loc["variance of the bars, %\N{SUPERSCRIPT TWO}", "alpha 0.001"] == pytest.approx(11.15, abs=0.05)
     corrected = table.loc["variance of the bars, %\N{SUPERSCRIPT TWO}, corrected"]
     assert (corrected[5:] < table.loc["variance of the bars, %\N{SUPERSCRIPT TWO}"][5:]).all()
+
+
+def test_a_reproduction_stands_beside_them_with_the_false_alarms_that_its_recall_cost(compared):
+    table = reproduction_table().set_index(["arm", "group"])
+    assert parse_arm(table.index[-1][0])["resampling"] == "gaussian" and len(table) == 13 * 6
+    gained, plain = table.loc["dbvae-0.01"], table.loc["vae"]
+    assert plain.loc["dark \N{MIDDLE DOT} Male", ["value", "trainings"]].tolist() == [
+        pytest.approx(0.8503, abs=1e-4),
+        5,
+    ]
+    assert gained.loc["dark \N{MIDDLE DOT} Male", "low"] > plain.loc["dark \N{MIDDLE DOT} Male", "high"]
+    assert gained.loc["false alarms", "low"] > plain.loc["false alarms", "high"]
+    assert "Mitnik et al. (2020), a reproduction (MIT licence)" in compared.text
+    assert "DB-VAE, five largest alpha 0.05" in compared.text
 
 
 def test_the_text_is_aligned_flags_what_the_table_flags_and_fits_its_width(compared):
@@ -108,7 +123,7 @@ def test_more_models_than_colours_are_still_told_apart(compared):
 def test_every_table_is_written_and_the_text_last(compared, tmp_path):
     page = compared.write(tmp_path)
     drawn = {f"{kind}-fairface-race-x-gender" for kind in ("recall", "change")}
-    names = {"by_group", "models", "settings", "studies", "measures", "changes", "published", *drawn}
+    names = {"by_group", "models", "settings", "studies", "measures", "changes", "published", "reproduced", *drawn}
     assert {path.stem for path in tmp_path.glob("*.csv")} == names
     assert (tmp_path / "comparison.txt").read_text(encoding="utf-8") == compared.text + "\n"
     table = read_csv(tmp_path / "by_group.csv", ["dbvae-0.01", "dbvae-0.01 change low"])

@@ -11,7 +11,7 @@ from facebias.report.comparison.changes import CHANGE_COLUMNS
 from facebias.report.comparison.comparison import Comparison, compare_named, compare_runs
 from facebias.report.comparison.models import Model, models_of, settings_table
 from facebias.report.comparison.named import find_named, find_runs, studies_table
-from facebias.report.comparison.tables import published_table
+from facebias.report.comparison.tables import published_table, reproduction_table
 
 __all__ = [
     "CHANGE_COLUMNS",
@@ -23,6 +23,7 @@ __all__ = [
     "find_runs",
     "models_of",
     "published_table",
+    "reproduction_table",
     "settings_table",
     "studies_table",
 ]

@@ -30,14 +30,16 @@ from facebias.report.comparison.named import find_named, in_common, studies_tabl
 from facebias.report.comparison.page import fragment, page
 from facebias.report.comparison.plots import group_changes, recall_beside_published
 from facebias.report.comparison.shared_images import Shared, shared_predictions
-from facebias.report.comparison.tables import change_table, group_table, level_table, published_table
+from facebias.report.comparison.tables import (
+    change_table,
+    group_table,
+    level_table,
+    published_table,
+    reproduction_table,
+)
 from facebias.training.run import Run
 
-_REFERENCE = (
-    "Published by Amini et al. (2019): recall of sliding windows on PPB, %, at a false positive rate that "
-    "the paper does not state.\nA reference, not a column to compare with"
-)
-_TABLES = ("models", "settings", "studies", "measures", "changes", "published")
+_TABLES = ("models", "settings", "studies", "measures", "changes", "published", "reproduced")
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,11 @@ class Comparison:
         """The paper's numbers (`published_table`)."""
         return published_table()
 
+    @property
+    def reproduced(self) -> pd.DataFrame:
+        """A published reproduction's trainings, by setting and group (`reproduction_table`)."""
+        return reproduction_table()
+
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """How intervals were drawn, what was left out, and what limits the comparison, one sentence or two each."""
@@ -171,8 +178,11 @@ class Comparison:
                 f"Recall, % [{interval_over(max(len(model.seeds) for model in self.compared))}]",
                 *text.levels(shown, self.names, self.measures, self.source),
                 "",
-                _REFERENCE,
+                text.REFERENCE,
                 *text.levels(paper, settings, worst),
+                "",
+                text.REPRODUCED,
+                *text.settings_by_group(self.reproduced),
                 "",
                 f"Change from {base}, points [95 % interval]; {text.FLAG} flagged, as the interval excludes 0",
                 *text.changes(table, self.names[1:], self.source, told),

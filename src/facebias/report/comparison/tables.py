@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from facebias.audit.paper import paper_bars, paper_table
+from facebias.audit.paper import GROUP_SIZES, paper_bars, paper_table, reproduction
 from facebias.audit.stats.intervals import binomial_null_gap
 from facebias.audit.stats.variance import corrected_variance, group_variance
+from facebias.core.arms import arm_name, arm_of
+from facebias.training.draws import mean_interval
 
 PUBLISHED = "PPB (published)"
 _ROW = ["dataset", "grouping", "metric", "group"]
@@ -126,3 +128,26 @@ def published_table() -> pd.DataFrame:
     found.insert(0, "dataset", PUBLISHED)
     found.insert(1, "grouping", "skin x gender")
     return found
+
+
+def reproduction_table() -> pd.DataFrame:
+    """What a published reproduction trained (`facebias.audit.paper.reproduction`), one row a setting and group.
+
+    Returns:
+        arm (ours of the same rule and alpha), setting (its name), metric ("TPR" or "FPR"), group, n (pictures),
+        trainings, value, low, high: shares, the mean over trainings and its 95 % t interval, cut at 0 and 1.
+    """
+    columns = {
+        f"{skin} {gender.lower()}": (f"{skin} \N{MIDDLE DOT} {gender}", n) for (skin, gender), n in GROUP_SIZES.items()
+    }
+    total, runs = sum(GROUP_SIZES.values()), reproduction()
+    runs["all faces"] = runs[list(columns)].sum(axis=1)
+    columns |= {"all faces": ("all faces", total), "false alarms": ("false alarms", total)}
+    rows = []
+    for (rule, alpha), mine in runs.groupby(["rule", "alpha"], sort=False, dropna=False):
+        arm = arm_of("db_vae", rule, "none", alpha, False)
+        for name, (group, n) in columns.items():
+            ends = np.clip(mean_interval(mine[name].to_numpy() / n), 0, 1)
+            metric = "FPR" if name == "false alarms" else "TPR"
+            rows.append((arm, arm_name(arm), metric, group, n, len(mine), *ends))
+    return pd.DataFrame(rows, columns=["arm", "setting", "metric", "group", "n", "trainings", "value", "low", "high"])
