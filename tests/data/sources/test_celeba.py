@@ -43,6 +43,13 @@ def test_counts_absent_pictures_of_a_subset(tmp_path):
     assert (absent.image_id, absent.code) == ("000003.jpg", "MISSING") and absent.where.endswith("celeba.txt:5")
 
 
+def test_counts_pictures_that_no_label_file_lists(tmp_path):
+    celeba(tmp_path)
+    picture(tmp_path / "img_align_celeba/x.jpg", 1, 178, 218)
+    source = CelebA(tmp_path)
+    assert len(list(source)) == 12 and source.counts == {"pictures that no label file lists": 1}
+
+
 def test_no_listed_picture_at_all_is_an_error(tmp_path):
     celeba(tmp_path)
     for file in (tmp_path / "img_align_celeba").iterdir():

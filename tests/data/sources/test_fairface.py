@@ -113,6 +113,8 @@ def test_pictures_that_are_listed_and_not_there_are_named(tmp_path):
     source = FairFace(tmp_path)
     assert len(list(source)) == 5 and source.counts == {"missing pictures": 1}
     assert [(one.image_id, one.code, one.where[-6:]) for one in source.absent] == [("train/2.jpg", "MISSING", ".csv:3")]
+    (tmp_path / "train/1.jpg").rename(tmp_path / "train/x.jpg")
+    assert len(list(source)) == 4 and source.counts == {"missing pictures": 2, "pictures that no label file lists": 1}
 
 
 def test_nothing_there(tmp_path):

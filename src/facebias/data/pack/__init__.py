@@ -31,7 +31,7 @@ from facebias.data.pack.selection import Part, select, taken
 from facebias.data.pack.shards import resumed, until_packed
 from facebias.data.pack.workers import Decoded, Item, batches, in_order
 from facebias.data.sources import audit_faces, further_negatives, plain_negatives, training_faces, training_negatives
-from facebias.data.sources.base import Source
+from facebias.data.sources.base import ABSENT, Source
 from facebias.data.splits import split_of
 
 REJECT_SHARE = 0.001  # of all pictures; more unreadable ones mean a broken copy, not a few bad files
@@ -134,7 +134,8 @@ def _pack(
         parts = [select(source, cap, config.data_seed) for source, cap in sources]
         _warn_of_left_out(parts)
         for part in parts:
-            refuse_past(reject_share, part.absent, part.there + len(part.absent), record)
+            if not part.is_subset:
+                refuse_past(reject_share, part.absent, part.there + len(part.absent), record)
         _refuse_full_disk(folder, sum(part.total for part in parts))
         for path in outputs.values():
             manifest_path(path).unlink(missing_ok=True)  # of an earlier file that is about to be replaced
@@ -223,7 +224,8 @@ def _finish(writers: Mapping[str, Writer], parts: Sequence[Part], tone: str) -> 
 def _warn_of_left_out(parts: Sequence[Part]) -> None:
     for part in parts:
         for what, count in part.source.counts.items():
-            warnings.warn(f"{part.source.name}: {count:,} {what}, left out", stacklevel=4)
+            subset = f"; the {part.there:,} that are there are a subset" * (part.is_subset and what == ABSENT)
+            warnings.warn(f"{part.source.name}: {count:,} {what}, left out{subset}", stacklevel=4)
         for note in getattr(part.source, "notes", ()):
             warnings.warn(f"{part.source.name}: {note}", stacklevel=4)
 

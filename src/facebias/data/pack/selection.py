@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facebias.core.rejects import Reject
-from facebias.data.sources.base import Block, Sample, Source, Task, block_of
+from facebias.data.sources.base import UNLISTED, Block, Sample, Source, Task, block_of
 from facebias.data.splits import quotas
 
 
@@ -26,6 +26,15 @@ class Part:
     total: int
     there: int = 0
     absent: tuple[Reject, ...] = ()
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether most of what is listed is not there, and whatever is there is listed.
+
+        So does a set look that somebody cut on purpose beside its whole label files. Of a broken copy less is missing.
+        """
+        missing = sum(one.code == "MISSING" for one in self.absent)
+        return self.there < missing == len(self.absent) and not self.source.counts[UNLISTED]
 
 
 def select(source: Source, cap: int, seed: int) -> Part:

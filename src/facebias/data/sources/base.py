@@ -22,6 +22,8 @@ import pandas as pd
 # four as pictured, or at a scaled exposure where the file's attribute `tone` says "normalised".
 # `identity` is the unit of splitting: person, or picture for negatives. `where` is file:row of the source.
 TABLE_COLUMNS = ("image_id", "label", "identity", "where", "race", "gender", "age", "skin_tone", "ita", "l_star", "hue")
+ABSENT = "missing pictures"  # among a source's counts: listed and not there
+UNLISTED = "pictures that no label file lists"
 FACTOR_PREFIX = "factor_"  # ground truth of rendered images, one column a factor
 
 

@@ -25,7 +25,7 @@ from facebias.core.rejects import Reject
 from facebias.core.words import EYE_DISTANCE, EYE_HEIGHT, TIGHT
 from facebias.data.archive import Place, found_in, one_size, pictures
 from facebias.data.framing import Eyes
-from facebias.data.sources.base import Box, Crop, Sample
+from facebias.data.sources.base import ABSENT, UNLISTED, Box, Crop, Sample
 from facebias.data.sources.celeba_files import attributes_file, attributes_of, beside, label_file, numbers_of, words_of
 
 ALIGNED_SIZE = (178, 218)
@@ -135,7 +135,7 @@ class CelebA:
                     name = f"{stem}{(label_file(self.folder, stem) or Path()).suffix}"
                     raise FacebiasError("LABEL", row.where, f"{file} has no line in {name}", "Restore that line")
             if file not in places:
-                self.counts["missing pictures"] += 1
+                self.counts[ABSENT] += 1
                 self.absent.append(Reject(file, row.where, "MISSING", f"no picture {file} in {images.name}"))
                 continue
             person = file if people is None else people[file]
@@ -143,6 +143,8 @@ class CelebA:
             gender = label(values["Male"], {"1": "Male", "-1": "Female"}, row.where)
             yield Sample(file, 1, person, row.where, *places[file], crop, gender=gender)
         self._refuse_nothing(images, len(listed))
+        if loose := places.keys() - listed:
+            self.counts[UNLISTED] = len(loose)
 
     def _words(self, stem: str, known: dict[str, str] | None = None) -> dict[str, str] | None:
         """The word of each picture in a label file; None where the file is not there, which is noted."""

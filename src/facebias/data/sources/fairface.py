@@ -26,7 +26,7 @@ from facebias.core.words import AGE_BINS, GENDERS, TIGHT
 from facebias.data.archive import Place, found_in, pictures
 from facebias.data.framing import Eyes
 from facebias.data.sources import fairface_parquet
-from facebias.data.sources.base import Box, Crop, Sample
+from facebias.data.sources.base import ABSENT, UNLISTED, Box, Crop, Sample
 
 RACES = ("East Asian", "Indian", "Black", "White", "Middle Eastern", "Latino_Hispanic", "Southeast Asian")
 COLUMNS = ("file", "age", "gender", "race")
@@ -100,6 +100,8 @@ class FairFace:
                 f"none of the {len(seen):,} listed pictures is there; {found_in(root)}",
                 f"Put train/ and val/ of padding {self.padding} there",
             )
+        if loose := [name for name in places if name not in seen and name.partition("/")[0] in tables]:
+            self.counts[UNLISTED] = len(loose)
 
     def _rows(
         self, table: Path, split: str, places: dict[str, Place], seen: dict[str, tuple[str, ...]]
@@ -120,7 +122,7 @@ class FairFace:
                 continue
             seen[file] = labels
             if file not in places:
-                self.counts["missing pictures"] += 1
+                self.counts[ABSENT] += 1
                 self.absent.append(Reject(file, where, "MISSING", f"no picture {file} of padding {self.padding}"))
                 continue
             place = places[file]
