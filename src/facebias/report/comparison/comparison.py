@@ -22,7 +22,7 @@ from facebias.core.manifest import fingerprint
 from facebias.core.outputs import OutputFolder
 from facebias.core.words import interval_over
 from facebias.plots import FigureFolder, Shown
-from facebias.report.comparison import notes
+from facebias.report.comparison import notes, tables
 from facebias.report.comparison import terminal as text
 from facebias.report.comparison.changes import changes_table
 from facebias.report.comparison.models import Model, listed, models_of, models_table, pick_baseline, settings_table
@@ -30,13 +30,6 @@ from facebias.report.comparison.named import find_named, in_common, studies_tabl
 from facebias.report.comparison.page import fragment, page
 from facebias.report.comparison.plots import group_changes, recall_beside_published
 from facebias.report.comparison.shared_images import Shared, shared_predictions
-from facebias.report.comparison.tables import (
-    change_table,
-    group_table,
-    level_table,
-    published_table,
-    reproduction_table,
-)
 from facebias.training.run import Run
 
 _TABLES = ("models", "settings", "studies", "measures", "changes", "published", "reproduced")
@@ -119,22 +112,22 @@ class Comparison:
     @cached_property
     def levels(self) -> pd.DataFrame:
         """Recall, worst group, gap and variance, three columns a model (`level_table`)."""
-        return level_table(self.summary, self.measures, self.names)
+        return tables.level_table(self.summary, self.measures, self.names)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """The levels and, beside them, the changes: what terminal, notebook and page show (`group_table`)."""
-        return group_table(self.levels, change_table(self.changes, self.names[1:]))
+        return tables.group_table(self.levels, tables.change_table(self.changes, self.names[1:]))
 
     @property
     def published(self) -> pd.DataFrame:
         """The paper's numbers (`published_table`)."""
-        return published_table()
+        return tables.published_table()
 
     @property
     def reproduced(self) -> pd.DataFrame:
         """A published reproduction's trainings, by setting and group (`reproduction_table`)."""
-        return reproduction_table()
+        return tables.reproduction_table()
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
