@@ -6,7 +6,6 @@ darkest spots. Cut otherwise than their source says, faces have them elsewhere, 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,9 +16,9 @@ from facebias.core.errors import FacebiasError
 from facebias.core.words import IMAGE_SIZE
 
 TOLERANCE = 2.0  # pixels of 64 by which the eyes may lie elsewhere: a published set with few faces moves by one
-_LEAST = 50  # faces: the mean of fewer shows their hair and background too
-_ENOUGH = 100  # of fewer it is a warning
-_PARTS = 4  # means of every fourth face, which must agree
+_LEAST = 10  # faces: fewer show their hair and background too
+_PARTS = 32  # every 32nd face, drawn together
+_DRAWS = 100  # of parts with replacement: where the eyes would lie in as many other faces of the same kind
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _HEIGHTS = np.arange(10, 44)  # rows in which eyes are looked for, and half distances in steps of half a pixel
 _HALVES = np.arange(5.0, 20.0, 0.5)
@@ -50,47 +49,53 @@ class MeanFace:
         self.count += len(images)
 
     def eyes(self) -> Eyes | None:
-        """Where they are; None of too few faces, and where four parts of them do not agree, as without faces."""
-        if self.count < _LEAST:
+        """Where they are; None of too few faces, and where draws of the faces do not agree, as without faces."""
+        if self.count < _LEAST or (IMAGE_SIZE * self.drawn()[:, 0]).std() > TOLERANCE:
             return None
-        whole = _darkest_pair(self._sums.sum(axis=0) / self.count)
-        parts = np.array([_darkest_pair(total / (self.count / _PARTS)) for total in self._sums])
-        return whole if (np.abs(parts - whole) * IMAGE_SIZE <= TOLERANCE).all() else None
+        height, distance = _darkest_pairs(self._sums.sum(axis=0, keepdims=True) @ _LUMINANCE)[0]
+        return Eyes(float(height), float(distance))
+
+    def drawn(self) -> np.ndarray:
+        """Heights and distances (draws, 2) in as many draws of parts, the same at each call."""
+        sums = self._sums[: self.count]  # with fewer faces than parts a part is one face
+        draws = np.random.default_rng(0).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), _DRAWS)
+        return _darkest_pairs(np.tensordot(draws, sums @ _LUMINANCE, 1))
 
 
-def _darkest_pair(image: np.ndarray) -> Eyes:
-    """The two spots, alike on both sides of the middle, that are darker than what surrounds them by most."""
-    light = image @ _LUMINANCE
-    detail = gaussian_filter(light, 1.5) - gaussian_filter(light, 6)
-    detail = (detail + detail[:, ::-1]) / 2
-    middle = (IMAGE_SIZE - 1) / 2
-    columns = np.arange(IMAGE_SIZE)
-    depths = np.array([np.interp(middle + _HALVES, columns, detail[row]) for row in _HEIGHTS])
-    row, half = np.unravel_index(np.argmin(depths), depths.shape)
-    return Eyes(float((_HEIGHTS[row] + 0.5) / IMAGE_SIZE), float(2 * _HALVES[half] / IMAGE_SIZE))
+def _darkest_pairs(light: np.ndarray) -> np.ndarray:
+    """Height and distance, as shares of the side, of the two spots, alike on both sides of the middle, that are darker
+    than what surrounds them by most; of each image of (n, 64, 64)."""
+    detail = gaussian_filter(light, (0, 1.5, 1.5)) - gaussian_filter(light, (0, 6, 6))
+    detail = (detail + detail[:, :, ::-1])[:, _HEIGHTS]
+    columns, rest = np.divmod((IMAGE_SIZE - 1) / 2 + _HALVES, 1)
+    left = columns.astype(int)
+    depths = detail[:, :, left] * (1 - rest) + detail[:, :, left + 1] * rest
+    row, half = np.unravel_index(depths.reshape(len(light), -1).argmin(axis=1), depths.shape[1:])
+    return np.column_stack([_HEIGHTS[row] + 0.5, 2 * _HALVES[half]]) / IMAGE_SIZE
 
 
-def refuse_other_framing(found: Eyes, expected: Eyes, where: str, count: int) -> None:
-    """Raise where the eyes lie more than `TOLERANCE` pixels from where a source's own lie; of few faces, warn.
+def refuse_other_framing(faces: MeanFace, expected: Eyes, where: str) -> None:
+    """Raise where eyes lie more than `TOLERANCE` pixels from where a source's own lie, whichever faces are drawn.
+
+    So few faces stop packing for gross faults alone, and many for any.
 
     Args:
-        found: of the faces that are being packed.
-        expected: of that source as published.
+        faces: what is being packed.
+        expected: the eyes of that source as published.
         where: the source, for the message.
-        count: faces.
 
     Raises:
         FacebiasError: they do, with both, and what likely was done to the pictures.
     """
-    off = IMAGE_SIZE * max(abs(found.height - expected.height), abs(found.distance - expected.distance))
-    if off <= TOLERANCE:
+    found = faces.eyes()
+    if found is None or (IMAGE_SIZE * np.abs(faces.drawn() - expected).max(axis=1) <= TOLERANCE).any():
         return
+    off = IMAGE_SIZE * np.abs(np.subtract(found, expected)).max()
     wider, cause = expected.distance / found.distance, "moved or squeezed"
     if not 0.9 < wider < 1.1:
         cause = f"cut {'wider' if wider > 1 else 'tighter'}, {wider:.1f} times the side"
-    what = f"the mean of {count:,} faces has {found}; as published {expected}: {off:.0f} pixels of {IMAGE_SIZE} off. "
+    what = (
+        f"the mean of {faces.count:,} faces has {found}; as published {expected}: {off:.0f} pixels of {IMAGE_SIZE} off"
+    )
     mend = "Use them as published (data/README.md), or as a folder of your own: folder:NAME=PATH"
-    fault = FacebiasError("FRAMING", where, f"{what}These pictures were likely {cause}", mend)
-    if count >= _ENOUGH:
-        raise fault
-    warnings.warn(str(fault), stacklevel=2)
+    raise FacebiasError("FRAMING", where, f"{what}. These pictures were likely {cause}", mend)

@@ -136,7 +136,9 @@ def test_pictures_that_are_listed_and_not_there_count_as_rejects(config):
     assert (row["image_id"], row["code"], row["where"][-6:]) == ("train/1.jpg", "MISSING", ".csv:2")
 
 
-@pytest.mark.filterwarnings("ignore:fairface. 5 missing pictures", "ignore:fairface. 1 pictures that no label file lists")
+@pytest.mark.filterwarnings(
+    "ignore:fairface. 5 missing pictures", "ignore:fairface. 1 pictures that no label file lists"
+)
 def test_a_few_pictures_beside_their_whole_label_files_are_a_subset_where_all_of_them_are_listed(config):
     train = Path(config.data_root) / "fairface/train"
     for number in (3, 4, 5, 6):

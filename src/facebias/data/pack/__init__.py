@@ -192,8 +192,8 @@ def _decode_into(
                 progress.update(len(decoded.pixels) + len(decoded.rejects))
     source = parts[0].source
     expected = getattr(source, "eyes", None) if source.framing == TIGHT else None
-    if expected is not None and (found := faces.eyes()) is not None:
-        refuse_other_framing(found, expected, source.name, faces.count)
+    if expected is not None:
+        refuse_other_framing(faces, expected, source.name)
     return faces
 
 

@@ -54,7 +54,7 @@ class FairFace:
     """
 
     name = "fairface"
-    eyes = Eyes(0.30, 0.35)
+    eyes = Eyes(0.30, 0.33)
 
     def __init__(
         self,
