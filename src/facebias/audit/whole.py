@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,7 @@ from facebias.audit.second_view import both_views
 from facebias.audit.thresholds import RULES
 from facebias.audit.worst_and_gap import measures, summarise
 from facebias.core.errors import FacebiasError
+from facebias.core.kept import keep, known
 from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
 from facebias.core.primary import Primary
@@ -193,12 +195,22 @@ class Audit:
             "code_version": code_version(),
         }
 
-    def write(self, outputs: OutputFolder) -> None:
-        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
-        outputs.csv(self.report.table, "group_report.csv")
-        for name in (*TABLES, "recall_by_rate"):
-            outputs.csv(getattr(self, name), f"{name}.csv")
-        if self.primary:
-            outputs.csv(self.primary_table, "primary.csv")
-        outputs.csv(self.verdict.table(), "findings.csv")
+    def write(self, outputs: OutputFolder, key: str = "") -> None:
+        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole.
+
+        Args:
+            outputs: where they go.
+            key: fingerprint of the predictions and settings; tables that were written of the same stay. "" for none.
+        """
+        if (found := known(outputs.folder, "tables", key)) is not None:
+            outputs.add(*map(outputs.path, found["files"]))
+        else:
+            keep(outputs.folder, "tables", key, self._write_tables(outputs))
         outputs.json(self.told, "verdict.json")
+
+    def _write_tables(self, outputs: OutputFolder) -> list[Path]:
+        tables = {"group_report": self.report.table}
+        tables |= {name: getattr(self, name) for name in (*TABLES, "recall_by_rate")}
+        tables |= {"primary": self.primary_table} if self.primary else {}
+        tables["findings"] = self.verdict.table()
+        return [outputs.csv(table, f"{name}.csv") for name, table in tables.items()]

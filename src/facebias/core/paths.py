@@ -14,6 +14,7 @@ from pathlib import Path
 from facebias.core.errors import FacebiasError
 
 _LONGEST = 120  # characters of a file's name, with room for a suffix
+_LIBRARIES = ("matplotlib", "nbconvert", "numpy", "pandas", "pillow", "scipy", "torch")
 _PACKAGE = Path(str(files("facebias")))
 
 
@@ -73,3 +74,14 @@ def code_version() -> str:
     except (OSError, subprocess.CalledProcessError):
         return base  # no git on this machine: the version alone is the truth we have
     return f"{base}+{commit.stdout.strip()}{'.dirty' if dirty.stdout.strip() else ''}"
+
+
+@lru_cache(maxsize=1)
+def maker() -> str:
+    """SHA-256 of what makes results from data: each file of this package as it is now, and its libraries' versions."""
+    found = hashlib.sha256(code_version().encode())
+    for file in sorted(_PACKAGE.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            found.update(f"\n{file.relative_to(_PACKAGE)}\n".encode() + file.read_bytes())
+    found.update(" ".join(version(name) for name in _LIBRARIES).encode())
+    return found.hexdigest()

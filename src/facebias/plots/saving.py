@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -62,8 +63,9 @@ def _png(figure: Figure, dpi: int) -> bytes:
     Neither time nor software version is in it: the same numbers give the same bytes.
     """
     with styled(), io.BytesIO() as drawn, io.BytesIO() as packed:
-        figure.savefig(drawn, format="png", dpi=dpi)
-        image = Image.open(drawn).convert("RGB")
+        figure.savefig(drawn, format="rgba", dpi=dpi)  # as they are: packed once, below
+        width, height = figure.get_size_inches() * dpi
+        image = Image.frombuffer("RGBA", (int(width), int(height)), drawn.getvalue()).convert("RGB")
         image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         image.save(packed, format="PNG", optimize=True, dpi=(dpi, dpi))
         return packed.getvalue()
@@ -74,24 +76,33 @@ class Shown:
     """A figure that Jupyter shows at its own size, in as few bytes as that allows; the saved file is larger.
 
     Attributes:
-        figure: the matplotlib figure.
+        figure: the matplotlib figure; None where it was drawn earlier (`kept.py`).
         path: where it was saved.
         words: what it shows, for those who do not see it.
+        files: that were saved.
+        drawn: the PNG as Jupyter shows it, where it was drawn earlier.
     """
 
-    figure: Figure
+    figure: Figure | None
     path: Path
     words: str
+    files: tuple[Path, ...] = ()
+    drawn: bytes = b""
 
     def __repr__(self) -> str:
         return f"<{self.path.name}>"  # what a notebook keeps as text: no path of this machine
+
+    @cached_property
+    def screen(self) -> bytes:
+        """The PNG as Jupyter shows it."""
+        return _png(self.figure, SCREEN) if self.figure else self.drawn
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """The picture, and its words as metadata, of which our HTML of a notebook makes an alt text.
 
         Not HTML with a picture in it, which GitHub would take out.
         """
-        picture = base64.b64encode(_png(self.figure, SCREEN)).decode()
+        picture = base64.b64encode(self.screen).decode()
         return {"image/png": picture, "text/plain": repr(self)}, {"image/png": {"alt": self.words}}
 
     def _ipython_display_(self) -> None:
@@ -123,11 +134,13 @@ class FigureFolder:
         outputs: the folder of the PNG files and the CSV behind each, which records them.
         synthetic: whether any image behind them is rendered; every figure then says so.
         dpi: dots an inch of the saved files.
+        key: fingerprint of the data that they are drawn of, by which those drawn earlier are found; "" draws anew.
     """
 
     outputs: OutputFolder
     synthetic: bool
     dpi: int = 150
+    key: str = ""
 
     @property
     def folder(self) -> Path:
@@ -152,8 +165,9 @@ class FigureFolder:
         footer = provenance(table if behind is None else behind, *parts)
         path = self.outputs.path(f"{name}.png")
         save(figure, table, path, synthetic=self.synthetic, provenance=footer, dpi=self.dpi)
-        self.outputs.add(path, *([] if table is None else [path.with_suffix(".csv")]))
-        return Shown(figure, path, described(figure, table))
+        saved = (path,) if table is None else (path, path.with_suffix(".csv"))
+        self.outputs.add(*saved)
+        return Shown(figure, path, described(figure, table), saved)
 
     def show(self, figure: Figure, table: pd.DataFrame | None, *parts: str) -> Shown:
         """As `save`, and nothing is written: for a figure that a reader changes while looking at it."""

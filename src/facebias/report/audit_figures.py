@@ -17,6 +17,7 @@ from facebias.core.arms import debiased
 from facebias.core.config import Config
 from facebias.core.studies import SETTINGS
 from facebias.plots import FigureFolder, Shown
+from facebias.plots.kept import kept
 from facebias.plots.sliders import Adjustable
 from facebias.report.explored import explored_groups
 
@@ -75,12 +76,14 @@ class AuditFigures:
     def _of(self, arms: list[str]) -> pd.DataFrame:
         return self.audit.predictions[self.audit.predictions["model"].isin(arms)]
 
+    @kept
     def source_recall(self) -> list[Shown]:
         """Recall on held-out training-source faces and on each audit set, before any group."""
         table = self.audit.summary.query("grouping == 'all faces'")
         figure = plots.source_recall(table, self.audit.source, self.shown)
         return [self.files.save(figure, table, "recall-by-source")]
 
+    @kept
     def overview(self) -> list[Shown]:
         """Every arm's overall recall, worst group and gap on each audit set: the main table as a figure."""
         found, groupings = [], ("race x gender", "skin tone")
@@ -100,6 +103,7 @@ class AuditFigures:
                     found.append((name, grouping, table))
         return found
 
+    @kept
     def group_recall(self, *arms: str) -> list[Shown]:
         """Recall of every group of each audit set, `shown` arms on one axis, or those named."""
         name = f"group-recall{''.join(f'-{arm}' for arm in arms)}"
@@ -115,6 +119,7 @@ class AuditFigures:
             for dataset, grouping, table in sets
         ]
 
+    @kept
     def heatmaps(self) -> list[Shown]:
         """The same as colour and number in every cell."""
         return [
@@ -124,6 +129,7 @@ class AuditFigures:
             for dataset, grouping, table in self._each_set(*_CELLS)
         ]
 
+    @kept
     def trade_off(self) -> list[Shown]:
         """Recall of each group against the false positive rate that is allowed."""
         found, predictions = [], self._of(self.curves)
@@ -133,6 +139,7 @@ class AuditFigures:
             found.append(self.files.save(figure, table, f"trade-off-{dataset}-{_slug(grouping)}", behind=behind))
         return found
 
+    @kept
     def tones(self) -> list[Shown]:
         """Recall against the measured skin tone, without classes, of audit sets where it was measured."""
         found, predictions = [], self.audit.predictions
@@ -142,6 +149,7 @@ class AuditFigures:
             found.append(self.files.save(plots.recall_against_ita(table), table, f"recall-by-ita-{name}"))
         return found
 
+    @kept
     def slopes(self) -> list[Shown]:
         """From the baseline to the DB-VAE, group by group."""
         if not self.debiased:
@@ -156,6 +164,7 @@ class AuditFigures:
             for dataset, grouping, table in self._each_set(*_CELLS)
         ]
 
+    @kept
     def scores(self) -> list[Shown]:
         """How each group's scores are spread, of the baseline; and whether a probability means the same for all."""
         found, kinds = [], (("scores", plots.group_scores, 1), ("calibration", plots.group_calibration, 2))
@@ -178,7 +187,7 @@ class AuditFigures:
         """Write the study's settings, the audit's tables and, last, its verdict."""
         if self.settings:
             self.files.outputs.json(self.settings.as_dict(), SETTINGS)
-        self.audit.write(self.files.outputs)
+        self.audit.write(self.files.outputs, self.files.key)
 
     def all(self) -> None:
         """Draw and save every figure."""
@@ -203,7 +212,7 @@ def figures_of_study(study: Study) -> AuditFigures:
     """The audit of a study's runs and its figures."""
     config = study.config
     audit = Audit(study.predictions, config.fpr, config.train_faces, study.baseline, config.audit_names, config.primary)
-    return AuditFigures(audit, FigureFolder(study.outputs, config.synthetic), settings=config)
+    return AuditFigures(audit, FigureFolder(study.outputs, config.synthetic, key=study.key), settings=config)
 
 
 def figures_of_detectors(audited: Audited, fpr: float, folder: Path) -> AuditFigures:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from facebias.core.arms import ARM_FIELDS
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import read_json, write_json, write_text
+from facebias.core.kept import keep, known
+from facebias.core.manifest import fingerprint, sha256
 from facebias.core.outputs import RECORD
-from facebias.core.paths import anchored
+from facebias.core.paths import anchored, checkout
 from facebias.core.progress import MARK, quiet
 from facebias.core.records import read_record
-from facebias.report.page import AuditFolder, write_report
 
 _PATIENCE = 600  # seconds for a kernel to start: a minute is short on a machine that trains
 
@@ -65,9 +67,25 @@ def execute(config: Config, source: str) -> Executed:
         return Executed("", places)
     places |= {"tables and figures": config.study_folder, "runs": config.path("runs")}
     if (config.study_folder / RECORD).exists():  # a notebook of somebody's own may write a verdict and no audit
-        audited = AuditFolder(config.study_folder, config.path("runs"))
-        places |= {"report": write_report(audited, config.study_folder / "report.html")}
+        places |= {"report": _report(config)}
     return Executed(read_record(verdict_file, text=str)["text"], places)
+
+
+def _report(config: Config) -> Path:
+    """The study's report; one of the same study, model card and day stays as it is."""
+    folder, runs, root = config.study_folder, config.path("runs"), checkout()
+    arms = [config.for_arm(arm, seed) for arm in config.arm_names for seed in range(config.seeds)]
+    read = [folder / RECORD, *(runs / one.run_id / "DONE.json" for one in arms)]
+    read += [root / "docs" / "model_card.md"] if root else []  # a wheel's own is part of the code
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    key = fingerprint({"date": date} | {str(path): sha256(path) for path in read if path.exists()}, 64)
+    page = folder / "report.html"
+    if known(folder, "report", key) is None:
+        from facebias.report.page import AuditFolder, write_report  # here: its tables take a second to import
+
+        write_report(AuditFolder(folder, runs), page, date)
+        keep(folder, "report", key, [page])
+    return page
 
 
 def _written(file: Path) -> tuple[int, int] | None:
@@ -79,7 +97,8 @@ def _written(file: Path) -> tuple[int, int] | None:
 
 def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
     """Run `path` with papermill into `target`; whatever goes wrong becomes one line."""
-    import papermill
+    with _without("rfc3987_syntax"):
+        import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from zmq import ZMQError
 
@@ -111,6 +130,19 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
     except (RuntimeError, ZMQError) as error:  # nbclient's, when a kernel does not start or dies
         what = str(error).strip().split("\n")[0]
         raise FacebiasError("KERNEL", target, what, "Run it again; finished runs are kept") from error
+
+
+@contextlib.contextmanager
+def _without(name: str) -> Iterator[None]:
+    """A library that others use where it is there is not found: this one takes 2 s to import, to check web addresses."""
+    absent = name not in sys.modules
+    if absent:
+        sys.modules[name] = None  # type: ignore[assignment]  # what Python's documentation says stops an import
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager
@@ -150,9 +182,18 @@ def parameters(config: Config) -> dict[str, object]:
 def export_html(notebook: Path) -> Path:
     """Write the notebook as one HTML file that asks for nothing from the network, its figures with alt texts.
 
+    One of the same text and outputs stays as it is.
+
     Returns:
         The path of the HTML file.
     """
+    cells = [
+        {name: cell[name] for name in sorted(cell) if name not in ("id", "metadata")}
+        for cell in read_json(notebook)["cells"]
+    ]
+    target, work, key = notebook.with_suffix(".html"), f"html-{notebook.stem}", fingerprint({"cells": cells}, 64)
+    if known(notebook.parent, work, key) is not None:
+        return target
     from nbconvert import HTMLExporter
 
     nothing = dict.fromkeys(("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url"), "")
@@ -160,8 +201,8 @@ def export_html(notebook: Path) -> Path:
     exporter = HTMLExporter(template_name="described", extra_template_basedirs=[templates], **nothing)
     html, _ = exporter.from_filename(str(notebook))
     html = re.sub(r'<script src="">\s*</script>', "", html)  # what is left of the libraries that would be fetched
-    target = notebook.with_suffix(".html")
     write_text(target, html)
+    keep(notebook.parent, work, key, [target])
     return target
 
 

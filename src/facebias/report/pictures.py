@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from facebias.analyses.whole_pictures.own_set import own_set
 from facebias.analyses.whole_pictures.sets import PictureSet, face_free
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.kept import keep, known
+from facebias.core.manifest import fingerprint
 from facebias.core.outputs import OutputFolder
 from facebias.plots import FigureFolder
 from facebias.report.pictures_page import write_pictures_report
@@ -89,13 +91,33 @@ class PictureQuestion:
         """
         audit = audit_detectors(config, self.specs(), *self.sets(config), self.groups, self.match, self.conditions)
         figures = figures_of_pictures(audit, out)
-        outputs, drawn = figures.files.outputs, figures.all()
-        audit.write(outputs)
-        outputs.add(write_pictures_report(audit, [one.path for one in drawn], out / "report.html"))
+        outputs, key = figures.files.outputs, figures.files.key
+        if (found := known(out, "answer", key, headline=list)) is not None:
+            outputs.add(*map(outputs.path, found["files"]))
+            return replace(audit, told_before=tuple(found["headline"]))
+        drawn = figures.all()
+        written = audit.write(outputs)
+        page = write_pictures_report(audit, [one.path for one in drawn], out / "report.html")
+        outputs.add(page)
+        files = [file for one in drawn for file in one.files]
+        keep(out, "answer", key, [*files, *written, page], headline=audit.headline)
         return audit
 
 
 def figures_of_pictures(audit: PictureAudit, folder: Path) -> PictureFigures:
     """The figures of an audit of whole pictures, and the folder that they go to."""
     outputs = OutputFolder(folder, f"{audit.faces.name}: {' and '.join(one.name for one in audit.detectors)}")
-    return PictureFigures(audit, FigureFolder(outputs, audit.faces.name == "synthetic"))
+    return PictureFigures(audit, FigureFolder(outputs, audit.faces.name == "synthetic", key=_key(audit)))
+
+
+def _key(audit: PictureAudit) -> str:
+    """Fingerprint of what tables and figures are made of; "" with changed pictures: then they are made each time."""
+    if audit.changed:
+        return ""
+    tables = [audit.faces.faces, *(one.predictions[rule] for one in audit.found for rule in RULES)]
+    asked = [(one.name, one.shipped, one.card) for one in audit.detectors]
+    found = [(one.seconds, one.errors, one.unreadable) for one in audit.found]
+    sets = (audit.faces, audit.negatives)
+    shown = [(one.name, one.truth, [picture.sha256 for picture in one.pictures]) for one in sets]
+    about = repr([asked, found, shown, audit.groupings, audit.match, audit.rates])
+    return fingerprint({"about": about, "tables": [table.to_csv() for table in tables]}, 64)

@@ -20,6 +20,7 @@ from facebias.core.tone_scale import CLASSES
 from facebias.data.rendering.negatives import KINDS
 from facebias.plots import FigureFolder, Shown
 from facebias.plots.images import MEAN_OF
+from facebias.plots.kept import kept
 from facebias.report.audit_figures import AuditFigures, figures_of_study
 from facebias.report.negatives import negatives_by_kind
 from facebias.training.draws import share_ratios
@@ -58,6 +59,7 @@ class StudyFigures:
         return self.groups.files
 
     # --- the data ---------------------------------------------------------------------------------------------
+    @kept
     def who(self) -> list[Shown]:
         """Who is in the training split and in each audit set."""
         sets = {"training": self.study.training, **{name: self.study.audit_set(name) for name in self.audit.audit_sets}}
@@ -71,6 +73,7 @@ class StudyFigures:
             for name, data in sets.items()
         ]
 
+    @kept
     def faces(self) -> list[Shown]:
         """Training faces: a contact sheet of rendered ones, means over gender and skin tone of photographed ones."""
         data, note = self.study.training, f"{len(self.study.training.faces):,} training faces"
@@ -83,6 +86,7 @@ class StudyFigures:
         groups = {f"{tone}, {gender}": data.images[data.faces[rows]] for (tone, gender), rows in _cells(table)}
         return [self.files.save(plots.mean_faces(groups), None, "mean-faces", note)]
 
+    @kept
     def negatives(self) -> list[Shown]:
         """A contact sheet of rendered negatives, a row a kind; photographs of others are not shown."""
         data = self.study.training
@@ -95,6 +99,7 @@ class StudyFigures:
         return [self.files.save(figure, None, "negatives", f"{len(data.negatives):,} training negatives")]
 
     # --- resampling and latents -------------------------------------------------------------------------------
+    @kept
     def training_curves(self) -> list[Shown]:
         """Losses and validation recall of every run."""
         parts = [run.history.assign(model=run.config.arm, seed=run.config.seed) for run in self.study.runs]
@@ -102,6 +107,7 @@ class StudyFigures:
         drawn = table[table["model"].isin(self.groups.shown)]
         return [self.files.save(plots.training_curves(drawn), table, "training")]
 
+    @kept
     def sampling(self) -> list[Shown]:
         """How much more often than it occurs each group is drawn, over epochs."""
         log = self.study.sampling
@@ -111,6 +117,7 @@ class StudyFigures:
             for name, mine in table.groupby("grouping", sort=False)
         ]
 
+    @kept
     def likely_faces(self) -> list[Shown]:
         """The training faces that the last epoch drew most and least often."""
         rendered = self.study.training.attrs["source"].startswith("synthetic")
@@ -123,6 +130,7 @@ class StudyFigures:
         )
         return [self.files.save(figure, None, "likely-faces", f"{self.study.debiased}, seed 0, last epoch")]
 
+    @kept
     def latents(self) -> list[Shown]:
         """What the decoder draws of rendered faces, and what changes along the latents that tell most of a face."""
         if not self.study.debiased:

@@ -10,6 +10,7 @@ import pandas as pd
 from facebias.core.arms import debiased
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.core.manifest import fingerprint, recorded_sha256, sha256
 from facebias.core.outputs import OutputFolder
 from facebias.core.progress import tidy
 from facebias.data.dataset import FaceDataset
@@ -19,6 +20,8 @@ from facebias.training.near_misses import near_misses
 from facebias.training.pool import train_and_score, train_side_by_side
 from facebias.training.run import Run
 from facebias.training.score import is_scored, scored_files
+
+_MADE_OF = ("DONE.json", "weights.pt", "predictions.parquet", "history.csv", "sampling.csv", "sampling_faces.parquet")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,21 @@ class Study:
 
     def audit_set(self, name: str) -> FaceDataset:
         """An audit set by its name."""
-        return FaceDataset.load(pack_audit(self.config, name))
+        if name not in self._audit_sets:
+            self._audit_sets[name] = FaceDataset.load(pack_audit(self.config, name))
+        return self._audit_sets[name]
+
+    @cached_property
+    def _audit_sets(self) -> dict[str, FaceDataset]:
+        return {}
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of all that the study's tables and figures are made of: settings, runs and packed data."""
+        packed = [*pack_training(self.config).values(), *(pack_audit(self.config, n) for n in self.config.audit_names)]
+        runs = [run.path / name for run in self.runs for name in _MADE_OF]
+        hashes = {str(path): recorded_sha256(path) for path in packed}
+        return fingerprint(self.config.as_dict() | hashes | {str(p): sha256(p) for p in runs if p.exists()}, 64)
 
     @property
     def predictions(self) -> pd.DataFrame:

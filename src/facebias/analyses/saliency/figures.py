@@ -26,6 +26,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.progress import tidy
 from facebias.core.words import TIGHT
 from facebias.plots import FigureFolder, Shown
+from facebias.plots.kept import kept
 from facebias.plots.sliders import Adjustable, Choice
 from facebias.saliency.maps_file import SaliencyMaps
 from facebias.saliency.of_faces import explain_faces
@@ -47,8 +48,9 @@ class SaliencyFigures:
     @classmethod
     def of(cls, study: Study) -> Self:
         """The figures of a study, in its folder."""
-        return cls(study, FigureFolder(study.outputs, study.config.synthetic, dpi=100))
+        return cls(study, FigureFolder(study.outputs, study.config.synthetic, dpi=100, key=study.key))
 
+    @kept
     def means(self, dataset: str, kind: str = "rescaled") -> list[Shown]:
         """Mean map of each group with its margins; the CSV holds every cell."""
         stack, found = self._stack(dataset, kind), []
@@ -59,6 +61,7 @@ class SaliencyFigures:
                 found.append(self.files.save(figure, means.cells(), f"saliency-means-{name}", behind=means.table))
         return found
 
+    @kept
     def differences(self, dataset: str, kind: str = "raw") -> list[Shown]:
         """Each group against all others, with permutation p-values; the CSV has a row a group."""
         stack, found = self._stack(dataset, kind), []
@@ -69,6 +72,7 @@ class SaliencyFigures:
                 found.append(self.files.save(figure, differences.table, f"saliency-differences-{name}"))
         return found
 
+    @kept
     def regions(self, dataset: str, kind: str = "raw") -> list[Shown]:
         """Share of saliency in each region of the face, per group, and its change from the baseline.
 
@@ -95,6 +99,7 @@ class SaliencyFigures:
             )
         return found
 
+    @kept
     def beside(self, dataset: str, kind: str = "raw", *, every: bool = True) -> list[Shown]:
         """Baseline, DB-VAE and their difference, group by group; `every` False draws the first grouping alone."""
         if len(self.saliency_arms) < 2:

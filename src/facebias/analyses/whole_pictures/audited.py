@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,8 @@ from facebias.core.outputs import OutputFolder
 from facebias.core.paths import code_version
 from facebias.detectors.pictures import PictureDetector
 
+_TABLES = ("points", "gaps", "findings", "changes", "cards")
+
 
 @dataclass(frozen=True)
 class PictureAudit:
@@ -48,6 +51,7 @@ class PictureAudit:
         match: the rule of matching that the sentences are about.
         rates: shares of face-free pictures with a detection, the headline's first.
         changed: predictions of each detector by condition and level, where conditions were asked for.
+        told_before: the headline of the very same audit, where it is known.
     """
 
     detectors: tuple[PictureDetector, ...]
@@ -58,6 +62,7 @@ class PictureAudit:
     match: str = RULES[0]
     rates: tuple[float, ...] = RATES
     changed: Mapping[str, Mapping[tuple[str, float], pd.DataFrame]] = field(default_factory=dict)
+    told_before: tuple[str, ...] = ()
 
     @cached_property
     def predictions(self) -> dict[str, pd.DataFrame]:
@@ -162,6 +167,8 @@ class PictureAudit:
     @property
     def headline(self) -> list[str]:
         """A sentence a detector and point: the first grouping, as shipped and at the first rate."""
+        if self.told_before:
+            return list(self.told_before)
         points = [named(SHIPPED), named(self.rates[0])]
         mine = self.findings[(self.findings["match"] == self.match) & self.findings["point"].isin(points)]
         return list(mine[mine["grouping"] == mine["grouping"].iloc[0]]["sentence"])
@@ -189,23 +196,23 @@ class PictureAudit:
             "code_version": code_version(),
         }
 
-    def write(self, outputs: OutputFolder) -> None:
-        """Write all tables, each detector's predictions, and verdict.json last."""
+    def write(self, outputs: OutputFolder) -> list[Path]:
+        """Write all tables, each detector's predictions, and verdict.json last; their paths."""
+        written = []
         for one in self.detectors:
             path = outputs.path(f"predictions-{one.name}.parquet")
             mine = self.predictions[self.match]
             with atomic_write(path) as temporary:
                 mine[mine["model"] == one.name].to_parquet(temporary, index=False)
-            outputs.add(path)
+            written.append(outputs.add(path))
         errors = [
             (one.name, *pair) for one, found in zip(self.detectors, self.found, strict=True) for pair in found.errors
         ]
-        outputs.csv(pd.DataFrame(errors, columns=["detector", "sha256", "error"], dtype=object), "errors.csv")
-        for name in ("points", "gaps", "findings", "changes", "cards"):
-            outputs.csv(getattr(self, name), f"{name}.csv")
-        for name in ("conditions", "condition_changes", "falls") if self.changed else ():
-            outputs.csv(getattr(self, name), f"{name}.csv")
-        outputs.json(self.told, "verdict.json")
+        table = pd.DataFrame(errors, columns=["detector", "sha256", "error"], dtype=object)
+        written.append(outputs.csv(table, "errors.csv"))
+        more = ("conditions", "condition_changes", "falls") if self.changed else ()
+        written += [outputs.csv(getattr(self, name), f"{name}.csv") for name in (*_TABLES, *more)]
+        return [*written, outputs.json(self.told, "verdict.json")]
 
 
 def audit_detectors(

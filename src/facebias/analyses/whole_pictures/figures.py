@@ -21,6 +21,7 @@ from facebias.analyses.whole_pictures.tone import misses_by_ita
 from facebias.audit.groups import name_of
 from facebias.core.words import dataset_name
 from facebias.plots import FigureFolder, Shown
+from facebias.plots.kept import kept
 
 _MATCHED = {
     "centre": "a detection whose centre lies in the face and whose side is 0.5 to 2 of its",
@@ -40,6 +41,7 @@ class PictureFigures:
     audit: PictureAudit
     files: FigureFolder
 
+    @kept
     def detectors(self) -> list[Shown]:
         """Every detector at both points, a figure a grouping."""
         gaps, found = self._shown(self.audit.gaps), []
@@ -49,6 +51,7 @@ class PictureFigures:
             found.append(self._save(figure, mine, "detectors", grouping))
         return found
 
+    @kept
     def groups(self) -> list[Shown]:
         """Every group of every detector at both points, a figure a grouping."""
         points, found = self._shown(self.audit.points), []
@@ -58,6 +61,7 @@ class PictureFigures:
             found.append(self._save(figure, mine, "groups", grouping))
         return found
 
+    @kept
     def conditions(self) -> list[Shown]:
         """Recall by condition, a figure a detector and grouping, thresholds as they were fixed on clean pictures."""
         found, table = [], self.audit.conditions if self.audit.changed else pd.DataFrame()
@@ -69,6 +73,7 @@ class PictureFigures:
             found.append(self._save(figure, mine, f"conditions-{model}", grouping))
         return found
 
+    @kept
     def tones(self) -> list[Shown]:
         """Misses along the measured skin tone, all detectors, where it was measured."""
         rates = (SHIPPED, self.audit.rates[0])
@@ -76,6 +81,7 @@ class PictureFigures:
         figure = None if table.empty else misses_against_ita(table, self.audit.faces.name)
         return [] if figure is None else [self._save(figure, table, "misses", "ita")]
 
+    @kept
     def means(self) -> list[Shown]:
         """Mean pictures of found and missed faces, a figure a grouping, of groups with 30 or more of each."""
         table, found = self.audit.predictions[self.audit.match].query("label == 1"), []

@@ -35,9 +35,9 @@ def load_known(name: str, model: str = "") -> PictureDetector:
         raise _missing(name, about, error) from error
 
 
-def overview() -> pd.DataFrame:
-    """All of KNOWN: name, version, weights (SHA-256), input, licence, runs ("yes", or what is missing)."""
-    return pd.DataFrame([_row(name) for name in KNOWN])
+def overview(*names: str) -> pd.DataFrame:
+    """KNOWN, or those named: name, version, weights (SHA-256), input, licence, runs ("yes", or what is missing)."""
+    return pd.DataFrame([_row(name) for name in names or KNOWN])
 
 
 def _row(name: str) -> dict[str, str]:
