@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ from measured import Row, Work
 from facebias.audit import Audit
 from facebias.audit.predictions import PREDICTION_COLUMNS
 from facebias.audit.whole import TABLES
+from facebias.core.outputs import OutputFolder
+from facebias.report.page import AuditFolder, write_report
 
 _RACES = ("Black", "East Asian", "Indian", "Latino Hispanic", "Middle Eastern", "Southeast Asian", "White")
 _TONES = ("very light", "light", "intermediate", "tan", "brown", "dark")
@@ -73,6 +77,20 @@ def audit_rows(*, tiny: bool, only: str = "") -> Iterator[Row]:
             units=len(table),
             at_most=1,
         )
+    if only in "report":
+        yield from _report(scored(*((2, 2, 400, 400) if tiny else (4, 6, 3_600, 1_800))))
+
+
+def _report(table: pd.DataFrame) -> Iterator[Row]:
+    """The page of an audit whose tables are there, as large as the default study's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        outputs = OutputFolder(folder, "made")
+        table.to_parquet(folder / "predictions-made.parquet", index=False)
+        outputs.add(folder / "predictions-made.parquet")
+        Audit(table).write(outputs)
+        ours = lambda: write_report(AuditFolder(folder, folder / "runs"), folder / "report.html")  # noqa: E731
+        yield Row("report", "tables of an audit, without figures, to a page", ours, unit="pages", at_most=3)
 
 
 def _intervals(table: pd.DataFrame, draws: int) -> Row:

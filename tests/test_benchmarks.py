@@ -30,7 +30,7 @@ def test_every_stage_is_measured_beside_its_peer(monkeypatch, capsys):
     assert stages == {
         *("CNN step", "DB-VAE step", "CNN epoch", "DB-VAE epoch", "augmentation", "latent pass", "scoring"),
         *("resampling probabilities", "FullGrad, face", "windows of a picture", "loading batches"),
-        *("packing, 178 x 218", "packing, 224 x 224", "intervals of groups", "whole audit"),
+        *("packing, 178 x 218", "packing, 224 x 224", "intervals of groups", "whole audit", "report"),
     }
     assert {line.count(" | ") for line in told[2:]} == {5}
 

@@ -14,6 +14,7 @@ import warnings
 import zlib
 
 import numpy as np
+import simplejpeg
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from facebias.core.errors import FacebiasError
@@ -87,17 +88,38 @@ def _too_large(where: str, found: str) -> FacebiasError:
 def _decoded(image: Image.Image, data: bytes, where: str) -> Image.Image:
     # Another library in the process may have switched filling on; a grey half would then pass as a face
     ImageFile.LOAD_TRUNCATED_IMAGES = False
+    jpeg = image.format in ("JPEG", "MPO")
+    if jpeg and image.mode == "RGB" and (whole := _whole_jpeg(image, data)):
+        return whole
     image.load()
-    if image.format in ("JPEG", "MPO") and (missing := _missing_of_jpeg(image, data)):
+    if jpeg and (missing := _missing_of_jpeg(image, data)):
         raise FacebiasError("IMAGE_BROKEN", where, f"truncated JPEG ({missing})", "Get the file again")
     return image
+
+
+def _whole_jpeg(image: Image.Image, data: bytes) -> Image.Image | None:
+    """A JPEG that is whole beyond doubt, decoded once; None of any other.
+
+    The same decoder as Pillow's, to the bit, but it tells of every warning: where the end mark comes too early, too.
+    """
+    end, coarse, _ = _end_of_jpeg(data)
+    if end < 0 or coarse:
+        return None
+    try:
+        pixels = simplejpeg.decode_jpeg(data)
+    except ValueError:
+        return None
+    found = Image.frombuffer("RGB", (pixels.shape[1], pixels.shape[0]), pixels)
+    found.info = image.info  # its orientation among it
+    return found
 
 
 def _missing_of_jpeg(image: Image.Image, data: bytes) -> str:
     """What a JPEG lacks; "" of a whole one, whatever follows it.
 
-    libjpeg fills what is missing with grey where the end mark comes too early, and says so to nobody. So the picture is
-    decoded once more with other bytes in place of its end mark: a whole one does not read them.
+    libjpeg fills what is missing with grey where the end mark comes too early. It warns of that as of faults that cost
+    nothing, and Pillow tells neither. So the picture is decoded once more with other bytes in place of its end mark: a
+    whole one does not read them.
     """
     end, coarse, restart = _end_of_jpeg(data)
     if end < 0:
@@ -154,7 +176,7 @@ def _rgb(image: Image.Image, where: str) -> Image.Image:
         mended.append("16 bits")
     elif image.mode in _EIGHT_BIT:
         mended += [] if image.mode == "RGB" else [f"mode {image.mode}"]
-        image = image.convert("RGB")
+        image = image if type(image) is Image.Image and image.mode == "RGB" else image.convert("RGB")
     else:
         raise FacebiasError(
             "IMAGE_MODE",
