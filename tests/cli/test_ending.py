@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
+from facebias.cli import app
 from facebias.cli.ending import Stopped, ended, one_line
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write
@@ -102,3 +103,18 @@ def test_a_study_with_workers_ends_with_its_children_and_without_their_words(tin
             return
         time.sleep(0.1)
     raise AssertionError("a child lives on")
+
+
+@pytest.mark.parametrize(("rank", "status", "lines"), [("0", 1, 1), ("1", 0, 0)])
+@pytest.mark.parametrize("verb", [["score", "a-run"], ["data", "pack"], ["study"], ["audit", "-h"]])
+def test_what_several_processes_cannot_share_is_refused_by_the_first_of_them(
+    monkeypatch, capsys, verb, rank, status, lines
+):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", rank)
+    assert ended(lambda: app(verb, standalone_mode=False)) == status
+    told = capsys.readouterr()
+    assert not told.out and told.err.count("\n") == lines
+    assert not lines or told.err.startswith(
+        f"[RANKS] {verb[0]}: one of 2 processes, and train alone is shared by several"
+    )

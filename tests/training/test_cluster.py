@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import submitit
 import cluster_tasks
 from facebias.core.errors import FacebiasError
 from facebias.core.files import write_json
+from facebias.training import cluster
 from facebias.training.cluster import Cluster, Resumable, run_on
 from facebias.training.run import Run
 from facebias.training.study import plan, run_study
@@ -65,6 +67,42 @@ def test_a_study_on_a_cluster_is_the_study_of_this_machine_and_repeats_only_what
     assert (first.path / "DONE.json").stat().st_mtime_ns == done
     assert all(same(weights(a), weights(b)) for a, b in zip(here.runs, study.runs, strict=True))
     assert here.predictions.equals(study.predictions)
+
+
+@pytest.fixture
+def slurm_without_accounting(monkeypatch, tmp_path):
+    """A Slurm that takes tasks and runs none of them; its `queue` is a file of what squeue says."""
+    programs, queue = tmp_path / "bin", tmp_path / "queue"
+    programs.mkdir()
+    for name, text in {"srun": "", "sbatch": "echo Submitted batch job 77", "squeue": f'cat "{queue}"'}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setattr(cluster, "_POLL", 0.01)
+    monkeypatch.setattr(cluster, "_LOOK", 0.0)
+    return queue
+
+
+def test_tasks_that_vanish_from_a_slurm_without_accounting_are_named_and_not_waited_for(
+    slurm_without_accounting, tmp_path, monkeypatch
+):
+    looks, usual = [], subprocess.run
+
+    def look(command, **options):
+        """At first the queue cannot be asked, then it has both tasks, then one, then none."""
+        if command[0] == "squeue":
+            looks.append(command)
+            told = [None, None, "77_0\n77_1\n", "77_1\n", "77_1\n", ""][min(len(looks), 6) - 1]
+            slurm_without_accounting.unlink(missing_ok=True)
+            if told is not None:
+                slurm_without_accounting.write_text(told)
+        return usual(command, **options)
+
+    monkeypatch.setattr(cluster.subprocess, "run", look)
+    tasks = [(name, tmp_path / name) for name in ("one", "two")]
+    with pytest.raises(FacebiasError, match=r"2 of 2 tasks failed: one: it left Slurm's queue .*; two: .*Run the same"):
+        run_on(Cluster("slurm"), cluster_tasks.write_unless_locked, tasks, tmp_path / "logs", 2)
+    assert len(looks) == 7  # twice without an answer, once both there, and each missing twice
 
 
 def test_what_a_cluster_lacks_is_said_in_one_line(monkeypatch, tmp_path):

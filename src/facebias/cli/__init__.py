@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from facebias.cli.shift import shift
 from facebias.cli.study import study
 from facebias.cli.tone import tone
 from facebias.cli.train import train
+from facebias.core.errors import FacebiasError
 
 # Stage -> its verbs by name, each with what the list says of it in 60 characters
 STAGES: dict[str, dict[str, tuple[Any, str]]] = {
@@ -97,8 +99,23 @@ def _say_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _refuse_ranks(verb: str) -> None:
+    """Raise where `torchrun` starts a verb that several processes cannot share: each would do all of it.
+
+    The first of them says so; the others end in silence.
+    """
+    ranks = os.environ.get("WORLD_SIZE", "1")
+    if ranks == "1" or verb == "train":
+        return
+    if os.environ.get("RANK", "0") != "0":
+        raise typer.Exit
+    what = f"one of {ranks} processes, and train alone is shared by several"
+    raise FacebiasError("RANKS", verb, what, f"Start it without torchrun: facebias {verb}")
+
+
 @app.callback()
 def facebias(
+    context: typer.Context,
     show_version: Annotated[
         bool, typer.Option("--version", help="Print the version and end.", callback=_say_version, is_eager=True)
     ] = False,
@@ -107,6 +124,7 @@ def facebias(
 
     Each verb has help with an example: facebias study -h
     """
+    _refuse_ranks(context.invoked_subcommand or "")
 
 
 def main() -> None:

@@ -1,14 +1,18 @@
 """Tasks as jobs of a cluster, through submitit: each task is the very call that this machine would make itself.
 
 On Slurm they are one array job. A task that Slurm preempts or stops for time is queued again and goes on from its last
-checkpoint. submitit keeps logs, and what each task was given, in one folder; both are named where a task fails.
+checkpoint. submitit keeps logs, and what each task was given, in one folder; both are named where a task fails. It asks
+Slurm's accounting (`sacct`) what became of a task, and many clusters keep none: the queue is asked, too.
 """
 
 from __future__ import annotations
 
+import getpass
+import shutil
+import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +22,7 @@ from facebias.core.progress import say
 T = TypeVar("T")
 KINDS = ("slurm", "local", "debug")
 _POLL = 1.0  # seconds between looks at the jobs
+_LOOK = 30.0  # seconds between looks at Slurm's queue; a result may take as long to be seen from another node
 _STOPS = 1000  # times that a task may be stopped for time and queued again
 _RULE = "-" * 22
 
@@ -81,6 +86,7 @@ def run_on(
             of each one's traceback. Finished tasks are kept.
     """
     executor, left = _executor(cluster, folder, at_once), list(tasks)
+    lost = _Lost() if cluster.kind == "slurm" else None
     running: dict[str, Any] = {}
     faults: dict[str, str] = {}
     try:
@@ -98,6 +104,9 @@ def run_on(
                     faults[name] = f"{_fault(error)} (log: {job.paths.stderr})"
                     say(f"{name} failed: {error}")
                 say(f"{len(tasks) - len(running) - len(left)} of {len(tasks)} tasks done, {len(faults)} failed")
+            for name in lost.among(running) if lost else ():
+                faults[name] = f"it left Slurm's queue without a result (log: {running.pop(name).paths.stderr})"
+                say(f"{name} failed: {faults[name]}")
             time.sleep(_POLL if running else 0)
     finally:
         if cluster.kind == "local":
@@ -107,6 +116,28 @@ def run_on(
         listed = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
         what = f"{len(faults)} of {len(tasks)} tasks failed: {listed}"
         raise FacebiasError("CLUSTER", folder, what, "Run the same command again: these alone are repeated")
+
+
+@dataclass
+class _Lost:
+    """Tasks that Slurm's queue has no more and that left no result: killed from outside, or with their node."""
+
+    next_look: float = 0.0
+    missing: frozenset[str] = field(default_factory=frozenset)
+
+    def among(self, running: Mapping[str, Any]) -> list[str]:
+        """Those that were missing at the look before, too: a result may lie on its way. A look that fails is none."""
+        if time.monotonic() < self.next_look:
+            return []
+        self.next_look = time.monotonic() + _LOOK
+        command = ["squeue", "--noheader", "--array", "--format=%i", "--user", getpass.getuser()]
+        look = subprocess.run(command, capture_output=True, text=True, check=False)
+        if look.returncode:
+            return []
+        queued = set(look.stdout.split())
+        missing = frozenset(name for name, job in running.items() if job.job_id not in queued)
+        lost, self.missing = missing & self.missing, missing
+        return sorted(lost)
 
 
 def _executor(cluster: Cluster, folder: Path, at_once: int) -> Any:
@@ -120,6 +151,8 @@ def _executor(cluster: Cluster, folder: Path, at_once: int) -> Any:
         executor = submitit.AutoExecutor(folder, cluster=cluster.kind, **again)
     except RuntimeError as error:
         raise FacebiasError("CLUSTER", cluster.kind, str(error), "Log in where sbatch is, or use local") from error
+    if cluster.kind == "slurm" and not shutil.which("squeue"):
+        raise FacebiasError("CLUSTER", "slurm", "no squeue here", "Log in where sbatch is, or use local")
     asked = {"timeout_min": cluster.minutes, "mem_gb": cluster.memory, "cpus_per_task": cluster.cpus}
     slurm = {"slurm_array_parallelism": at_once, "slurm_job_name": "facebias"}
     slurm |= {"slurm_partition": cluster.partition} if cluster.partition else {}
