@@ -196,7 +196,12 @@ class Audit:
         }
 
     def write(self, outputs: OutputFolder, key: str = "") -> None:
-        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole.
+        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
+        self.write_tables(outputs, key)
+        outputs.json(self.told, "verdict.json")
+
+    def write_tables(self, outputs: OutputFolder, key: str = "") -> None:
+        """Write all tables as CSV.
 
         Args:
             outputs: where they go.
@@ -206,7 +211,6 @@ class Audit:
             outputs.add(*map(outputs.path, found["files"]))
         else:
             keep(outputs.folder, "tables", key, self._write_tables(outputs))
-        outputs.json(self.told, "verdict.json")
 
     def _write_tables(self, outputs: OutputFolder) -> list[Path]:
         tables = {"group_report": self.report.table}

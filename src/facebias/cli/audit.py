@@ -59,6 +59,7 @@ def audit(
         claims = claims_of(figures.audit)
         figures.files.outputs.csv(claims, "claims.csv")
         cautions = [*claim_texts(claims), *cautions]
+    figures.audit.write_tables(figures.files.outputs, figures.files.key)  # a figure that fails leaves them
     figures.all()
     figures.write()
     text = "\n".join([figures.audit.text, *cautions, f"tables and figures: {out.resolve()}"])

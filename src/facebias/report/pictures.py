@@ -95,8 +95,9 @@ class PictureQuestion:
         if (found := known(out, "answer", key, headline=list)) is not None:
             outputs.add(*map(outputs.path, found["files"]))
             return replace(audit, told_before=tuple(found["headline"]))
+        written = audit.write_tables(outputs)  # a figure that fails leaves them
         drawn = figures.all()
-        written = audit.write(outputs)
+        written.append(audit.write_verdict(outputs))
         page = write_pictures_report(audit, [one.path for one in drawn], out / "report.html")
         outputs.add(page)
         files = [file for one in drawn for file in one.files]

@@ -198,6 +198,14 @@ class PictureAudit:
 
     def write(self, outputs: OutputFolder) -> list[Path]:
         """Write all tables, each detector's predictions, and verdict.json last; their paths."""
+        return [*self.write_tables(outputs), self.write_verdict(outputs)]
+
+    def write_verdict(self, outputs: OutputFolder) -> Path:
+        """Write verdict.json."""
+        return outputs.json(self.told, "verdict.json")
+
+    def write_tables(self, outputs: OutputFolder) -> list[Path]:
+        """Write all tables and each detector's predictions; their paths."""
         written = []
         for one in self.detectors:
             path = outputs.path(f"predictions-{one.name}.parquet")
@@ -212,7 +220,7 @@ class PictureAudit:
         written.append(outputs.csv(table, "errors.csv"))
         more = ("conditions", "condition_changes", "falls") if self.changed else ()
         written += [outputs.csv(getattr(self, name), f"{name}.csv") for name in (*_TABLES, *more)]
-        return [*written, outputs.json(self.told, "verdict.json")]
+        return written
 
 
 def audit_detectors(
