@@ -13,9 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["benchmarks"],
     submod_attrs={
         "authors": ["GradCAM", "InputGradient", "SmoothGrad"],
-        "fullgrad": ["Explanation", "FullGrad", "SimpleFullGrad"],
+        "fullgrad": ["Explanation", "FullGrad", "SimpleFullGrad", "SmoothFullGrad"],
         "fullgrad.decomposition": ["CompletenessError", "Decomposition"],
-        "fullgrad.smooth": ["SmoothFullGrad"],
         "methods": ["METHODS", "method"],
         "subjects": ["find_subject"],
     },

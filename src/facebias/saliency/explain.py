@@ -23,8 +23,7 @@ from facebias.data.archive import Place
 from facebias.data.pixels import square
 from facebias.data.user_pictures import readable, spell
 from facebias.detectors.inference import as_input, inference
-from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad
-from facebias.saliency.fullgrad.smooth import SmoothFullGrad
+from facebias.saliency.fullgrad import Explanation, FullGrad, SimpleFullGrad, SmoothFullGrad
 from facebias.saliency.methods import Logits, method
 from facebias.saliency.subjects import Subject
 from facebias.saliency.targets import Output, Target, select

@@ -50,25 +50,24 @@ class HeadTracer(TorchFunctionMode):
         Weights made in inference mode cannot take part in a backward pass, so copies do.
         """
         sources: list[Tensor] = []
-        changes = deep = False
-        for value in (*args, *kwargs.values()) if kwargs else args:
-            whole = isinstance(value, Tensor)
-            for part in (value,) if whole else tensors(value) if isinstance(value, (tuple, list, dict)) else ():
-                if part.requires_grad and not part.is_leaf:
-                    sources.append(part)
-                elif (self.asking and part.requires_grad) or part.is_inference():
-                    changes, deep = True, deep or not whole
-        if changes and name != "__set__" and torch.is_grad_enabled():
-            if deep or kwargs:
-                args, kwargs = pytree.tree_map_only(Tensor, self._constant, (args, kwargs))
-            else:  # PyTorch's own walk takes longer than an operation of a small network
-                args = tuple([self._constant(value) if isinstance(value, Tensor) else value for value in args])
-        return args, kwargs, sources
+        change = torch.is_grad_enabled() and name != "__set__"
 
-    def _constant(self, value: Tensor) -> Tensor:
-        if value.is_inference():
-            return value.detach().clone()
-        return value.detach() if self.asking and value.requires_grad and value.is_leaf else value
+        def own(value: Any) -> Any:
+            """Whatever holds tensors, with constants in it; PyTorch's own walk takes longer than a small operation."""
+            if isinstance(value, Tensor):
+                if value.requires_grad and not value.is_leaf:
+                    sources.append(value)
+                elif change and value.is_inference():
+                    return value.detach().clone()
+                elif change and self.asking and value.requires_grad:
+                    return value.detach()
+            elif type(value) in (tuple, list):
+                return type(value)(map(own, value))
+            elif isinstance(value, tuple | dict) and next(tensors(value), None) is not None:
+                return pytree.tree_map_only(Tensor, own, value)
+            return value
+
+        return tuple(map(own, args)), {key: own(value) for key, value in kwargs.items()}, sources
 
     def remember(self, name: str, func: Callable, args: tuple, kwargs: dict[str, Any], out: object) -> None:
         """Notes a head, or a head's output that was only reshaped or indexed."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from facebias.core.errors import FacebiasError
 from facebias.saliency.authors import AuthorsNames
-from facebias.saliency.fullgrad.collector import EPSILON, Collector
-from facebias.saliency.fullgrad.decomposition import CompletenessError, Decomposition
+from facebias.saliency.fullgrad.collector import EPSILON, Collector, Frames
+from facebias.saliency.fullgrad.decomposition import Decomposition
 from facebias.saliency.fullgrad.tracer import Tracer
 from facebias.saliency.fullgrad.untouched import quiet
 from facebias.saliency.targets import Target, refuse_images, scored, select
@@ -62,15 +62,19 @@ class FullGrad(AuthorsNames):
         return self._run(images, target, keep_maps=keep_maps).decomposition
 
     def saliency(
+        self, images: Tensor, target: Target = None, *settings: Any, target_class: Target = None, **more: Any
+    ) -> Tensor:
+        """The map alone; all arguments and errors as for `explain`, and `target` also by the authors' name."""
+        return self.explain(images, target_class if target is None else target, *settings, **more).map
+
+    def explain(
         self,
         images: Tensor,
         target: Target = None,
         scope: str = "layer",
         align_corners: bool = True,
         check: bool = True,
-        *,
-        target_class: Target = None,
-    ) -> Tensor:
+    ) -> Explanation:
         """Saliency maps (N, 1, H, W), not negative, detached: psi(df/dx * x) + sum over layers of psi(df/dv * r).
 
         psi takes absolute values, rescales them to 0..1, resizes bilinearly, and sums over channels. Terms that are
@@ -83,24 +87,11 @@ class FullGrad(AuthorsNames):
                 paper's formula reads and grad-cam does.
             align_corners: of the bilinear resizing; the authors' code has True, grad-cam False.
             check: whether every image's terms have to add up to its score, and the map's terms to have a place.
-            target_class: `target` by the authors' name.
 
         Raises:
             CompletenessError: they do not; names the worst operation.
             FacebiasError: an unknown scope, or an operation moves pixels in a way that cannot be followed.
         """
-        target = target_class if target is None else target
-        return self.explain(images, target, scope, align_corners, check).map
-
-    def explain(
-        self,
-        images: Tensor,
-        target: Target = None,
-        scope: str = "layer",
-        align_corners: bool = True,
-        check: bool = True,
-    ) -> Explanation:
-        """Map and decomposition of one pass; arguments and errors as for `saliency`."""
         if scope not in EPSILON:
             what = f"found {scope!r}, expected 'layer' or 'channel'"
             raise FacebiasError("SALIENCY_SCOPE", "scope", what, "Take one")
@@ -127,16 +118,14 @@ class FullGrad(AuthorsNames):
         return result.relative_error
 
     def _check(self, result: Decomposition, images: Tensor, target: Target, tolerance: float | None = None) -> None:
-        try:
-            result.check(tolerance)
-        except CompletenessError:
-            worst = result.failing(tolerance)[0]
-            image = images[worst : worst + 1]
-            wanted = target if result.target is None else result.target[worst : worst + 1]
-            faults = self._pass(image, wanted, Collector(image, None), audit=True).bias_terms
-            suspect = max(faults, key=lambda name: float(faults[name].abs()), default="")
-            off = suspect and float(faults[suspect].abs()) > result.allowed_error(tolerance)[worst]
-            result.check(tolerance, suspect if off else "")
+        if not (failing := result.failing(tolerance)):
+            return
+        worst = failing[0]
+        image, wanted = images[worst : worst + 1], target if result.target is None else result.target[worst : worst + 1]
+        faults = self._pass(image, wanted, Collector(image, None), audit=True).bias_terms
+        suspect = max(faults, key=lambda name: float(faults[name].abs()), default="")
+        off = suspect and float(faults[suspect].abs()) > result.allowed_error(tolerance)[worst]
+        result.check(tolerance, suspect if off else "")
 
     @torch.inference_mode(False)
     def _run(
@@ -176,18 +165,9 @@ class FullGrad(AuthorsNames):
         input_term = collector.draw(product if product.dim() > 2 else product[..., None])
         if not input_term.isfinite().all():
             refuse_images(images, finite=True)
-        return Decomposition(
-            score.detach(),
-            gradient,
-            input_term,
-            {name: collector.sums[name] for name in tracer.terms if name in collector.sums},
-            collector.frames,
-            index,
-            {name: collector.maps[name] for name in tracer.terms if name in collector.maps},
-            collector.size,
-            collector.precision,
-            collector.lost,
-        )
+        sums, maps = ({n: had[n] for n in tracer.terms if n in had} for had in (collector.sums, collector.maps))
+        about = collector.frames, index, maps, collector.size, collector.precision, collector.lost
+        return Decomposition(score.detach(), gradient, input_term, sums, *about)
 
 
 def _gradient(score: Tensor, leaf: Tensor) -> Tensor:
@@ -212,3 +192,61 @@ class SimpleFullGrad(FullGrad):
     """
 
     _weighted = False
+
+
+class SmoothFullGrad(FullGrad):
+    """The authors' smooth variant; needs memory for every term's map, and `num_samples` times the time.
+
+    All copies are explained for the target of the clean image, and every image of a batch is given the same noise,
+    so that a map depends neither on the other images nor on their order. The input's colours are summed before psi.
+
+    Args:
+        model: as for `FullGrad`, like further settings.
+        num_samples: number of noisy copies.
+        std_spread: standard deviation of the noise, relative to an image's range (maximum less minimum).
+        seed: of the noise.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        num_samples: int = 25,
+        std_spread: float = 0.15,
+        *settings: Any,
+        seed: int = 0,
+        **more: Any,
+    ) -> None:
+        super().__init__(model, *settings, **more)
+        if num_samples < 1:
+            what = f"found {num_samples}, expected 1 or more"
+            raise FacebiasError("SALIENCY_SAMPLES", "num_samples", what, "Raise it")
+        self.num_samples, self.std_spread, self.seed = num_samples, std_spread, seed
+
+    def explain(
+        self,
+        images: Tensor,
+        target: Target = None,
+        scope: str = "layer",
+        align_corners: bool = True,
+        check: bool = True,
+    ) -> Explanation:
+        """Smoothed map, and the decomposition of the clean images; arguments and errors as for `FullGrad.explain`."""
+        clean = super().explain(images, target, scope, align_corners, check).decomposition
+        target = clean.target if target is None else target
+        generator, means = torch.Generator().manual_seed(self.seed), dict[str, tuple[Tensor, Frames]]()
+        low, high = torch.aminmax(images.detach().flatten(1), dim=1)
+        spread = (self.std_spread * (high - low)).view(-1, *[1] * (images.dim() - 1))
+        for _ in range(self.num_samples):
+            noise = torch.randn(images.shape[1:], generator=generator, dtype=images.dtype).to(images.device)
+            noisy = images.detach() + spread * noise
+            result = self.decompose(noisy, target, keep_maps=True)
+            if check:
+                self._check(result, noisy, target)
+            colours = (result.input_gradient * noisy).sum(1, keepdim=True)
+            for name, term in ({"input": colours} | result.spatial_maps).items():
+                mean = means[name][0] if name in means else 0
+                means[name] = mean + term / self.num_samples, result.spatial.get(name, ())
+        collector = Collector(images, scope)
+        for mean, frames in means.values():
+            collector.draw(mean, frames)
+        return Explanation(collector.map(align_corners), clean)

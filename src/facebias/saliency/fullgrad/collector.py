@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from facebias.saliency.fullgrad.layout import Layout, Placing
-from facebias.saliency.fullgrad.residuals import Channel, Residual
 from facebias.saliency.fullgrad.tracer import Term
 
 # What keeps a constant map from a division by zero: the authors' code has 1e-6, grad-cam, which goes by channel, 1e-7.
@@ -29,7 +27,7 @@ class Collector:
     Args:
         images: (N, C, *spatial).
         scope: "layer" or "channel", what is rescaled to 0..1 at a time; None for sums alone.
-        keep_maps: keep every term's full map.
+        keep_maps: keep every term's full map; for sums alone.
         weighted: False leaves the biases out of the map, and terms without an explicit bias (SimpleFullGrad).
 
     Attributes:
@@ -51,28 +49,32 @@ class Collector:
 
     def settle(self, term: Term, gradient: Tensor) -> None:
         """Takes one term and df/dv: its sum for each image, and its map if it is laid out over the image."""
-        residual, layout = term.residual, term.layout
+        residual, layout, shape = term.residual, term.layout, gradient.shape
         if residual is None or not gradient.numel():
             return
-        kind = gradient.dtype
-        if (
-            kind != self.precision
-            and kind.is_floating_point
-            and torch.finfo(kind).eps > torch.finfo(self.precision).eps
-        ):
-            self.precision = kind
+        self.precision = max(self.precision, gradient.dtype.to_real(), key=lambda kind: torch.finfo(kind).eps)
         placed = None if term.whole else layout.by_place
         if placed is not None:
-            self.frames[term.name] = placed.frames
+            self.frames[term.name] = layout.frames
         elif layout.lost and not term.whole:
             self.lost[term.name] = layout.lost
-        if self.keep_maps:
-            product = _product(gradient, residual.full(gradient))
-            self.maps[term.name] = product if placed is None else placed(product, self.count)
-        found = self._draw(gradient, residual, placed) if placed and self.scope else None
-        if found is None or placed is None or not placed.whole:  # class tokens are in the sum, not in the map
-            found = self._sum(gradient, residual, layout)
-        self.sums[term.name] = self.sums[term.name] + found if term.name in self.sums else found
+        if placed is None or self.scope is None:
+            product = _product(gradient, residual.of(shape))
+            if self.keep_maps:
+                self.maps[term.name] = product if placed is None else placed(product, self.count)
+            return self._sum(term, product)
+        by_rows = placed.entries is None and placed.dims[0] == 0 and shape[0] == placed.cells[0] == self.count
+        step = max(1, BLOCK * self.count // gradient.numel()) if by_rows else self.count
+        for start in range(0, self.count, step):
+            rows = slice(start, start + step) if step < self.count else None
+            part = gradient if rows is None else gradient[rows]
+            product, count = _product(part, residual.of(shape, rows)), min(step, self.count - start)
+            if not placed.whole:  # class tokens are in the sum, not in the map
+                self._sum(term, product)
+            shown = None if self.weighted else placed(part, count) if residual.explicit else part[:0]
+            total = self._add(placed(product, count), layout.frames, start, placed.whole, shown)
+            if placed.whole:
+                self._gather(self.sums, term.name, start, total)
 
     def draw(self, term: Tensor, frames: Frames = ()) -> Tensor:
         """Adds psi of a term's full map, if maps are wanted; returns its sum (N,).
@@ -81,72 +83,65 @@ class Collector:
             term: (N, C, *cells), is overwritten.
             frames: what its cells are laid over; none for the whole image.
         """
-        return self._add(((term[rows], None) for rows in _blocks(term)), frames or self._whole)
+        return self._add(term, frames or self._whole).to(self.size)
 
     def map(self, align_corners: bool) -> Tensor:
         """The sum of all maps, (N, 1, *spatial), at the size of the images."""
-        total = torch.zeros_like(self.images[:, 0])
+        total, parts, weights = torch.zeros_like(self.images[:, 0]), [], []
+        # Linear interpolation is separable, and as a matrix product several times faster than `interpolate`; one
+        # product does the first axis of all resolutions.
         for (cells, frames), plane in self._planes.items():
             plane = plane.view(self.count, *cells)
-            for dim in range(len(cells), 0, -1):
-                plane = _resized(plane, dim, total.shape[dim], frames[dim - 1], align_corners)
-            total += plane
+            about = list(zip(cells, total.shape[1:], frames, strict=True))
+            if about == list(zip(total.shape[1:], total.shape[1:], self._whole, strict=True)):
+                total += plane
+                continue
+            along = [_interpolation(*each, align_corners, plane.dtype, plane.device) for each in about]
+            for dim, weight in enumerate(along[1:], start=2):
+                plane = torch.matmul(plane.movedim(dim, -1), weight).movedim(-1, dim)
+            parts.append(plane.flatten(2) if plane.dim() > 2 else plane[..., None])
+            weights.append(along[0])
+        if parts:
+            total += torch.matmul(torch.cat(weights).T, torch.cat(parts, 1)).view_as(total)
         return total.unsqueeze(1)
 
-    def _sum(self, gradient: Tensor, residual: Residual, layout: Layout) -> Tensor:
-        product = _product(gradient, residual.full(gradient)).to(self.size)
-        if (by_image := layout.by_image) is None:
+    def _sum(self, term: Term, product: Tensor) -> None:
+        if (by_image := term.layout.by_image) is None:
             self.apart = False
-            return product.sum().expand(self.count) / self.count
-        self.size += by_image(product.abs())
-        return by_image(product)
+            total = product.sum().expand(self.count) / self.count
+        else:
+            entries = by_image(product, self.count).to(self.size)
+            total = entries.sum(1)
+            self.size += entries.abs().sum(1)
+        self._gather(self.sums, term.name, 0, total)
 
-    def _draw(self, gradient: Tensor, residual: Residual, placed: Placing) -> Tensor:
-        """Adds psi of a term; returns the sum over what is drawn, for each image."""
-        by_rows = placed.entries is None and placed.dims[0] == 0 and gradient.shape[0] == placed.cells[0] == self.count
-        explicit = isinstance(residual, Channel)
-
-        def parts() -> Iterator[tuple[Tensor, Tensor | None]]:
-            """Block by block the term, and what is shown in its place where that is something else."""
-            for rows in _blocks(gradient) if by_rows else (slice(None),):
-                part = gradient[rows]
-                count = len(part) if by_rows else self.count
-                values = placed(_product(part, residual.full(gradient, rows)), count)
-                yield values, None if self.weighted else placed(part, count).abs() if explicit else values[:, :0]
-
-        return self._add(parts(), placed.frames, placed.whole)
-
-    def _add(self, parts: Iterable[tuple[Tensor, Tensor | None]], frames: Frames, counted: bool = True) -> Tensor:
-        found, scope = [], self.scope or "layer"
-        for values, shown in parts:
-            flat, cells = values.flatten(2), values.shape[2:]
-            total, (plane, size) = flat.sum((1, 2)), _psi(flat.abs_(), scope)
-            if shown is not None:
-                plane = _psi(shown.flatten(2), scope)[0] if shown.numel() else torch.zeros_like(plane)
-            found.append((total, size, plane))
-        total, size, plane = found[0] if len(found) == 1 else map(torch.cat, zip(*found, strict=True))
+    def _add(
+        self, term: Tensor, frames: Frames, start: int = 0, counted: bool = True, shown: Tensor | None = None
+    ) -> Tensor:
+        """Adds psi of rows of a term, or of what is shown in its place; returns their sum."""
+        values, scope = term.flatten(2), self.scope or "layer"
+        total = values.sum((1, 2))
+        plane, size = _psi(values.abs_(), scope)
+        if shown is not None:
+            plane = _psi(shown.flatten(2).abs(), scope)[0] if len(shown) else plane.zero_()
         if counted:
-            self.size += size
-        if self.scope and (cells, frames) in self._planes:
-            self._planes[cells, frames] += plane
-        elif self.scope:
-            self._planes[cells, frames] = plane
-        return total.to(self.size)
+            self.size.narrow(0, start, len(size)).add_(size)
+        if self.scope:
+            self._gather(self._planes, (term.shape[2:], frames), start, plane)
+        return total
+
+    def _gather(self, sums: dict[Any, Tensor], key: Any, start: int, part: Tensor) -> None:
+        """Adds what some images, from `start` on, have of a sum."""
+        if key not in sums and len(part) == self.count:
+            sums[key] = part.to(self.size)
+            return
+        if key not in sums:
+            sums[key] = self.size.new_zeros(self.count, *part.shape[1:])
+        sums[key].narrow(0, start, len(part)).add_(part)
 
 
 def _product(gradient: Tensor, residual: Tensor) -> Tensor:
     return (gradient.conj() * residual).real if gradient.is_complex() else gradient * residual
-
-
-def _resized(plane: Tensor, dim: int, size: int, frame: tuple[int, ...], align_corners: bool) -> Tensor:
-    # Linear interpolation is separable, and as a matrix product several times faster than `interpolate` on one channel.
-    if plane.shape[dim] == size and frame == tuple(range(size)):
-        return plane
-    weights = _interpolation(plane.shape[dim], size, frame, align_corners, plane.dtype, plane.device)
-    if dim == plane.dim() - 1:
-        return torch.matmul(plane, weights)
-    rest = plane.shape[dim + 1 :]
-    return torch.matmul(weights.T, plane.flatten(dim + 1)).unflatten(-1, rest)
 
 
 @lru_cache(maxsize=64)
@@ -162,12 +157,6 @@ def _interpolation(
     np.add.at(weights, (places[inside], np.minimum(low + 1, cells - 1)[inside]), (at - low)[inside])
     narrow = weights.T.astype(np.float64 if dtype == torch.float64 else np.float32)  # some devices have no float64
     return torch.from_numpy(narrow).to(device, dtype)
-
-
-def _blocks(gradient: Tensor) -> Iterator[slice]:
-    count, size = gradient.shape[0], gradient.numel()
-    images = max(1, BLOCK * count // size)
-    return (slice(start, start + images) for start in range(0, count, images))
 
 
 def _psi(values: Tensor, scope: str) -> tuple[Tensor, Tensor]:

@@ -80,7 +80,7 @@ class Decomposition:
     @property
     def relative_error(self) -> Tensor:
         """(N,) |f - total| / |f|, float64 on the CPU; 0 where both are 0."""
-        error, score = self._error(), np.abs(_double(self.output))
+        error, score = self._error, np.abs(_double(self.output))
         return torch.from_numpy(np.divide(error, score, out=np.where(error == 0, 0, np.inf), where=~(score == 0)))
 
     @property
@@ -98,15 +98,16 @@ class Decomposition:
 
     def failing(self, tolerance: float | None = None) -> list[int]:
         """Indices of the images whose terms do not add up; not-a-number never does."""
-        return np.flatnonzero(~(self._error() <= self.allowed_error(tolerance))).tolist()
-
-    def _error(self) -> np.ndarray:
-        return np.abs(_double(self.output) - self._terms.sum(0))
+        return np.flatnonzero(~(self._error <= self.allowed_error(tolerance))).tolist()
 
     @cached_property
     def _terms(self) -> np.ndarray:
         # In NumPy, since some devices have no float64.
         return _double(torch.stack([self.input_term, *self.bias_terms.values()]))
+
+    @property
+    def _error(self) -> np.ndarray:
+        return np.abs(_double(self.output) - self._terms.sum(0))
 
     def check(self, tolerance: float | None = None, suspect: str = "") -> None:
         """Does nothing if every image's terms add up to its score.

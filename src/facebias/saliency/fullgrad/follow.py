@@ -11,33 +11,30 @@ from torch import Tensor
 from facebias.saliency.fullgrad.layout import NONE, Field, Layout, filled, known, line, unknown, usual
 from facebias.saliency.fullgrad.residuals import Call, live, tensors
 
-# Operations that keep the usual layout: element by element, or evenly over the same frame.
-KEEP = frozenset(
-    """
-    conv2d batch_norm relu relu_ leaky_relu leaky_relu_ prelu silu silu_ gelu hardswish hardswish_ relu6 hardtanh
-    hardtanh_ sigmoid hardsigmoid max_pool2d _max_pool2d avg_pool2d adaptive_avg_pool2d dropout dropout_ add add_
-    __add__ __iadd__ mul mul_ __mul__ __imul__
-""".split()
+# Operations that keep the usual layout: evenly over the same frame, or only asking; these add nothing of their own.
+PLAIN = frozenset(
+    "relu relu_ leaky_relu leaky_relu_ max_pool2d _max_pool2d avg_pool2d adaptive_avg_pool2d dropout dropout_ dim size "
+    "numel __len__ is_floating_point".split()
+)
+# Others that keep it.
+KEEP = PLAIN.union(
+    "conv2d batch_norm prelu silu silu_ gelu hardswish hardswish_ relu6 hardtanh hardtanh_ sigmoid hardsigmoid "
+    "add add_ __add__ __iadd__ mul mul_ __mul__ __imul__".split()
 )
 # Operations that put elements elsewhere and change none, so that they may be let move numbers; and all views.
 MOVES = frozenset(
-    """
-    reshape flatten ravel flip fliplr flipud roll rot90 index_select gather take_along_dim __getitem__ repeat tile
-    repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold take masked_select
-    fft_fftshift fft_ifftshift
-""".split()
+    "reshape flatten ravel flip fliplr flipud roll rot90 index_select gather take_along_dim __getitem__ repeat tile "
+    "repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold take "
+    "masked_select fft_fftshift fft_ifftshift".split()
 )
 # Operations that put elements into others.
 WRITES = frozenset(
-    """
-    __setitem__ scatter scatter_ index_put index_put_ index_copy index_copy_ masked_scatter masked_scatter_
-""".split()
+    "__setitem__ scatter scatter_ index_put index_put_ index_copy index_copy_ masked_scatter masked_scatter_".split()
 )
 # Operations that keep the shape, or the rank, but not the places.
 SCRAMBLES = frozenset(
-    """
-    sort msort topk grid_sample grid_sampler roi_align ps_roi_align deform_conv2d as_strided scatter_add index_add
-""".split()
+    "sort msort topk grid_sample grid_sampler roi_align ps_roi_align deform_conv2d as_strided scatter_add "
+    "index_add".split()
 )
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 LAST = RECURRENT | {"linear", "scaled_dot_product_attention", "multi_head_attention_forward"}
@@ -176,11 +173,10 @@ def _computed(said: Sequence[Field], shapes: list[Shape], shape: Shape, call: Ca
         return _resampled(field, name, before, shape)
     dims = call.argument(1, "dim")
     dims = {dim % len(before) for dim in (dims if isinstance(dims, list | tuple) else [dims]) if type(dim) is int}
-    if len(said) == 1 and dims and shape != before:
-        for keep in (True, False):
-            kept = [1 if dim in dims else size for dim, size in enumerate(before) if keep or dim not in dims]
-            if list(shape) == kept:
-                return _reduced(field, dims, keep)
+    keep = len(shape) == len(before)
+    left = [1 if dim in dims else size for dim, size in enumerate(before) if keep or dim not in dims]
+    if len(said) == 1 and dims and shape != before and list(shape) == left:
+        return _reduced(field, dims, keep)
     return _merged(said, shapes, shape)
 
 

@@ -8,7 +8,7 @@ of each of the image's axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -113,7 +113,6 @@ class Placing(NamedTuple):
 
     dims: tuple[int, ...]
     cells: tuple[int, ...]  # the number of images first
-    frames: tuple[tuple[int, ...], ...]
     images: Tensor
     entries: Tensor | None = None
     counted: int = 0
@@ -131,7 +130,7 @@ class Placing(NamedTuple):
         else:
             lines = term.reshape(self.counted, -1)[self.entries.to(term.device)]
             found = lines.reshape(*self.cells, -1).movedim(-1, 1)
-        if len(self.images) >= count:
+        if self.cells[0] >= count:
             return found
         return found.new_zeros(count, *found.shape[1:]).index_copy(0, self.images.to(found.device), found)
 
@@ -150,40 +149,37 @@ class Layout:
         axes = self.fields[1:]
         return any(field.carriers for field in axes) and all(field.carriers or field.cells == 1 for field in axes)
 
+    @property
+    def frames(self) -> tuple[tuple[int, ...], ...]:
+        """Those of the axes."""
+        return tuple(field.frame for field in self.fields[1:])
+
     @cached_property
-    def by_image(self) -> Callable[[Tensor], Tensor] | None:
-        """Sums a tensor over all entries of each image, to (N,); None where images are not to be told apart."""
-        images = self.fields[0]
-        index, carriers = images.numbers.flatten().long(), images.carriers
-        if (index < 0).any():
-            return None
-        dims = (*carriers, *(dim for dim in range(len(self.shape)) if dim not in carriers))
-        in_order = torch.equal(index, torch.arange(images.cells))
-
-        def summed(term: Tensor) -> Tensor:
-            """(N,) of a tensor of this layout."""
-            lines = term.permute(dims).reshape(len(index), -1).sum(1)
-            return lines if in_order else lines.new_zeros(images.cells).index_add(0, index.to(lines.device), lines)
-
-        return summed
+    def by_image(self) -> Placing | None:
+        """How the tensor is brought to (N, all entries); None where images are not to be told apart."""
+        return self._placing(self.fields[:1])
 
     @cached_property
     def by_place(self) -> Placing | None:
         """How the tensor is brought to (N, C, *cells); None where it is not laid out over the image."""
-        images = self.fields[0].numbers.unique().long()
-        if self.lost or (images < 0).any() or (not self.placed and len(self.shape) < len(self.fields) + 1):
+        if self.lost or (not self.placed and len(self.shape) < len(self.fields) + 1):
             return None
-        own = [dim for field in self.fields for dim in field.carriers]
+        return self._placing(self.fields)
+
+    def _placing(self, fields: tuple[Field, ...]) -> Placing | None:
+        images = fields[0].numbers.unique().long()
+        if (images < 0).any():
+            return None
+        own = [dim for field in fields for dim in field.carriers]
         carriers, rest = sorted(set(own)), [dim for dim in range(len(self.shape)) if dim not in own]
-        cells = (len(images), *(field.cells for field in self.fields[1:]))
-        about = (cells, tuple(field.frame for field in self.fields[1:]), images)
+        cells = (len(images), *(field.cells for field in fields[1:]))
         lines = [images, *map(torch.arange, cells[1:])]
         if len(own) == len(carriers) and all(
-            torch.equal(field.numbers.flatten().long(), line) for field, line in zip(self.fields, lines, strict=True)
+            torch.equal(field.numbers.flatten().long(), line) for field, line in zip(fields, lines, strict=True)
         ):
-            first = len(self.fields[0].carriers)
-            return Placing((*own[:first], *rest, *own[first:]), *about)
-        numbers = [line.flatten().long().numpy() for line in torch.broadcast_tensors(*(f.numbers for f in self.fields))]
+            first = len(fields[0].carriers)
+            return Placing((*own[:first], *rest, *own[first:]), cells, images)
+        numbers = [line.flatten().long().numpy() for line in torch.broadcast_tensors(*(f.numbers for f in fields))]
         known = np.flatnonzero(np.min(numbers, axis=0) >= 0)
         numbers[0] = np.searchsorted(images.numpy(), numbers[0])
         target = np.ravel_multi_index([line[known] for line in numbers], cells, mode="clip")
@@ -191,7 +187,7 @@ class Layout:
         if left or not times or (np.bincount(target, minlength=math.prod(cells)) != times).any():
             return None
         entries = torch.from_numpy(known[np.argsort(target, kind="stable")])
-        return Placing((*carriers, *rest), *about, entries, len(numbers[0]))
+        return Placing((*carriers, *rest), cells, images, entries, len(numbers[0]))
 
 
 _KNOWN: WeakValueDictionary[tuple, Layout] = WeakValueDictionary()

@@ -6,11 +6,9 @@ all parameters constant, f(x) = <df/dx, x> + sum over operations of <df/dv, r_v>
 
 from __future__ import annotations
 
-import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeGuard
 
@@ -28,52 +26,46 @@ _FORWARD_MODE = threading.RLock()
 _NOISE = 64
 
 
-@dataclass(frozen=True)
-class Channel:
-    """A residual that is one number a channel: `vector` (C,) along dimension `axis` of the output."""
+class Residual(NamedTuple):
+    """A residual that broadcasts against its output, computed only when the gradient arrives.
 
-    vector: Tensor
-    axis: int
-
-    def full(self, gradient: Tensor, rows: slice = slice(None)) -> Tensor:
-        """The residual in a shape that broadcasts against the output."""
-        shape = [1] * gradient.dim()
-        shape[self.axis] = -1
-        return self.vector.view(shape)
-
-
-@dataclass(frozen=True)
-class Pointwise:
-    """A residual with a value an element, computed from `operands` only when the gradient arrives.
-
-    Operands are tensors that autograd keeps for its own backward pass, so that nothing more is held in memory.
+    Attributes:
+        form: of the operands.
+        operands: tensors that autograd keeps for its own backward pass, so that nothing more is held in memory.
+        explicit: whether it is a bias, one number a channel.
     """
 
     form: Callable[..., Tensor]
     operands: Callable[[], tuple[Tensor, ...]]
+    explicit: bool = False
 
-    def full(self, gradient: Tensor, rows: slice = slice(None)) -> Tensor:
-        """The residual of some rows of dimension 0, in a shape that broadcasts against `gradient[rows]`."""
-        own, operands = gradient.shape, self.operands()
-        whole = rows == slice(None) or not own
-        return self.form(*(o if whole or o.dim() < len(own) or len(o) != own[0] else o[rows] for o in operands))
+    def of(self, shape: torch.Size, rows: slice | None = None) -> Tensor:
+        """The residual of an output of this shape, or of some rows of its dimension 0."""
+        if rows is None:
+            return self.form(*self.operands())
+        return self.form(
+            *(o[rows] if o.shape[:1] == shape[:1] and o.dim() == len(shape) else o for o in self.operands())
+        )
 
 
-Residual = Channel | Pointwise
-
-
-def held(form: Callable[..., Tensor], *operands: Tensor) -> Pointwise:
+def held(form: Callable[..., Tensor], *operands: Tensor) -> Residual:
     """A form of tensors that the operation itself keeps for its backward pass."""
     kept = tuple(operand.detach() for operand in operands)
-    return Pointwise(form, lambda: kept)
+    return Residual(form, lambda: kept)
 
 
-def fixed(value: Tensor) -> Pointwise:
+def fixed(value: Tensor) -> Residual:
     """A residual that is known already. Infinite entries (attention masks) meet a gradient of zero and count as 0."""
     value = value.detach()
     if value.is_floating_point() and torch.isinf(value).any():
         value = value.masked_fill(torch.isinf(value), 0)
-    return Pointwise(lambda held: held, lambda: (value,))
+    return Residual(lambda: value, tuple)
+
+
+def bias(value: Tensor, trailing: int) -> Residual:
+    """Numbers (C,) of channels that this many dimensions follow."""
+    value = value.detach().view(-1, *[1] * trailing)
+    return Residual(lambda: value, tuple, True)
 
 
 def live(value: object) -> TypeGuard[Tensor]:
@@ -153,24 +145,22 @@ def _residual(leaf: object) -> Tensor | None:
     return residual.masked_fill_(residual.abs() <= noise, 0)
 
 
-def batch_norm(call: Call) -> Channel:
-    """beta - gamma * mean / sqrt(var + eps), from the buffers as they are now.
+def batch_norm(call: Call) -> Residual:
+    """Its value at zero, beta - gamma * mean / sqrt(var + eps), from the buffers as they are now.
 
     Raises:
         FacebiasError: statistics of the batch couple its images, so there is no decomposition for one image.
     """
-    mean, variance = call.argument(1, "running_mean"), call.argument(2, "running_var")
-    weight, bias = call.argument(3, "weight"), call.argument(4, "bias")
-    if call.argument(5, "training", False) or mean is None:
+    if call.argument(5, "training", False) or call.argument(1, "running_mean") is None:
         what = "it uses the statistics of the batch, which couple the images; expected running ones"
         raise FacebiasError("BATCH_STATISTICS", "batch_norm", what, "Use track_running_stats=True and evaluation mode")
-    scale = torch.rsqrt(variance + call.argument(7, "eps", 1e-5))
-    scale = scale if weight is None else scale * weight
-    return Channel(-mean * scale if bias is None else torch.addcmul(bias, mean, scale, value=-1), 1)
+    x = call.args[0]
+    zero = call.func(x.new_zeros(1, x.shape[1]), *call.args[1:], **call.kwargs)
+    return bias(zero[0], x.dim() - 2)
 
 
-def normalised(groups: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> Callable[[Tensor], Tensor]:
-    """Layer norm (no groups), group norm: v - (v - b) * eps / sigma^2, sigma^2 = var + eps; it only feels its eps."""
+def normalised(groups: int, weight: Tensor | None, beta: Tensor | None, eps: float) -> Callable[[Tensor], Tensor]:
+    """Layer norm (no groups), group norm: v - (v - beta) * eps / s^2, s^2 = var + eps; it only feels its eps."""
 
     def form(x: Tensor) -> Tensor:
         """The term of inputs (N, ...), of their shape."""
@@ -179,50 +169,14 @@ def normalised(groups: int, weight: Tensor | None, bias: Tensor | None, eps: flo
         unit = (unit * (1 - eps * rstd.square())).view(x.shape)
         ones = [-1] + [1] * (x.dim() - 2) if groups else [-1]
         unit = unit if weight is None else unit * weight.view(ones)
-        return unit if bias is None else unit + bias.view(ones)
+        return unit if beta is None else unit + beta.view(ones)
 
     return form
 
 
-def silu(x: Tensor) -> Tensor:
-    """-x^2 s (1 - s), s the logistic function."""
-    s = torch.sigmoid(x)
-    return torch.addcmul(-s, s, s).mul_(x).mul_(x)
-
-
-def gelu(x: Tensor) -> Tensor:
-    """-x^2 phi(x), phi the normal density."""
-    square = x.square()
-    return square.mul(-0.5).exp_().mul_(square).mul_(-1 / math.sqrt(2 * math.pi))
-
-
-def hardswish(x: Tensor) -> Tensor:
-    """-x^2 / 6 in the ramp, 0 elsewhere."""
-    return x.square().mul_(-1 / 6).mul_(x.abs() < 3)
-
-
 def softmax(x: Tensor, dim: int) -> Tensor:
-    """p (1 - log p + sum p log p); 0 where p is 0, masked by minus infinity.
-
-    In terms of x the difference would cancel where one entry has all the weight.
-    """
+    """p (1 - log p + sum p log p); 0 where p is 0. In terms of x it would cancel where one entry has all the weight."""
     logs = functional.log_softmax(x, dim)
     p = logs.exp()
     logs = logs.masked_fill(p == 0, 0)
     return p * (1 - logs + (p * logs).sum(dim, keepdim=True))
-
-
-def clipped(low: float, high: float) -> Callable[[Tensor], Tensor]:
-    """ReLU6, hardtanh: the bound where the input, or the output, is at the bound or beyond."""
-
-    def form(x: Tensor) -> Tensor:
-        """The term of inputs of any shape, of their shape."""
-        value = (x >= high).to(x.dtype).mul_(high)
-        return value.add_(x <= low, alpha=low) if low else value
-
-    return form
-
-
-def gate(a: Tensor, b: Tensor) -> Tensor:
-    """a b - (a b + b a)."""
-    return -(a * b)

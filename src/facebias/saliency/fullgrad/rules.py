@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,41 +12,35 @@ from torch import Tensor
 from torch.nn import functional
 
 from facebias.saliency.fullgrad import residuals as forms
-from facebias.saliency.fullgrad.follow import CATS, MOVES
+from facebias.saliency.fullgrad.follow import CATS, MOVES, PLAIN
 from facebias.saliency.fullgrad.follow import PRODUCTS as MATRIX_PRODUCTS
-from facebias.saliency.fullgrad.residuals import Call, Channel, Pointwise, Residual, fixed, held, live, tensors
+from facebias.saliency.fullgrad.residuals import Call, Residual, fixed, held, live, tensors
 
-# Of what is homogeneous, what keeps the usual layout; and calls that only ask.
-PLAIN = frozenset(
-    "relu relu_ leaky_relu leaky_relu_ max_pool2d _max_pool2d avg_pool2d adaptive_avg_pool2d dropout dropout_ dim size "
-    "numel __len__ is_floating_point".split()
-)
 # phi(t u) = t phi(u) for t > 0: no residual. Views are told by their base and need no name; what else there is of the
 # kind is found to have none.
-HOMOGENEOUS = (
-    PLAIN
-    | MOVES
-    | frozenset(
-        """
-    prelu abs abs_ neg max_pool1d max_pool3d avg_pool1d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool3d
-    adaptive_max_pool2d interpolate clone contiguous mean sum amax amin cumsum float double half bfloat16 to type
-    type_as
-""".split()
-    )
+HOMOGENEOUS = PLAIN.union(
+    MOVES,
+    "prelu abs abs_ neg max_pool1d max_pool3d avg_pool1d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool3d "
+    "adaptive_max_pool2d interpolate clone contiguous mean sum amax amin cumsum float double half bfloat16 to type "
+    "type_as".split(),
 )
-SUMS = {"add": 1, "add_": 1, "__add__": 1, "__iadd__": 1, "__radd__": 1} | dict.fromkeys(
-    ("sub", "sub_", "subtract", "__sub__", "__isub__"), -1
+SUMS = dict.fromkeys("add add_ __add__ __iadd__ __radd__".split(), 1) | dict.fromkeys(
+    "sub sub_ subtract __sub__ __isub__".split(), -1
 )
 PRODUCTS = frozenset("mul mul_ multiply multiply_ __mul__ __imul__ __rmul__".split())
 QUOTIENTS = frozenset("div div_ divide true_divide __truediv__ __itruediv__ __div__".split())
-CONVOLUTIONS = frozenset("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split())
+# Dimensions of the output after that of the channels.
+AFFINE = {"linear": 0} | {f"conv{kind}{rank}d": rank for kind in ("", "_transpose") for rank in (1, 2, 3)}
 # Forms of the input alone, which these operations keep for their own backward pass.
 KEPT: dict[str, Callable[[Tensor], Tensor]] = {
-    "silu": forms.silu,
-    "gelu": forms.gelu,
-    "hardswish": forms.hardswish,
-    "relu6": forms.clipped(0, 6),
-    "hardtanh": forms.clipped(-1, 1),
+    # -x^2 s (1 - s), s the logistic function
+    "silu": lambda x: torch.ops.aten.sigmoid_backward(x.square().neg_(), torch.sigmoid(x)),
+    # -x^2 phi(x), phi the normal density
+    "gelu": lambda x: (y := x.square()).mul(-0.5).exp_().mul_(y).mul_(-1 / math.sqrt(2 * math.pi)),
+    # -x^2 / 6 in the ramp, 0 elsewhere
+    "hardswish": lambda x: x.square().mul_(-1 / 6).mul_(x.abs() < 3),
+    "relu6": lambda x: _clipped(x, 0, 6),
+    "hardtanh": lambda x: _clipped(x, -1, 1),
 }
 
 Found = list[Residual | None]
@@ -53,13 +49,9 @@ Later = Callable[[Tensor], Found]  # of the output
 
 def in_place(name: str, args: tuple, kwargs: dict[str, Any]) -> bool:
     """Whether an operation may overwrite its first argument."""
-    return (
-        (name[-1:] == "_" and name[-2:] != "__")
-        or name[:3] == "__i"
-        or name == "__setitem__"
-        or kwargs.get("inplace") is True
-        or any(value is True for value in args)
-    )
+    if (name[-1:] == "_" and name[-2:] != "__") or name[:3] == "__i" or name == "__setitem__":
+        return True
+    return kwargs.get("inplace") is True or any(value is True for value in args)
 
 
 def without_residual(call: Call) -> bool:
@@ -84,7 +76,7 @@ def rule(call: Call, overwrites: bool) -> Found | Later:
     if name in SUMS and len(args) > 1:
         return [_constant_summand(call)]
     if name in PRODUCTS and len(args) > 1:
-        return _kept(forms.gate, args[:2], overwrites)
+        return _kept(lambda a, b: -(a * b), args[:2], overwrites)  # a b - (a b + b a)
     if len(call.sources) == 1 and args and live(args[0]) and (known := _of_one_input(call, overwrites)) is not None:
         return known
     if name in MATRIX_PRODUCTS:
@@ -95,9 +87,8 @@ def rule(call: Call, overwrites: bool) -> Found | Later:
 
 def _of_one_input(call: Call, overwrites: bool) -> Found | Later | None:
     name, x, argument = call.name, call.args[0], call.argument
-    if name in CONVOLUTIONS:
-        bias = argument(2, "bias")
-        return [None if bias is None else Channel(bias, x.dim() - 1 if name == "linear" else 1)]
+    if (trailing := AFFINE.get(name)) is not None:
+        return [None if (vector := argument(2, "bias")) is None else forms.bias(vector, trailing)]
     if call.func is functional.batch_norm:
         return [forms.batch_norm(call)]
     if name == "softmax" and isinstance(dim := argument(1, "dim"), int) and not call.kwargs.get("dtype"):
@@ -108,19 +99,23 @@ def _of_one_input(call: Call, overwrites: bool) -> Found | Later | None:
         return [held(forms.normalised(groups, *affine), x)]
     if (form := KEPT.get(name.rstrip("_"))) and argument(1, "approximate", "none") != "tanh":
         if name.startswith("hardtanh"):
-            form = forms.clipped(argument(1, "min_val", -1.0), argument(2, "max_val", 1.0))
+            form = partial(_clipped, low=argument(1, "min_val", -1.0), high=argument(2, "max_val", 1.0))
         return _kept(form, call.args[:1], overwrites)
     return None
 
 
-def _constant_summand(call: Call) -> Pointwise:
+def _clipped(x: Tensor, low: float, high: float) -> Tensor:
+    """The bound where the input, or the output, is at the bound or beyond; 0 between."""
+    return x.clamp(low, high) - torch.ops.aten.hardtanh_backward(x, x, low, high)
+
+
+def _constant_summand(call: Call) -> Residual:
     first, second = call.args[:2]
     if not live(first):
         return fixed(torch.as_tensor(first))
     dtype = None if isinstance(second, Tensor | complex) else first.dtype
-    return fixed(
-        torch.as_tensor(second, dtype=dtype, device=first.device) * (SUMS[call.name] * call.kwargs.get("alpha", 1))
-    )
+    sign = SUMS[call.name] * call.kwargs.get("alpha", 1)
+    return fixed(torch.as_tensor(second, dtype=dtype, device=first.device) * sign)
 
 
 def _kept(form: Callable[..., Tensor], inputs: tuple, overwrites: bool) -> Found | Later:
@@ -136,6 +131,6 @@ def _kept(form: Callable[..., Tensor], inputs: tuple, overwrites: bool) -> Found
         """From the input that autograd keeps for its own backward pass."""
         node = out.grad_fn
         name = "_saved_self" if hasattr(node, "_saved_self") else "_saved_result"
-        return [Pointwise(form, lambda: (getattr(node, name).detach(),))]
+        return [Residual(form, lambda: (getattr(node, name).detach(),))]
 
     return find

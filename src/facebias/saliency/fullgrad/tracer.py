@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -12,34 +14,32 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from facebias.core.errors import FacebiasError
-from facebias.saliency.fullgrad.follow import RECURRENT, Follower, is_view_of
+from facebias.saliency.fullgrad.follow import PLAIN, RECURRENT, Follower, is_view_of
 from facebias.saliency.fullgrad.layout import Layout
 from facebias.saliency.fullgrad.residuals import Call, Residual, by_forward_mode, fixed, live, tensors
-from facebias.saliency.fullgrad.rules import PLAIN, Found, Later, in_place, rule, without_residual
+from facebias.saliency.fullgrad.rules import Found, Later, in_place, rule, without_residual
 from facebias.saliency.targets import HeadTracer
 
 
+@dataclass(eq=False)
 class Term:
-    """What one output (`leaf`) of one operation adds to the score, given to `settle` with df/dv.
+    """What one output v of one operation adds to the score, given to `settle` with df/dv.
 
-    `whole` says that the residual is not spread over the output as it is drawn: only its sum has a meaning.
+    `part` takes df/dv from the gradient that the hook is given. `whole` says that the residual is not spread over the
+    output as it is drawn: only its sum has a meaning.
     """
 
-    def __init__(
-        self, name: str, residual: Residual, layout: Layout, settle: Callable[..., None], leaf: Tensor, whole: bool
-    ) -> None:
-        self.name, self.layout, self.settle, self.whole = name, layout, settle, whole
-        self.residual: Residual | None = residual
-        # A view that is written over later is made anew by autograd, and a hook on it lost: its base keeps one.
-        base = leaf._base
-        self._of_base = None if base is None else _part(leaf, base)
-        (leaf if base is None else base).register_hook(self)
+    name: str
+    residual: Residual | None
+    layout: Layout
+    settle: Callable[..., None]
+    part: Callable[[Tensor], Tensor]
+    whole: bool
 
     def __call__(self, gradient: Tensor) -> None:
         """Called by autograd with df/dv, before autograd lets go of the tensors that the residual needs."""
         if self.residual is not None:
-            gradient = gradient.detach()
-            self.settle(self, gradient if self._of_base is None else self._of_base(gradient))
+            self.settle(self, self.part(gradient.detach()))
         self.release()
 
     def release(self) -> None:
@@ -153,14 +153,16 @@ class Tracer(HeadTracer):
         return out
 
     def _hook(self, label: str, leaf: Tensor, residual: Residual, whole: bool = False) -> None:
-        term = Term(label, residual, self.follower.layout_of(leaf), self.settle, leaf, whole)
+        # A view that is written over later is made anew by autograd, and a hook on it lost: its base keeps one.
+        base = leaf if leaf._base is None else leaf._base
+        part = Tensor.detach if base is leaf else _part(leaf, base)
+        term = Term(label, residual, self.follower.layout_of(leaf), self.settle, part, whole)
+        base.register_hook(term)
         self.terms.setdefault(label, []).append(term)
 
     def _unused(self, label: str) -> str:
-        count = 2
-        while (unique := label if count == 2 and label not in self.terms else f"{label}#{count}") in self.terms:
-            count += 1
-        return unique
+        names = itertools.chain([label], (f"{label}#{count}" for count in itertools.count(2)))
+        return next(name for name in names if name not in self.terms)
 
     def _place(self, name: str) -> str:
         """The innermost module of the model on the call stack, and the operation."""
@@ -175,16 +177,13 @@ class Tracer(HeadTracer):
 
 
 def _faults(plan: Found | Later | None, call: Call) -> Later | None:
-    """By how much the rule of an operation is off, where it can be told."""
+    """By how much the rule of an operation is off, for each output, where it can be told."""
     try:
         expected = by_forward_mode(call.func, call.args, call.kwargs)
     except (RuntimeError, NotImplementedError, TypeError, AttributeError):
         return None
 
-    def found(out: Any) -> Found:
-        """Of each output."""
-        rules = (plan(out) if callable(plan) else plan) or [None] * len(expected)
-        pairs = zip(expected, rules, strict=True)
-        return [None if e is None else fixed(e if r is None else e - r.full(e)) for e, r in pairs]
+    def off(value: Tensor | None, residual: Residual | None) -> Residual | None:
+        return None if value is None else fixed(value if residual is None else value - residual.of(value.shape))
 
-    return found
+    return lambda out: list(map(off, expected, (plan(out) if callable(plan) else plan) or [None] * len(expected)))
