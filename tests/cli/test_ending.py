@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -13,8 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
+import facebias.cli
 from facebias.cli import app
-from facebias.cli.ending import Stopped, ended, one_line
+from facebias.cli.ending import Stopped, ended, one_line, printable
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write
 
@@ -71,6 +73,29 @@ def test_a_warning_of_a_command_is_one_line_without_our_source():
     told = []
     ended(lambda: told.append(warnings.formatwarning(UserWarning("3 missing\n  pictures"), UserWarning, "x.py", 1)))
     assert told == ["warning: 3 missing pictures\n"] and "x.py" in warnings.formatwarning("", UserWarning, "x.py", 1)
+
+
+def test_names_from_outside_neither_move_nor_colour_a_terminal(capsys):
+    hostile = "\x1b[2J\x1b]0;mine\x07 \u202egnp.exe \udcff \r"
+
+    def command():
+        print(warnings.formatwarning(UserWarning(hostile), UserWarning, "x.py", 1), file=sys.stderr)
+        raise FacebiasError("CSV", hostile, "no such label", "Name one")
+
+    assert ended(command) == 1
+    told = capsys.readouterr().err
+    assert told.count("\\u001b[2J") == 2 and not set(told) & set("\x1b\x07\u202e\udcff\r")
+    assert printable("4·9 points\n\tso é 面") == "4·9 points\n\tso é 面"
+
+
+def test_a_terminal_without_a_letter_gets_its_number(monkeypatch):
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    monkeypatch.setattr(facebias.cli, "app", lambda: print("4·9 points"))
+    with pytest.raises(SystemExit, match="0"):
+        facebias.cli.main()
+    narrow.flush()
+    assert narrow.buffer.getvalue() == b"4\\xb79 points\n"
 
 
 def test_what_catches_every_exception_does_not_swallow_a_signal():

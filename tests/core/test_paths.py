@@ -23,13 +23,18 @@ def test_a_name_that_is_one_stays(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["a/../../escaped", "/etc/passwd", "..", "", "a\\b", "a\0b", "<b>", "x" * 400, ".hidden", "new\nline", "\udcff"],
+    ["a/../../escaped", "/etc/passwd", "..", "", "a\\b", "a\0b", "<b>", "x" * 400, ".hidden", "a.b/c", "new\nline", "\udcff"],
 )
 def test_any_other_text_becomes_a_name_that_leads_nowhere(tmp_path, text):
     name = file_name(text)
-    assert (tmp_path / name).parent == tmp_path and name not in ("", ".", "..") and len(name) <= 130
+    assert (tmp_path / name).parent == tmp_path and name not in ("", ".", "..") and len(name) <= 136
     (tmp_path / name).write_text("a file")
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("text", ["recall-set (1).png", "x" * 400 + ".csv", "a/../b.parquet"])
+def test_the_suffix_of_a_file_stays(text):
+    assert file_name(text).rpartition(".")[2] == text.rpartition(".")[2] and file_name(text) != text
 
 
 def test_texts_that_would_share_a_name_do_not():

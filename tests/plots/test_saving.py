@@ -12,7 +12,7 @@ from drawn import fits, texts
 from facebias import audit, plots
 from facebias.core.csv import read_csv
 from facebias.core.numbers import percent
-from facebias.core.outputs import OutputFolder
+from facebias.core.outputs import OutputFolder, recorded
 from facebias.plots.style import SYNTHETIC
 
 
@@ -59,6 +59,13 @@ def test_hostile_names_are_text_and_nothing_is_clipped(scored, tmp_path):
     ):
         plots.save(figure, rows, tmp_path / "x.png", synthetic=True, provenance="a long footer " * 20)
         assert fits(figure)
+
+
+@pytest.mark.parametrize("name", ["recall-mine (1)", "a/../b", "x" * 300, "\x1b[31m"])
+def test_a_figure_of_any_name_is_recorded_with_its_table(name, summary, tmp_path):
+    folder = plots.FigureFolder(OutputFolder(tmp_path, "x"), synthetic=True)
+    shown = folder.save(plots.source_recall(summary), summary, name)
+    assert [path.suffix for path in shown.files] == [".png", ".csv"] and set(shown.files) == set(recorded(tmp_path))
 
 
 def test_a_figure_says_in_words_what_is_seen(summary, tmp_path):

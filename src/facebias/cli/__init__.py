@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -129,4 +130,6 @@ def facebias(
 
 def main() -> None:
     """Run the command line; `facebias.cli.ending` says with which exit status and line it ends."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no minus sign is no fault
     sys.exit(ended(app))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facebias.cli.completion import complete_runs
+from facebias.cli.ending import printable
 from facebias.cli.options import with_config
 from facebias.core.config import Config
 from facebias.core.words import IMAGE_SIZE
@@ -56,7 +57,7 @@ def detect(
     with threads(config.threads):
         made = detect_pictures(places, scorer(model), scan, fixed.value, out.resolve(), about, overlap)
     for reject in made["rejects"]:
-        typer.echo(f"[{reject.code}] {reject.where}: {reject.reason}", err=True)
+        typer.echo(printable(f"[{reject.code}] {reject.where}: {reject.reason}"), err=True)
     faces = sum(line["faces"] for line in made["pictures"])
     left = f", {made['rejected']} left out: see rejects.csv" if made["rejected"] else ""
     return f"{out.resolve()}: {faces} boxes in {len(made['pictures'])} pictures{left}"

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+import unicodedata
 import warnings
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,7 @@ import typer
 from facebias.core.errors import FacebiasError
 
 _KEPT = "finished epochs and runs are kept, the same command goes on from them"
+_UNSEEN = ("Cc", "Cf", "Cs")  # control, direction of writing, half a character
 _STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _MENDS = {
     errno.ENOSPC: "Free some space",
@@ -64,7 +66,7 @@ def ended(command: Callable[[], object]) -> int:
     except Exception as error:
         if os.environ.get("FACEBIAS_DEBUG"):
             raise
-        typer.echo(one_line(error), err=True)
+        typer.echo(printable(one_line(error)), err=True)
         return 1
     finally:
         warnings.formatwarning = usual
@@ -74,13 +76,20 @@ def ended(command: Callable[[], object]) -> int:
     return 0
 
 
+def printable(text: str) -> str:
+    """Text for a terminal, in which names from outside may be: what would move or colour it is spelled out."""
+    return "".join(
+        one if one in "\n\t" or unicodedata.category(one) not in _UNSEEN else f"\\u{ord(one):04x}" for one in text
+    )
+
+
 def _untold(_: object) -> None:
     """Nothing of what goes wrong while an object is dropped: the fault that led to it is told."""
 
 
 def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
     """A warning in one line, without the line of our source that it came from."""
-    return f"warning: {' '.join(str(message).split())}\n"
+    return f"warning: {printable(' '.join(str(message).split()))}\n"
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from facebias.cli.completion import among, complete_studies
+from facebias.cli.ending import printable
 from facebias.core.arms import ARM_FIELDS
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
@@ -108,7 +109,8 @@ def _call(
         settings = {"config": config, "given": told}
         answer = command(**{name: settings[name] for name in takes}, **given)
     if answer is not None:
-        typer.echo(json.dumps(answer.found, allow_nan=False) if as_json else getattr(answer, "text", answer))
+        text = json.dumps(answer.found, allow_nan=False) if as_json else str(getattr(answer, "text", answer))
+        typer.echo(printable(text))
 
 
 def _try_folders(config: Config, names: Collection[str], out: Path | None) -> None:

@@ -43,10 +43,14 @@ def anchored(path: str | Path) -> Path:
 def file_name(text: str) -> str:
     """A name for a file from any text, such as what somebody's table calls its data set: never a path.
 
-    Letters, digits, blanks and ``_ . + -`` stay. Anything else becomes "-", and a short hash keeps such texts apart.
+    Letters, digits, blanks and ``_ . + -`` stay. Anything else becomes "-", and a short hash before the suffix keeps
+    such texts apart.
     """
-    name = re.sub(r"[^\w .+-]", "-", text).strip(" .")[:_LONGEST] or "unnamed"
-    return name if name == text else f"{name}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    suffix = match[0] if (match := re.search(r"\.[a-z0-9]{1,8}\Z", text)) else ""
+    stem = re.sub(r"[^\w .+-]", "-", text.removesuffix(suffix)).strip(" .")[:_LONGEST] or "unnamed"
+    if stem + suffix == text:
+        return text
+    return f"{stem}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}{suffix}"
 
 
 def inside(folder: Path, relative: str) -> Path:
