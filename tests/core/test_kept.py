@@ -10,6 +10,7 @@ from facebias.core.errors import FacebiasError
 
 @pytest.fixture
 def made(tmp_path):
+    kept.keep(tmp_path / "new", "nothing was made", "data", [])
     (tmp_path / "a.csv").write_text("1")
     kept.keep(tmp_path, "tables", "data", [tmp_path / "a.csv"], words="what it says")
     return tmp_path

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from facebias.core.files import sweep_stale
 from facebias.core.manifest import fingerprint, sha256
 from facebias.core.paths import file_name, maker
 from facebias.core.records import read_record, write_record
@@ -43,7 +44,7 @@ def keep(folder: Path, work: str, key: str, files: Iterable[Path], **more: Any) 
     """Record that `files`, all of the folder, are what some work made, and `more` about it; with the key "" nothing."""
     if key:
         record = _record(folder, work)
-        record.parent.mkdir(exist_ok=True)
+        sweep_stale(record.parent)
         write_record(record, {"key": _whole(key), "files": {file.name: sha256(file) for file in files}, **more})
 
 
