@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.profiles import profile
 from facebias.data import mapped
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
+from facebias.detectors.detector import Detector
+from facebias.detectors.inference import logits
+from facebias.detectors.networks import build_model
+from facebias.training import score
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +51,40 @@ def test_the_mapped_file_is_written_once_and_never_by_those_who_change_images(pa
     second = FaceDataset.load(packed)
     assert packed.with_suffix(".pixels").stat().st_mtime_ns == before
     assert second.images.any()
+
+
+def resident(path: Path) -> int:
+    """Kilobytes of a mapped file that this process holds."""
+    lines = Path("/proc/self/smaps").read_text().splitlines()
+    places = [number for number, line in enumerate(lines) if line.endswith(str(path))]
+    return sum(int(next(line for line in lines[at:] if line.startswith("Rss:")).split()[1]) for at in places)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell which pages are held")
+def test_what_was_read_of_a_mapped_set_is_given_back_and_read_again_alike(packed, small_memory):
+    data = FaceDataset.load(packed)
+    first = data.images.sum(dtype=np.int64)
+    assert resident(packed.with_suffix(".pixels")) > data.images.nbytes // 2048
+    data.release()
+    assert resident(packed.with_suffix(".pixels")) == 0
+    assert data.images.sum(dtype=np.int64) == first
+
+
+def test_scores_of_a_mapped_set_are_those_of_the_set_in_memory_and_leave_none_of_it(packed, small_memory, monkeypatch):
+    monkeypatch.setattr(score, "_BLOCK", 50)
+    data, model = FaceDataset.load(packed), build_model(Config())
+    brought = Detector("mean", "a test", lambda images: images.mean((1, 2, 3)))
+    found = [score.scores_of(model, data), brought.scores(data.images, "", data.release)]
+    if Path("/proc/self/smaps").exists():
+        assert resident(packed.with_suffix(".pixels")) == 0
+    np.testing.assert_allclose(found[0], logits(model, data.tensor()).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(found[1], data.images.mean((1, 2, 3)))
+
+
+def test_a_set_without_its_pixels_has_all_else(packed):
+    data, whole = FaceDataset.load(packed, pixels=False), FaceDataset.load(packed)
+    assert data.images.shape == (0, *whole.images.shape[1:]) and len(data) == len(whole)
+    assert data.table.equals(whole.table) and data.attrs == whole.attrs
 
 
 def test_a_mapped_file_with_a_flipped_bit_is_refused(packed, small_memory):

@@ -18,7 +18,7 @@ from facebias.core.formats import found_format
 from facebias.core.manifest import manifest_path, verify
 from facebias.core.records import read_record
 from facebias.data.hdf5 import dataset
-from facebias.data.mapped import images_of
+from facebias.data.mapped import images_of, release
 from facebias.data.pack.file import SCHEMA
 
 if TYPE_CHECKING:
@@ -44,8 +44,12 @@ class FaceDataset:
     path: Path
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, pixels: bool = True) -> Self:
         """Read a packed file whole, after its SHA-256, schema and complete mark are checked.
+
+        Args:
+            path: of the file.
+            pixels: whether its images are wanted; of none `images` is empty.
 
         Raises:
             FacebiasError: missing, truncated ("has X bytes, needs Y"), changed, of another schema, unfinished, or
@@ -56,7 +60,8 @@ class FaceDataset:
         verify(path, SCHEMA)
         with h5py.File(path, "r") as file:
             _refuse_unfinished(file, path)
-            images, labels = images_of(dataset(file, "images", path), path), dataset(file, "labels", path)[:]
+            stored, labels = dataset(file, "images", path), dataset(file, "labels", path)[:]
+            images = images_of(stored, path) if pixels else stored[:0]
             columns = json.loads(file.attrs["columns"])
             cells = {
                 name: labels if name == "label" else _column(dataset(file, f"table/{name}", path)) for name in columns
@@ -81,6 +86,11 @@ class FaceDataset:
     def negatives(self) -> np.ndarray:
         """Indices of the non-faces, int64."""
         return np.flatnonzero(self.labels == 0)
+
+    def release(self) -> None:
+        """Give back the memory of mapped images that were read; what is asked for again is paged in as it is stored."""
+        if isinstance(self.images, np.memmap):
+            release(self.images)
 
     def tensor(self) -> torch.Tensor:
         """uint8 (N, 3, size, size) over the same memory, in channels_last layout."""

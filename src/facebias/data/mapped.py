@@ -6,6 +6,7 @@ blocks of bounded memory, and that file is whole or absent. It costs 12 KiB of d
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def images_of(stored: h5py.Dataset, path: Path) -> np.ndarray:
         write_manifest(pixels, SCHEMA, len(stored), recorded_sha256(path))
     # Copy on write: PyTorch takes arrays that may be written to alone, and the file must stay as it is
     return np.memmap(pixels, np.uint8, "c", shape=stored.shape)
+
+
+def release(images: np.memmap) -> None:
+    """Tell the system that this process needs none of these pages now: else they count as its own until it ends."""
+    pages = images._mmap  # type: ignore[attr-defined]  # numpy has no other way to its map
+    if hasattr(pages, "madvise"):
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def most_in_memory() -> int:

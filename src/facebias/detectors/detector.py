@@ -68,12 +68,13 @@ class Detector:
     def _fault(self, what: str) -> FacebiasError:
         return FacebiasError(CODE, self.where, what, self.expects)
 
-    def scores(self, images: np.ndarray, what: str = "") -> np.ndarray:
+    def scores(self, images: np.ndarray, what: str = "", each: Callable[[], None] = lambda: None) -> np.ndarray:
         """Scores float64 (N,) of any number of images, in batches, the first one small; with progress.
 
         Args:
             images: uint8 (N, 64, 64, 3) RGB.
             what: name of the images, for the progress bar.
+            each: called after each batch.
 
         Raises:
             FacebiasError: as a call.
@@ -84,6 +85,7 @@ class Detector:
         with bar(total=len(images), desc=f"{self.name} on {what}", unit="image") as progress:
             for start, end in zip(starts, ends, strict=True):
                 parts.append(self(images[start:end]))
+                each()
                 progress.update(end - start)
         return np.concatenate(parts)
 

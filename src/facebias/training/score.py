@@ -19,11 +19,13 @@ from facebias.data.dataset import FaceDataset, warn_on_framing
 from facebias.data.pack import pack_audit, pack_training
 from facebias.data.sources.base import own_columns
 from facebias.detectors.detector import Detector, as_logits
-from facebias.detectors.inference import logits
+from facebias.detectors.inference import BATCH, logits
+from facebias.detectors.networks import DBVAE, StandardCNN
 from facebias.training.run import PREDICTIONS_SCHEMA, Run
 from facebias.training.threads import threads
 
 _FILE = "predictions.parquet"
+_BLOCK = 64 * BATCH  # images, in whole batches: 96 MiB
 
 
 def score(run: Run, config: Config | None = None) -> pd.DataFrame:
@@ -45,7 +47,7 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
     files = scored_files(own)
     if is_scored(run, files):
         return run.predictions
-    train = FaceDataset.load(pack_training(own)["train"])
+    train = FaceDataset.load(pack_training(own)["train"], pixels=False)
     model, parts = run.model(config.device), []
     with threads(config.threads):
         for name, path in files.items():
@@ -53,18 +55,22 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
             warn_on_framing(train, data)
             parts.append(
                 prediction_rows(
-                    data,
-                    name,
-                    logits(model, data.tensor()).numpy(),
-                    run_id=run.id,
-                    model=run.config.arm,
-                    seed=run.config.seed,
+                    data, name, scores_of(model, data), run_id=run.id, model=run.config.arm, seed=run.config.seed
                 )
             )
     table = _below_each_other(parts)
     audited = own.as_dict("audit_data")
     run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files), scored_on=audited)
     return table
+
+
+def scores_of(model: StandardCNN | DBVAE, data: FaceDataset) -> np.ndarray:
+    """Face logits (n,) float32 of a packed set, block by block, so that a mapped set takes the memory of one block."""
+    parts, images = [], data.tensor()
+    for start in range(0, len(data), _BLOCK):
+        parts.append(logits(model, images[start : start + _BLOCK]).numpy())
+        data.release()
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
 def scored_files(config: Config) -> dict[str, Path]:
@@ -95,8 +101,9 @@ def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about
     if (bad := ~np.isfinite(scores)).any():
         what = f"{int(bad.sum())} of {len(scores)} scores on {dataset} are not finite numbers"
         raise FacebiasError("SCORE", str(about["run_id"]), what, "A network like this can't be judged: train it again")
-    table = data.table.assign(**about, dataset=dataset, label=data.labels, score=scores)
-    return table.loc[:, [*PREDICTION_COLUMNS, *own_columns(data.table)]]
+    wanted = [*PREDICTION_COLUMNS, *own_columns(data.table)]
+    table = data.table[[name for name in data.table if name in wanted]]  # no copy of what nobody asks for
+    return table.assign(**about, dataset=dataset, label=data.labels, score=scores)[wanted]
 
 
 def _below_each_other(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -124,7 +131,7 @@ def score_detector(detector: Detector, config: Config, seed: int = 0, *, probabi
     parts = []
     for name, path in scored_files(config).items():
         data = FaceDataset.load(path)
-        scores = detector.scores(data.images, name)
+        scores = detector.scores(data.images, name, data.release)
         scores = as_logits(scores, detector.where) if probability else scores
         parts.append(prediction_rows(data, name, scores, run_id=detector.name, model=detector.name, seed=seed))
     return _below_each_other(parts)
