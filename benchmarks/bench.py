@@ -1,6 +1,6 @@
 """How fast each stage is, beside its peer: one table, written into benchmarks/README.md.
 
-    make bench                                   the table, half an hour on one thread
+    make bench                                   the table, on one thread
     python benchmarks/bench.py --tiny            every row once with next to nothing, and no file is written
     python benchmarks/bench.py --only step       the rows whose name holds a word, shown and not written
 
@@ -61,7 +61,7 @@ def main() -> None:
     """Measures, prints, and writes the whole table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true", help="everything once, with next to nothing; writes no file")
-    parser.add_argument("--rounds", type=int, default=9, help="of each row")
+    parser.add_argument("--rounds", type=int, default=5, help="of each row")
     parser.add_argument("--only", default="", help="rows whose name holds this")
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # of libraries that peers are written in
