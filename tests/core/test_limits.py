@@ -22,6 +22,13 @@ def test_a_table_that_claims_more_than_an_audit_can_hold_is_refused_before_it_is
         limits.refuse_large_parquet(path)
 
 
+@pytest.mark.parametrize("cell", [b"\xff", ["a"], {"a": 1}])
+def test_a_column_of_no_text_and_no_numbers_is_refused(tmp_path, cell):
+    pd.DataFrame({"race": [cell], "score": [1.0]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(FacebiasError, match=r"column race holds .*, expected text or numbers"):
+        limits.refuse_large_parquet(tmp_path / "t.parquet")
+
+
 def test_what_is_no_parquet_is_one_line(tmp_path):
     for data in (b"", b"PAR1", b"PAR1" + b"\xff" * 40 + b"PAR1"):
         (tmp_path / "t.parquet").write_bytes(data)

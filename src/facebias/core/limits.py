@@ -28,7 +28,7 @@ def refuse_large_parquet(path: Path) -> None:
     """Raise where a parquet file claims more rows or bytes than a table of scores has, before they are made.
 
     Raises:
-        FacebiasError: it does, or it is no whole parquet file.
+        FacebiasError: it does, a column holds lists or bytes, or it is no whole parquet file.
     """
     try:
         about = pq.read_metadata(path)
@@ -38,6 +38,10 @@ def refuse_large_parquet(path: Path) -> None:
     if about.num_rows > ROWS or size > BYTES:
         what = f"claims {about.num_rows:,} rows and {size:,} bytes, over {ROWS:,} and {BYTES:,}"
         raise FacebiasError("PARQUET", path, what, "Audit fewer images")
+    for column in about.schema.to_arrow_schema():
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            what = f"column {column.name} holds {column.type}, expected text or numbers"
+            raise FacebiasError("PARQUET", path, what, "Leave it out or convert it")
 
 
 @contextlib.contextmanager
