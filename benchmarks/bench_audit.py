@@ -1,4 +1,4 @@
-"""Rows of the bench: the intervals of one model's groups, and the whole audit of a large study."""
+"""Rows of the bench: the intervals of one model's groups, the whole audit of a large study, the report."""
 
 from __future__ import annotations
 
