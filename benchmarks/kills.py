@@ -85,7 +85,10 @@ def main() -> int:
         process.communicate()
         whole = time.monotonic() - begun
         draws = random.Random(0)
-        wrong = [line for _ in range(kills) for line in killed(words, Path(other), draws.uniform(0, whole), sent)]
+        wrong = []
+        for number in range(kills):
+            wrong += killed(words, Path(other), draws.uniform(0, whole), sent)
+            print(f"{number + 1} of {kills}", file=sys.stderr)
         last = start(words, Path(other))
         _, told = last.communicate()
         wrong += [f"the last start ended with {last.returncode}: {told[-300:]}"] if last.returncode else []

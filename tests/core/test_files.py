@@ -43,6 +43,14 @@ def test_a_place_that_cannot_be_written_to_is_found_before_work_and_nothing_is_m
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("target", ["link", "disk/that/is/gone"])
+def test_a_link_to_itself_or_to_nothing_is_found_before_work(tmp_path, target):
+    (tmp_path / "link").symlink_to(tmp_path / target)
+    for place in ("link", "link/below"):
+        with pytest.raises(FacebiasError, match=r"\[WRITE\].*cannot be written"):
+            files.refuse_unwritable(tmp_path / place)
+
+
 def test_stale_temporaries_go_and_those_of_live_writers_stay(tmp_path):
     dead, live = tmp_path / ".x.4194999.abc.part", tmp_path / f".x.{os.getpid()}.abc.part"
     dead.touch()

@@ -81,6 +81,7 @@ class TestTables:
             ("theirs.parquet", b"%PDF-1.7", "found a PDF"),
             ("theirs.csv", b"\xff\xfei\0m\0", "encoded as UTF-16"),
             ("theirs.csv", None, "no such file"),
+            (".", None, "no such file"),
             ("theirs.parquet", None, "no such file"),
         ],
     )

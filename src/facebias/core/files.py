@@ -76,7 +76,8 @@ def refuse_unwritable(folder: Path) -> None:
     Raises:
         FacebiasError: it is a file, or nothing can be written there.
     """
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    # a link to nothing, such as a disk that is gone, or to itself is there, and nothing can be written to it
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(b" ")

@@ -57,9 +57,9 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
         FacebiasError: the file cannot be read, a column is missing, unknown or of no use, a cell is no number, an image
             is there twice, there are no faces, or no non-faces to fix a threshold with.
     """
+    given = _read(path).rename(columns={"image_id": "image"})
     stem = path.name.removesuffix(".gz").rpartition(".")[0]
     name = checked_name(name or stem)
-    given = _read(path).rename(columns={"image_id": "image"})
     own = _own_groups(given)
     _refuse_columns(given.drop(columns=own), path)
     score = _numbers(given, "score", path)
