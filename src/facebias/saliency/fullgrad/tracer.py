@@ -48,15 +48,14 @@ class Term:
 
 
 def _part(view: Tensor, base: Tensor) -> Callable[[Tensor], Tensor]:
-    """Takes the gradient of a view from that of its base."""
-    like = torch.empty_strided(base.shape, base.stride(), device="meta")
-    shape, stride, offset = view.shape, view.stride(), int(view.storage_offset() - base.storage_offset())
+    """Takes the gradient of a view from that of its base, whatever strides that has."""
+    whole, own = (base.shape, base.stride()), (view.shape, view.stride())
+    offset = int(view.storage_offset() - base.storage_offset())
 
     def part(gradient: Tensor) -> Tensor:
-        """The view's part, whatever strides the gradient has."""
-        if gradient.stride() != like.stride():
-            gradient = torch.empty_like(like, dtype=gradient.dtype, device=gradient.device).copy_(gradient)
-        return gradient.as_strided(shape, stride, gradient.storage_offset() + offset)
+        if gradient.stride() != whole[1]:
+            gradient = gradient.new_empty_strided(*whole).copy_(gradient)
+        return gradient.as_strided(*own, gradient.storage_offset() + offset)
 
     return part
 
@@ -108,7 +107,7 @@ class Tracer(HeadTracer):
             return self._by_balance(call)
         for leaf, residual in zip(leaves, (plan(out) if callable(plan) else plan) or (), strict=False):
             if residual is not None and isinstance(leaf, Tensor) and leaf.requires_grad:
-                self._hook(self._unused(self._place(name)), leaf, residual)
+                self._hook(self._place(name), leaf, residual)
         return out
 
     def release(self) -> None:
@@ -147,7 +146,7 @@ class Tracer(HeadTracer):
             raise FacebiasError("SALIENCY_OPERATION", self._place(call.name), what, mend) from error
         outs = [leaf for leaf in tensors(out) if leaf.requires_grad]
         self.follower.follow(call, outs)
-        label = self._unused(self._place(call.name))
+        label = self._place(call.name)
         for value, sign in (*((leaf, 1) for leaf in outs), *((leaf, -1) for leaf in aliases)):
             self._hook(label, value, fixed(sign * value), whole=True)
         return out
@@ -160,20 +159,18 @@ class Tracer(HeadTracer):
         base.register_hook(term)
         self.terms.setdefault(label, []).append(term)
 
-    def _unused(self, label: str) -> str:
-        names = itertools.chain([label], (f"{label}#{count}" for count in itertools.count(2)))
-        return next(name for name in names if name not in self.terms)
-
     def _place(self, name: str) -> str:
-        """The innermost module of the model on the call stack, and the operation."""
+        """The innermost module of the model on the call stack, and the operation; numbered where there are several."""
+        label = name.strip("_")
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
+        while (frame := frame.f_back) is not None:
             if frame.f_code.co_varnames[:1] == ("self",):
                 owner = frame.f_locals.get("self")
                 if isinstance(owner, nn.Module) and self.names.get(owner):
-                    return f"{self.names[owner]}.{name.strip('_')}"
-            frame = frame.f_back
-        return name.strip("_")
+                    label = f"{self.names[owner]}.{label}"
+                    break
+        names = itertools.chain([label], (f"{label}#{count}" for count in itertools.count(2)))
+        return next(name for name in names if name not in self.terms)
 
 
 def _faults(plan: Found | Later | None, call: Call) -> Later | None:

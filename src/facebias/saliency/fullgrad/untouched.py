@@ -14,6 +14,8 @@ from torch import nn
 
 from facebias.core.errors import FacebiasError
 
+_SCRIPTED = "is TorchScript, which hides its operations", "Give the Python module or function that it was made from"
+_QUANTISED = "is quantised, and has no derivative", "Give the network as it was before it was quantised"
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
@@ -31,8 +33,10 @@ def quiet(model: Any) -> Iterator[dict[nn.Module, str]]:
     whole = isinstance(model, nn.Module)
     names = {module: name for name, module in model.named_modules()} if whole else {}
     for module in names or (model,):
-        if (reason := _reason(type(module))) is not None:
-            raise FacebiasError("SALIENCY_MODEL", getattr(module, "original_name", type(module).__name__), *reason)
+        scripted = isinstance(module, torch.jit.ScriptModule | torch.jit.ScriptFunction)
+        if scripted or ".quantized" in type(module).__module__:
+            which = getattr(module, "original_name", type(module).__name__)
+            raise FacebiasError("SALIENCY_MODEL", which, *(_SCRIPTED if scripted else _QUANTISED))
     with _LOCK:
         lock = _LOCKS.setdefault(model, threading.RLock()) if whole else contextlib.nullcontext()
     with lock, torch.inference_mode(False), torch.enable_grad(), _uncompiled():
@@ -44,14 +48,6 @@ def quiet(model: Any) -> Iterator[dict[nn.Module, str]]:
         finally:
             for module in training:
                 module.training = True
-
-
-def _reason(kind: type) -> tuple[str, str] | None:
-    if issubclass(kind, torch.jit.ScriptModule | torch.jit.ScriptFunction):
-        return "is TorchScript, which hides its operations", "Give the Python module or function that it was made from"
-    if ".quantized" in kind.__module__:
-        return "is quantised, and has no derivative", "Give the network as it was before it was quantised"
-    return None
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[None]:
