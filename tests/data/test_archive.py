@@ -102,6 +102,21 @@ def test_a_loop_of_links_ends_and_is_counted_once(tmp_path):
     assert list(pictures(tmp_path)) == ["a/1.jpg"]
 
 
+def test_a_pipe_is_not_waited_for_and_an_endless_file_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "large.jpg").touch()
+    os.truncate(tmp_path / "large.jpg", 1 << 40)
+    found = pictures(tmp_path)
+    assert list(found) == ["large.jpg", "pipe.jpg"]
+    for name, said in (
+        ("pipe.jpg", "no picture, but a pipe"),
+        ("large.jpg", "no picture, but 1,099,511,627,776 bytes"),
+    ):
+        with pytest.raises(FacebiasError, match=said):
+            read_bytes(found[name])
+
+
 def test_reads_zip_entries_without_unpacking(tmp_path):
     data = encoded(pixels(1))
     path = archive(tmp_path / "s.zip", [("d/1.jpg", data), ("d/._1.jpg", b"mac"), ("readme.txt", b"x")])

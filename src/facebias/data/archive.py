@@ -98,9 +98,11 @@ def _may_be(file: str) -> bool:
 
 def _begins_as_picture(path: Path) -> bool:
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
         with path.open("rb") as file:
             return is_picture(file.read(16))
-    except OSError:  # a socket, a dangling link: not ours to judge
+    except OSError:  # not ours to judge
         return False
 
 
@@ -166,12 +168,20 @@ def read_bytes(place: Place) -> bytes:
     """
     try:
         if not place.member:
+            _refuse_endless(place.path)
             return place.path.read_bytes()
         return _shared(place.path).read(place.member)
     except (FileNotFoundError, KeyError) as error:
         raise FacebiasError("MISSING", spell(place), "no such picture", "Restore it, or leave its row out") from error
     except _BROKEN as error:
         raise FacebiasError("UNREADABLE", spell(place), f"cannot be read ({error})", "Get the file again") from error
+
+
+def _refuse_endless(path: Path) -> None:
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode) or about.st_size > _MEMBER_LIMIT:
+        what = f"{about.st_size:,} bytes" if stat.S_ISREG(about.st_mode) else "a pipe, socket or device"
+        raise FacebiasError("UNREADABLE", path, f"no picture, but {what}", "Move it away")
 
 
 @lru_cache(maxsize=4)
