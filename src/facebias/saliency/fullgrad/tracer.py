@@ -163,12 +163,12 @@ class Tracer(HeadTracer):
         """The innermost module of the model on the call stack, and the operation; numbered where there are several."""
         label = name.strip("_")
         frame: FrameType | None = sys._getframe(1)
-        while (frame := frame.f_back) is not None:
-            if frame.f_code.co_varnames[:1] == ("self",):
-                owner = frame.f_locals.get("self")
-                if isinstance(owner, nn.Module) and self.names.get(owner):
-                    label = f"{self.names[owner]}.{label}"
-                    break
+        while frame is not None:
+            owner = frame.f_locals.get("self") if frame.f_code.co_varnames[:1] == ("self",) else None
+            if isinstance(owner, nn.Module) and self.names.get(owner):
+                label = f"{self.names[owner]}.{label}"
+                break
+            frame = frame.f_back
         names = itertools.chain([label], (f"{label}#{count}" for count in itertools.count(2)))
         return next(name for name in names if name not in self.terms)
 
