@@ -63,7 +63,6 @@ def test_pictures_without_any_face_tell_nothing(seed):
     refuse_other_framing(noise, TIGHT, "celeba")
 
 
-@pytest.mark.parametrize("count", [10, 40, 200])
 @pytest.mark.parametrize(
     ("found", "says"),
     [
@@ -76,9 +75,12 @@ def test_pictures_without_any_face_tell_nothing(seed):
         (Eyes(0.38, 0.36), r"likely moved or squeezed"),
     ],
 )
-def test_another_framing_is_refused_with_numbers_and_the_likely_cause(found, says, count):
+def test_another_framing_is_refused_with_numbers_and_the_likely_cause(found, says):
     with pytest.raises(FacebiasError, match=says):
-        refuse_other_framing(mean(faces(*found, count)), TIGHT, "celeba")
+        refuse_other_framing(mean(faces(*found, 100)), TIGHT, "celeba")
+    for few in (10, 40):  # ten are enough to see it, and too few to stop
+        with pytest.warns(UserWarning, match=says):
+            refuse_other_framing(mean(faces(*found, few)), TIGHT, "celeba")
 
 
 @pytest.mark.parametrize("count", [10, 40, 200])
@@ -98,6 +100,6 @@ def test_published_photographs_are_framed_as_it_is_said_of_them_and_wider_ones_a
 
     samples = list(source(test_data / source.name))[:1200]
     refuse_other_framing(mean(decode(samples, IMAGE_SIZE).block.images), source.eyes, source.name)
-    wide = [replace(sample, crop=0.8) for sample in samples[:: len(samples) // 40]]
+    wide = [replace(sample, crop=0.8) for sample in samples[:: len(samples) // 120]]
     with pytest.raises(FacebiasError, match="FRAMING"):
         refuse_other_framing(mean(decode(wide, IMAGE_SIZE).block.images), source.eyes, source.name)

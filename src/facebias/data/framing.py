@@ -6,6 +6,7 @@ darkest spots. Cut otherwise than their source says, faces have them elsewhere, 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from facebias.core.words import IMAGE_SIZE
 
 TOLERANCE = 2.0  # pixels of 64 by which the eyes may lie elsewhere: a published set with few faces moves by one
 _LEAST = 10  # faces: fewer show their hair and background too
+_ENOUGH = 100  # of fewer it is a warning: one good copy in a hundred would be refused
 _PARTS = 32  # every 32nd face, drawn together
 _DRAWS = 100  # of parts with replacement: where the eyes would lie in as many other faces of the same kind
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -77,7 +79,7 @@ def _darkest_pairs(light: np.ndarray) -> np.ndarray:
 def refuse_other_framing(faces: MeanFace, expected: Eyes, where: str) -> None:
     """Raise where eyes lie more than `TOLERANCE` pixels from where a source's own lie, whichever faces are drawn.
 
-    So few faces stop packing for gross faults alone, and many for any.
+    So of few faces gross faults alone are told, and of many any. Of fewer than 100 faces it is a warning.
 
     Args:
         faces: what is being packed.
@@ -98,4 +100,7 @@ def refuse_other_framing(faces: MeanFace, expected: Eyes, where: str) -> None:
         f"the mean of {faces.count:,} faces has {found}; as published {expected}: {off:.0f} pixels of {IMAGE_SIZE} off"
     )
     mend = "Use them as published (data/README.md), or as a folder of your own: folder:NAME=PATH"
-    raise FacebiasError("FRAMING", where, f"{what}. These pictures were likely {cause}", mend)
+    fault = FacebiasError("FRAMING", where, f"{what}. These pictures were likely {cause}", mend)
+    if faces.count >= _ENOUGH:
+        raise fault
+    warnings.warn(str(fault), stacklevel=2)
