@@ -253,7 +253,9 @@ class Config:
         return "synthetic" in (self.train_faces, self.negatives, *self.audit_names)
 
     def path(self, kind: str) -> Path:
-        """The absolute folder for `kind`: "runs", "data", "studies" or "data_root"."""
+        """The absolute folder for `kind`: "runs", "data", "studies" or "data_root", of a URL that of its copy."""
+        if kind == "data_root" and "://" in self.data_root:
+            return self.path("data") / f"raw-{fingerprint({'data_root': self.data_root.rstrip('/')})}"
         return anchored(getattr(self, kind if kind == "data_root" else f"{kind}_dir"))
 
 

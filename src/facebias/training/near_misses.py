@@ -28,6 +28,7 @@ from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_training
 from facebias.data.pack.file import SCHEMA, Writer
 from facebias.data.pack.workers import batches, in_order
+from facebias.data.remote import raw_folder
 from facebias.data.sources.base import FACTOR_PREFIX, Sample
 from facebias.data.sources.hard_negatives import KINDS
 from facebias.data.sources.negatives import Folder
@@ -120,7 +121,7 @@ def _hardest(
 
 
 def _candidates(config: Config, pictures: set[str]) -> Iterator[Sample]:
-    source = Folder(config.path("data_root") / "nonfaces", CANDIDATES, config.data_seed + 1)  # not the packed squares
+    source = Folder(raw_folder(config, "nonfaces"), CANDIDATES, config.data_seed + 1)  # not the packed squares
     root = f"{config.path('data_root')}/"
     for sample in source:
         if sample.identity in pictures:

@@ -34,6 +34,7 @@ from facebias.data.archive import Place, read_bytes
 from facebias.data.pack.selection import select, taken
 from facebias.data.pack.workers import decode
 from facebias.data.pixels import box_of, read_rgb
+from facebias.data.remote import raw_folder
 from facebias.data.rendering.pictures import render_pictures
 from facebias.data.sources.base import Box, Sample, Source
 from facebias.data.sources.fairface import FairFace
@@ -102,15 +103,14 @@ def has_pictures(config: Config, name: str) -> bool:
 
 
 def _source(config: Config, name: str) -> Source:
-    folder = config.path("data_root") / name
     if name in config.folder_sets:
         return UserFolder(config.folder_sets[name])
     if name == "synthetic":
         return _rendered(config)
     if name == "fairface":
-        return FairFace(folder, padding=1.25)
+        return FairFace(raw_folder(config, name), padding=1.25)
     if name == "ppb":
-        return PPB(folder)
+        return PPB(raw_folder(config, name))
     raise FacebiasError(
         "PICTURES", name, "its faces are published as crops alone", f"Name one of {', '.join(SETS)} in audit_sets"
     )

@@ -23,6 +23,7 @@ from facebias.data.archive import Place
 from facebias.data.pack.selection import select, taken
 from facebias.data.pack.workers import batches, decode
 from facebias.data.pixels import box_of
+from facebias.data.remote import raw_folder
 from facebias.data.rendering.pictures import render_pictures, render_scenes
 from facebias.data.sources.base import Box, Sample, Source
 from facebias.data.sources.celeba import CelebA, attributes_of
@@ -91,7 +92,7 @@ def known_negatives(config: Config, name: str) -> PictureSet:
         FacebiasError: none is there.
     """
     if name != "rendered":
-        return face_free(config.path("data_root") / "nonfaces")
+        return face_free(raw_folder(config, "nonfaces"))
     folder = config.path("data") / f"scenes-{config.data_seed}-{SCENES}"
     if not folder.is_dir():
         render_scenes(folder, SCENES, config.data_seed)
@@ -99,20 +100,19 @@ def known_negatives(config: Config, name: str) -> PictureSet:
 
 
 def _source(config: Config, name: str) -> Source:
-    root = config.path("data_root")
     match name:
         case "fairface-1.25":
-            return FairFace(root / "fairface", padding=1.25)
+            return FairFace(raw_folder(config, "fairface"), padding=1.25)
         case "celeba":
-            return CelebA(root / "celeba")
+            return CelebA(raw_folder(config, "celeba"))
         case "utkface":
-            return UTKFace(root / "utkface")
+            return UTKFace(raw_folder(config, "utkface"))
         case "ppb":
-            source = PPB(root / "ppb")
+            source = PPB(raw_folder(config, "ppb"))
             if not source.given:
                 raise FacebiasError(
                     "PICTURES",
-                    root / "ppb",
+                    raw_folder(config, "ppb"),
                     "no boxes.csv says where the faces are",
                     "Add it, or audit imgs/ as a folder of your own with --faces central",
                 )
@@ -131,7 +131,6 @@ def _decoded(batch: object) -> Iterator[pd.DataFrame]:
 
 def _attributes(config: Config, names: pd.Series) -> dict[str, list[str]]:
     table = {
-        row.values["0"]: values
-        for row, values in attributes_of(config.path("data_root") / "celeba" / "list_attr_celeba.txt")
+        row.values["0"]: values for row, values in attributes_of(raw_folder(config, "celeba") / "list_attr_celeba.txt")
     }
     return {name.lower(): [words[table[file][name] == "1"] for file in names] for name, words in _ATTRIBUTES.items()}

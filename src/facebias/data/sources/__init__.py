@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
+from facebias.data.remote import raw_folder
 from facebias.data.sources.base import Source
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def training_faces(config: Config) -> Source:
         FacebiasError: rendered faces without a number (`train_size` 0).
     """
     # Each source is imported where it is opened: rendering and reading pull in different libraries
-    root = config.path("data_root")
     match config.train_faces:
         case "synthetic":
             from facebias.data.sources.rendered import Rendered
@@ -37,17 +37,16 @@ def training_faces(config: Config) -> Source:
         case "celeba":
             from facebias.data.sources.celeba import CelebA
 
-            return CelebA(root / "celeba")
+            return CelebA(raw_folder(config, "celeba"))
         case "lab":
             from facebias.data.sources.lab_h5 import LabFile
 
-            return LabFile(root / "lab" / "train_face.h5", label=1)
+            return LabFile(raw_folder(config, "lab") / "train_face.h5", label=1)
     return audit_faces(config, config.train_faces)
 
 
 def training_negatives(config: Config) -> Source:
     """The non-faces that detectors are trained, thresholds fixed and false positive rates measured on."""
-    root = config.path("data_root")
     match config.negatives:
         case "synthetic":
             from facebias.data.sources.rendered import Rendered
@@ -57,14 +56,14 @@ def training_negatives(config: Config) -> Source:
         case "lab":
             from facebias.data.sources.lab_h5 import LabFile
 
-            return LabFile(root / "lab" / "train_face.h5", label=0)
+            return LabFile(raw_folder(config, "lab") / "train_face.h5", label=0)
     return _pictures(config)
 
 
 def _pictures(config: Config) -> Folder:
     from facebias.data.sources.negatives import Folder
 
-    return Folder(config.path("data_root") / "nonfaces", config.crops_per_picture, config.data_seed)
+    return Folder(raw_folder(config, "nonfaces"), config.crops_per_picture, config.data_seed)
 
 
 def plain_negatives(config: Config) -> int:
@@ -101,7 +100,6 @@ def audit_faces(config: Config, name: str) -> Source:
         from facebias.data.sources.user_folder import UserFolder
 
         return UserFolder(config.folder_sets[name])
-    folder = config.path("data_root") / name
     match name:
         case "synthetic":
             from facebias.data.sources.rendered import Rendered
@@ -110,15 +108,15 @@ def audit_faces(config: Config, name: str) -> Source:
         case "fairface":
             from facebias.data.sources.fairface import FairFace
 
-            return FairFace(folder)
+            return FairFace(raw_folder(config, name))
         case "utkface":
             from facebias.data.sources.utkface import UTKFace
 
-            return UTKFace(folder)
+            return UTKFace(raw_folder(config, name))
         case "ppb":
             from facebias.data.sources.ppb import PPB
 
-            return PPB(folder)
+            return PPB(raw_folder(config, name))
     raise FacebiasError("CONFIG", "audit_sets", f"{name!r} is no audit set", "Use synthetic, fairface, utkface or ppb")
 
 
