@@ -39,6 +39,8 @@ def test_a_detector_that_paints_into_its_picture_changes_nothing():
     ("find", "said"),
     [
         (made.not_a_number, "not finite"),
+        (lambda picture: ([[0, 0, 1e39, 1e39]], [1.0]), "over 1e38"),
+        (lambda picture: ([[0, 0, 5, 5]], [-1e39]), "over 1e38"),
         (made.upside_down, r"1 box\(es\) upside down or empty, the first 5, 5, 0, 0"),
         (made.wrong_shape, r"boxes \(2, 4\) and scores \(3,\), expected \(M, 4\) and \(M,\)"),
         (lambda picture: 3, "a int, expected boxes and scores"),

@@ -21,6 +21,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint
 
 CODE = "DETECTOR"
+_MOST = np.finfo(np.float32).max  # answers are kept in single precision
 EXPECTS = "It must take a picture uint8 (H, W, 3) RGB and return boxes (M, 4) x1 y1 x2 y2 and scores (M,)"
 
 
@@ -101,8 +102,8 @@ class PictureDetector:
             return Detections(np.empty((0, 4)), np.empty(0))
         if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != (len(boxes),):
             raise self._fault(f"answered with boxes {boxes.shape} and scores {scores.shape}, expected (M, 4) and (M,)")
-        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-            raise self._fault("answered with a box or score that is not finite (NaN or infinite)")
+        if not ((np.abs(boxes) <= _MOST).all() and (np.abs(scores) <= _MOST).all()):
+            raise self._fault("answered with a box or score that is not finite (NaN or infinite), or over 1e38")
         if (bad := (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)).any():
             first = ", ".join(f"{edge:g}" for edge in boxes[bad][0])
             raise self._fault(f"answered with {bad.sum()} box(es) upside down or empty, the first {first}")
