@@ -133,9 +133,8 @@ def _pack(
             stack.callback(writers[split].close)
         parts = [select(source, cap, config.data_seed) for source, cap in sources]
         _warn_of_left_out(parts)
-        for part in parts:
-            if not part.is_subset:
-                refuse_past(reject_share, part.absent, part.there + len(part.absent), record)
+        for part in (one for one in parts if not one.is_subset):
+            refuse_past(reject_share, part.absent, part.there + len(part.absent), record)
         _refuse_full_disk(folder, sum(part.total for part in parts))
         for path in outputs.values():
             manifest_path(path).unlink(missing_ok=True)  # of an earlier file that is about to be replaced
