@@ -134,7 +134,7 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
 
 @contextlib.contextmanager
 def _without(name: str) -> Iterator[None]:
-    """A library that others use where it is there is not found: this one takes 2 s to import, to check web addresses."""
+    """A library that others use where it is there is not found: this one takes 2 s to import, for web addresses."""
     absent = name not in sys.modules
     if absent:
         sys.modules[name] = None  # type: ignore[assignment]  # what Python's documentation says stops an import

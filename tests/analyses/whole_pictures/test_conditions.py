@@ -134,6 +134,6 @@ def test_the_change_of_the_gap_is_paired_with_pictures_as_they_are(audit):
 def test_its_figure_is_drawn_and_its_tables_are_written(audit, tmp_path):
     outputs = OutputFolder(tmp_path, "made")
     drawn = PictureFigures(audit, FigureFolder(outputs, synthetic=False)).conditions()
-    audit.write(outputs)
+    audit.write_tables(outputs)
     assert [one.path.name for one in drawn] == ["whole-conditions-bright-made-ethnicity.png"]
     assert {"conditions.csv", "condition_changes.csv", "falls.csv"} <= {path.name for path in tmp_path.iterdir()}

@@ -196,26 +196,19 @@ class PictureAudit:
             "code_version": code_version(),
         }
 
-    def write(self, outputs: OutputFolder) -> list[Path]:
-        """Write all tables, each detector's predictions, and verdict.json last; their paths."""
-        return [*self.write_tables(outputs), self.write_verdict(outputs)]
-
     def write_verdict(self, outputs: OutputFolder) -> Path:
-        """Write verdict.json."""
+        """Write verdict.json, which comes last."""
         return outputs.json(self.told, "verdict.json")
 
     def write_tables(self, outputs: OutputFolder) -> list[Path]:
         """Write all tables and each detector's predictions; their paths."""
-        written = []
-        for one in self.detectors:
+        written, errors, mine = [], [], self.predictions[self.match]
+        for one, found in zip(self.detectors, self.found, strict=True):
             path = outputs.path(f"predictions-{one.name}.parquet")
-            mine = self.predictions[self.match]
             with atomic_write(path) as temporary:
                 mine[mine["model"] == one.name].to_parquet(temporary, index=False)
             written.append(outputs.add(path))
-        errors = [
-            (one.name, *pair) for one, found in zip(self.detectors, self.found, strict=True) for pair in found.errors
-        ]
+            errors += [(one.name, *pair) for pair in found.errors]
         table = pd.DataFrame(errors, columns=["detector", "sha256", "error"], dtype=object)
         written.append(outputs.csv(table, "errors.csv"))
         more = ("conditions", "condition_changes", "falls") if self.changed else ()
