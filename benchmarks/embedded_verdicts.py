@@ -15,6 +15,8 @@ excludes 0 is a claim. A claim *contradicts* the long study where that study's e
 sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim, and
 writes the claims to `figures/embedded-claims.csv`.
 
+`compare` also tells how often a study's interval holds the mean of the others: `figures/embedded-held.csv`.
+
 After four studies had run, 7 of 8 exploratory claims of two of them contradicted. Since then a report claims an
 exploratory change only where it stays after Holm over all of them, and calls the others hints. Both are counted here.
 """
@@ -101,6 +103,9 @@ def tell(table: pd.DataFrame) -> None:
         _tell_of(part, claims[claims["threads"] == threads], kinds)
     print(claims.drop(columns=["study"]).to_string(index=False) if len(claims) else "No claim was made.")
     write_csv(claims, OUT.with_name("embedded-claims.csv"))
+    inside = held(table)
+    print(f"{inside['held'].sum()} of {inside['studies'].sum()} intervals hold the mean of the other studies")
+    write_csv(inside, OUT.with_name("embedded-held.csv"))
 
 
 def _tell_of(part: pd.DataFrame, claims: pd.DataFrame, kinds: list[tuple[str, str]]) -> None:
@@ -116,6 +121,22 @@ def _tell_of(part: pd.DataFrame, claims: pd.DataFrame, kinds: list[tuple[str, st
             f"{mine['data_seed'].nunique()} studies; {wrong} studies contradict the long one "
             f"({100 * wrong / studies:.0f} % [{100 * low:.0f}, {100 * high:.0f}])"
         )
+
+
+def held(table: pd.DataFrame) -> pd.DataFrame:
+    """How often a study's interval holds the mean of the other studies, whose training pictures are others.
+
+    Returns:
+        A row a comparison, of one thread: WHAT, `studies`, `held` (studies whose interval does), `mean` and `spread`
+        (standard deviation) of their changes, and `long`, the long study's change.
+    """
+    rows, long = [], table[table["study"] == "long"].set_index(WHAT)["change"]
+    embedded = table[(table["study"] == "embedded") & (table["threads"] == 1)]
+    for what, mine in embedded.groupby(WHAT):
+        others = (mine["change"].sum() - mine["change"]) / (len(mine) - 1)
+        inside = (mine["low"] <= others) & (others <= mine["high"])
+        rows.append((*what, len(mine), inside.sum(), mine["change"].mean(), mine["change"].std(), long[what]))
+    return pd.DataFrame(rows, columns=[*WHAT, "studies", "held", "mean", "spread", "long"]).round(5)
 
 
 def study(data_seed: int, threads: int) -> None:

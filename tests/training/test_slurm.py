@@ -43,11 +43,13 @@ def test_an_array_job_names_the_task_that_fails_and_queues_again_the_one_that_is
 
 
 def _study(folder: Path, data: Path, kind: str) -> tuple[subprocess.Popen, Config]:
-    places = {"data_dir": str(data), "runs_dir": str(folder / "runs"), "studies_dir": str(folder / "studies")}
-    told = [f"--{name.replace('_', '-')}={value}" for name, value in (SETTINGS | places).items()]
+    """The same command in another home: nothing that a study writes may say where it lay."""
+    told = [f"--{name.replace('_', '-')}={value}" for name, value in (SETTINGS | {"data_dir": str(data)}).items()]
     command = [sys.executable, "-m", "facebias", "study", *told, "--cluster", kind, "--memory", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    home = os.environ | {"FACEBIAS_HOME": str(folder)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=home)
     values = {name: int(value) if value.isdigit() else value for name, value in SETTINGS.items() if name != "profile"}
+    places = {"data_dir": str(data), "runs_dir": str(folder / "runs"), "studies_dir": str(folder / "studies")}
     return process, profile("tiny", **values, **places)
 
 
