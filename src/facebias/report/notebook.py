@@ -97,8 +97,7 @@ def _written(file: Path) -> tuple[int, int] | None:
 
 def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
     """Run `path` with papermill into `target`; whatever goes wrong becomes one line."""
-    with _without("rfc3987_syntax"):
-        import papermill
+    import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from zmq import ZMQError
 
@@ -130,19 +129,6 @@ def _execute(path: Path, target: Path, values: dict[str, object]) -> None:
     except (RuntimeError, ZMQError) as error:  # nbclient's, when a kernel does not start or dies
         what = str(error).strip().split("\n")[0]
         raise FacebiasError("KERNEL", target, what, "Run it again; finished runs are kept") from error
-
-
-@contextlib.contextmanager
-def _without(name: str) -> Iterator[None]:
-    """A library that others use where it is there is not found: this one takes 2 s to import, for web addresses."""
-    absent = name not in sys.modules
-    if absent:
-        sys.modules[name] = None  # type: ignore[assignment]  # what Python's documentation says stops an import
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules[name]
 
 
 @contextlib.contextmanager
