@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from facebias.audit import verdict
 from facebias.audit.changes import compare
@@ -127,16 +128,17 @@ def held(table: pd.DataFrame) -> pd.DataFrame:
     """How often a study's interval holds the mean of the other studies, whose training pictures are others.
 
     Returns:
-        A row a comparison, of one thread: WHAT, `studies`, `held` (studies whose interval does), `mean` and `spread`
-        (standard deviation) of their changes, and `long`, the long study's change.
+        A row a comparison, of one thread: WHAT, `studies`, `held` (studies whose interval does), `mean` of their
+        changes with its 95 % interval over studies (`low`, `high`, Student's t), and `long`, the long study's change.
     """
     rows, long = [], table[table["study"] == "long"].set_index(WHAT)["change"]
     embedded = table[(table["study"] == "embedded") & (table["threads"] == 1)]
     for what, mine in embedded.groupby(WHAT):
         others = (mine["change"].sum() - mine["change"]) / (len(mine) - 1)
         inside = (mine["low"] <= others) & (others <= mine["high"])
-        rows.append((*what, len(mine), inside.sum(), mine["change"].mean(), mine["change"].std(), long[what]))
-    return pd.DataFrame(rows, columns=[*WHAT, "studies", "held", "mean", "spread", "long"]).round(5)
+        mean, half = mine["change"].mean(), t.ppf(0.975, len(mine) - 1) * mine["change"].sem()
+        rows.append((*what, len(mine), inside.sum(), mean, mean - half, mean + half, long[what]))
+    return pd.DataFrame(rows, columns=[*WHAT, "studies", "held", "mean", "low", "high", "long"]).round(5)
 
 
 def study(data_seed: int, threads: int) -> None:
