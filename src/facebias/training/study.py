@@ -70,9 +70,9 @@ class Study:
     def key(self) -> str:
         """Fingerprint of all that the study's tables and figures are made of: settings, runs and packed data."""
         packed = [*pack_training(self.config).values(), *(pack_audit(self.config, n) for n in self.config.audit_names)]
-        runs = [run.path / name for run in self.runs for name in _MADE_OF]
-        hashes = {str(path): recorded_sha256(path) for path in packed}
-        return fingerprint(self.config.as_dict() | hashes | {str(p): sha256(p) for p in runs if p.exists()}, 64)
+        runs = {f"{run.path.name}/{name}": run.path / name for run in self.runs for name in _MADE_OF}
+        hashes = {path.name: recorded_sha256(path) for path in packed}  # by names: wherever all of it lies
+        return fingerprint(self.config.as_dict() | hashes | {n: sha256(p) for n, p in runs.items() if p.exists()}, 64)
 
     @property
     def predictions(self) -> pd.DataFrame:
