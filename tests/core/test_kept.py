@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from facebias.core import kept
-from facebias.core.errors import FacebiasError
 
 
 @pytest.fixture
@@ -37,8 +36,9 @@ def test_work_without_a_key_is_done_each_time(tmp_path):
     assert kept.known(tmp_path, "tables", "") is None and not list(tmp_path.iterdir())
 
 
-def test_a_changed_record_is_refused(made):
+@pytest.mark.parametrize("damage", [lambda text: text.replace("what it", "what is"), lambda text: text[:40]])
+def test_a_record_that_was_changed_or_cut_is_as_if_it_were_not_there(made, damage):
     record = made / "kept" / "tables.json"
-    record.write_text(record.read_text().replace("what it", "what is"))
-    with pytest.raises(FacebiasError, match=r"\[HASH\]"):
-        kept.known(made, "tables", "data", words=str)
+    assert kept.known(made, "tables", "data", words=str)
+    record.write_text(damage(record.read_text()))
+    assert kept.known(made, "tables", "data", words=str) is None

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from facebias.core.errors import FacebiasError
 from facebias.core.files import sweep_stale
 from facebias.core.manifest import fingerprint, sha256
 from facebias.core.paths import file_name, maker
@@ -19,21 +20,21 @@ _FOLDER = "kept"  # below the results
 
 
 def known(folder: Path, work: str, key: str, **expected: type) -> dict[str, Any] | None:
-    """What `keep` wrote of some work; None where it was made of other data, by other code, or a file is not as it was.
+    """What `keep` wrote of some work; None where it was made of other data, by other code, or anything was changed.
 
     Args:
         folder: of the results.
         work: what it is called.
         key: fingerprint of the data that it is made of; "" for work that is always done.
         expected: further keys of the record, with the type of each.
-
-    Raises:
-        FacebiasError: the record was changed.
     """
     record = _record(folder, work)
     if not key or not record.exists():
         return None
-    found = read_record(record, key=str, files=dict, **expected)
+    try:
+        found = read_record(record, key=str, files=dict, **expected)
+    except FacebiasError:  # damaged: nothing is lost by doing the work once more
+        return None
     if found["key"] != _whole(key):
         return None
     paths = {folder / file_name(name): hash_ for name, hash_ in found["files"].items()}
