@@ -21,7 +21,7 @@ from facebias.training.pool import train_and_score, train_side_by_side
 from facebias.training.run import Run
 from facebias.training.score import is_scored, scored_files
 
-_MADE_OF = ("DONE.json", "weights.pt", "predictions.parquet", "history.csv", "sampling.csv", "sampling_faces.parquet")
+_MADE_OF = ("weights.pt", "predictions.parquet", "history.csv", "sampling.csv", "sampling_faces.parquet")
 
 
 @dataclass(frozen=True)
