@@ -98,11 +98,14 @@ def test_a_terminal_without_a_letter_gets_its_number(monkeypatch):
     assert narrow.buffer.getvalue() == b"4\\xb79 points\n"
 
 
-def test_while_modules_load_an_interrupt_leaves_no_traceback():
+@pytest.mark.parametrize(
+    ("number", "status", "line"), [("SIGINT", 130, "interrupted\n"), ("SIGTERM", 143, "terminated\n")]
+)
+def test_while_modules_load_a_signal_ends_with_one_line(number, status, line):
     asked = "import signal, sys; sys.modules['facebias.cli'] = None\ntry: import facebias.__main__\n"
-    asked += "except ImportError: signal.raise_signal(signal.SIGINT)"  # in the midst of loading the command line
+    asked += f"except ImportError: signal.raise_signal(signal.{number})"  # in the midst of loading the command line
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+    assert (done.returncode, done.stderr) == (status, line)
 
 
 def test_what_catches_every_exception_does_not_swallow_a_signal():
