@@ -43,7 +43,7 @@ def by_audit(table, out, monkeypatch):
 
 def by_study(table, out, monkeypatch):
     groups = figures_of_detectors(gather(Config(), table=table), 0.05, out)
-    figures = SimpleNamespace(audit=groups.audit, files=groups.files, all=fail)
+    figures = SimpleNamespace(groups=groups, all=fail)
     monkeypatch.setattr(StudyFigures, "of", lambda _: figures)
     with pytest.raises(Failed):
         write_study(None)

@@ -195,9 +195,13 @@ class Audit:
             "code_version": code_version(),
         }
 
-    def write(self, outputs: OutputFolder, key: str = "") -> None:
-        """Write all tables as CSV, and verdict.json last: where it is recorded, the audit is whole."""
-        self.write_tables(outputs, key)
+    def write(self, outputs: OutputFolder) -> None:
+        """Write all tables as CSV, and the verdict last."""
+        self.write_tables(outputs)
+        self.write_verdict(outputs)
+
+    def write_verdict(self, outputs: OutputFolder) -> None:
+        """Write verdict.json, which comes last: where it is recorded, the audit is whole."""
         outputs.json(self.told, "verdict.json")
 
     def write_tables(self, outputs: OutputFolder, key: str = "") -> None:

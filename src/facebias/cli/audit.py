@@ -59,8 +59,8 @@ def audit(
         claims = claims_of(figures.audit)
         figures.files.outputs.csv(claims, "claims.csv")
         cautions = [*claim_texts(claims), *cautions]
-    figures.audit.write_tables(figures.files.outputs, figures.files.key)  # a figure that fails leaves them
+    figures.write_tables()
     figures.all()
-    figures.write()
+    figures.write_verdict()
     text = "\n".join([figures.audit.text, *cautions, f"tables and figures: {out.resolve()}"])
     return Answer(text, {"verdict": figures.audit.told, "cautions": cautions, "folder": str(out.resolve())})

@@ -7,14 +7,13 @@ import os
 import re
 import subprocess
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from importlib.resources import files
 from pathlib import Path
 
 from facebias.core.errors import FacebiasError
 
 _LONGEST = 120  # characters of a file's name, with room for a suffix
-_LIBRARIES = ("matplotlib", "nbconvert", "numpy", "pandas", "pillow", "scipy", "torch")
 _PACKAGE = Path(str(files("facebias")))
 
 
@@ -87,5 +86,6 @@ def maker() -> str:
     for file in sorted(_PACKAGE.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
             found.update(f"\n{file.relative_to(_PACKAGE)}\n".encode() + file.read_bytes())
-    found.update(" ".join(version(name) for name in _LIBRARIES).encode())
+    needed = [re.split(r"[^\w.-]", one)[0] for one in requires("facebias") or () if "extra ==" not in one]
+    found.update(" ".join(version(name) for name in needed).encode())
     return found.hexdigest()

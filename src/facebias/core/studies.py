@@ -12,6 +12,11 @@ from facebias.core.records import read_record
 SETTINGS = "config.json"
 
 
+def plan(config: Config) -> list[Config]:
+    """One configuration a training. Seeds come outermost: a study that is cut short has whole seeds."""
+    return [config.for_arm(arm, seed) for seed in range(config.seeds) for arm in config.arm_names]
+
+
 def list_studies(folder: Path) -> list[Path]:
     """The folders of audited studies in a folder of studies, by name."""
     return sorted(file.parent for file in folder.glob(f"*-on-*/{SETTINGS}"))

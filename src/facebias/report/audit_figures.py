@@ -184,10 +184,19 @@ class AuditFigures:
         return explored_groups(self.audit, self.files)
 
     def write(self) -> None:
-        """Write the study's settings, the audit's tables and, last, its verdict."""
+        """Write the audit's tables, the study's settings and, last, the verdict."""
+        self.write_tables()
+        self.write_verdict()
+
+    def write_tables(self) -> None:
+        """Write the audit's tables: before all figures, so that one that fails leaves them."""
+        self.audit.write_tables(self.files.outputs, self.files.key)
+
+    def write_verdict(self) -> None:
+        """Write the study's settings and, last, the verdict."""
         if self.settings:
             self.files.outputs.json(self.settings.as_dict(), SETTINGS)
-        self.audit.write(self.files.outputs, self.files.key)
+        self.audit.write_verdict(self.files.outputs)
 
     def all(self) -> None:
         """Draw and save every figure."""

@@ -28,6 +28,7 @@ from facebias.core.outputs import RECORD
 from facebias.core.paths import anchored, checkout
 from facebias.core.progress import MARK, quiet
 from facebias.core.records import read_record
+from facebias.core.studies import plan
 
 _PATIENCE = 600  # seconds for a kernel to start: a minute is short on a machine that trains
 
@@ -74,8 +75,7 @@ def execute(config: Config, source: str) -> Executed:
 def _report(config: Config) -> Path:
     """The study's report; one of the same study, model card and day stays as it is."""
     folder, runs, root = config.study_folder, config.path("runs"), checkout()
-    arms = [config.for_arm(arm, seed) for arm in config.arm_names for seed in range(config.seeds)]
-    read = [folder / RECORD, *(runs / one.run_id / "DONE.json" for one in arms)]
+    read = [folder / RECORD, *(runs / one.run_id / "DONE.json" for one in plan(config))]
     read += [root / "docs" / "model_card.md"] if root else []  # a wheel's own is part of the code
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     key = fingerprint({"date": date} | {str(path): sha256(path) for path in read if path.exists()}, 64)

@@ -179,9 +179,9 @@ def _cells(table: pd.DataFrame) -> list[tuple[tuple[str, str], np.ndarray]]:
 def write_study(study: Study) -> Audit:
     """Audit a finished study: every table, every figure, and the verdict last."""
     figures = StudyFigures.of(study)
-    figures.audit.write_tables(figures.files.outputs, figures.files.key)  # a figure that fails leaves them
+    figures.groups.write_tables()
     figures.all()
     if len(alarms := negatives_by_kind(study)):
         figures.files.outputs.csv(alarms, "negatives-by-kind.csv")
-    figures.groups.write()
+    figures.groups.write_verdict()
     return figures.audit

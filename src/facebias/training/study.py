@@ -13,6 +13,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint, recorded_sha256, sha256
 from facebias.core.outputs import OutputFolder
 from facebias.core.progress import tidy
+from facebias.core.studies import plan
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
 from facebias.training.cluster import Cluster, run_on
@@ -92,11 +93,6 @@ class Study:
     def run(self, arm: str, seed: int = 0) -> Run:
         """The run of one arm and seed."""
         return Run.of(self.config.for_arm(arm, seed))
-
-
-def plan(config: Config) -> list[Config]:
-    """One configuration a training. Seeds come outermost: a study that is cut short has whole seeds."""
-    return [config.for_arm(arm, seed) for seed in range(config.seeds) for arm in config.arm_names]
 
 
 def run_study(config: Config, cluster: Cluster | None = None) -> Study:

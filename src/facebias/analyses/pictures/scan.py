@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 
 from facebias.analyses.pictures.detect import Scorer, score_windows, scorer
+from facebias.core.boxes import ious
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.folder_sets import LABELS, PREFIX, FolderSet
@@ -228,10 +228,7 @@ def _start(rng: np.random.Generator, at: float, face: float, side: int, length: 
 
 def overlaps(boxes: np.ndarray, face: Box) -> np.ndarray:
     """IoU (n,) of windows (n, 4) with a face."""
-    from torchvision.ops import box_iou  # here: it loads slowly
-
-    edges = torch.tensor([[face.left, face.top, face.left + face.side, face.top + face.side]], dtype=torch.float64)
-    return box_iou(torch.from_numpy(boxes), edges)[:, 0].numpy()
+    return ious(boxes, np.array([face.left, face.top, face.left + face.side, face.top + face.side], dtype=float))
 
 
 def reduce(scores: np.ndarray, overlap: np.ndarray, top: int) -> dict[str, object]:

@@ -16,13 +16,14 @@ from facebias.analyses.tone.tables import AXES, recall_by_colour, tone_accuracy,
 from facebias.core.arms import counterpart
 from facebias.core.config import Config
 from facebias.core.outputs import OutputFolder
+from facebias.core.studies import plan
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack import pack_audit, pack_training
 from facebias.data.rendering.colour import skin_lab
 from facebias.data.skin_tone import measure, nearest_monk, of_tone
 from facebias.plots import FigureFolder, Shown
 from facebias.training.run import Run
-from facebias.training.study import finished_study, plan
+from facebias.training.study import finished_study
 
 
 @dataclass(frozen=True)

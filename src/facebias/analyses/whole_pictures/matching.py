@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facebias.core.boxes import areas, ious
 from facebias.detectors.pictures import Detections
 
 RULES = ("centre", "iou")  # the first is the headline
@@ -37,23 +38,10 @@ def best(found: Detections, face: np.ndarray, size: tuple[int, int], rule: str =
     return float(found.scores[fits].max(initial=NEVER))
 
 
-def ious(boxes: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """(M,) intersection over union of boxes (M, 4) with one (4,)."""
-    sides = np.minimum(boxes[:, 2:], face[2:]) - np.maximum(boxes[:, :2], face[:2])
-    shared = np.maximum(sides, 0).prod(axis=1)  # written here, since torchvision, which has it, takes seconds to import
-    shares: np.ndarray = shared / (_area(boxes) + _area(face[None]) - shared)
-    return shares
-
-
-def _area(boxes: np.ndarray) -> np.ndarray:
-    areas: np.ndarray = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return areas
-
-
 def _centred(boxes: np.ndarray, face: np.ndarray) -> np.ndarray:
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     inside = ((centre >= face[:2]) & (centre <= face[2:])).all(axis=1)
-    sides = np.sqrt(_area(boxes) / _area(face[None]))
+    sides = np.sqrt(areas(boxes) / areas(face[None]))
     fits: np.ndarray = inside & (sides >= SIDES[0]) & (sides <= SIDES[1])
     return fits
 
@@ -61,5 +49,5 @@ def _centred(boxes: np.ndarray, face: np.ndarray) -> np.ndarray:
 def _central(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     centre, whole = (boxes[:, :2] + boxes[:, 2:]) / 2, np.array(size, dtype=float)
     inside = ((centre >= whole / 4) & (centre <= 3 * whole / 4)).all(axis=1)
-    fits: np.ndarray = inside & (np.sqrt(_area(boxes)) >= _SMALLEST * whole.min())
+    fits: np.ndarray = inside & (np.sqrt(areas(boxes)) >= _SMALLEST * whole.min())
     return fits

