@@ -2,9 +2,9 @@
 
 Writes rows.csv (stage, rows, seconds, microseconds, megabytes), which docs/scale.md reads: a packed set is scored, its
 images in memory and mapped, and the scores are audited. Each measurement has a process of its own that makes nothing of
-what it reads, so that the most memory is that of the work. Seconds are of one processor core. What the network itself
-takes, `scale.py` measures: in its place every page of each image is looked at. No image is written: unwritten pages of
-a file read as zeros, and are read, kept and given back as others are. So there is nothing to hash either.
+what it reads, so that the most memory is that of the work. Seconds are of one processor core. First every page of each
+image is looked at, in the network's place; then the CNN scores. No image is written: unwritten pages of a file read as
+zeros, and are read, kept and given back as others are. So there is nothing to hash either.
 """
 
 from __future__ import annotations
@@ -19,16 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from bench_audit import scored
 from torch import Tensor
 
 from facebias.audit import Audit
+from facebias.audit.predictions import stacked
 from facebias.audit.whole import TABLES
 from facebias.core.csv import write_csv
 from facebias.core.manifest import write_manifest
+from facebias.core.parquet import write_parquet
 from facebias.data import dataset, mapped
 from facebias.data.dataset import FaceDataset
 from facebias.data.pack.file import SCHEMA, Writer
+from facebias.detectors.inference import logits
+from facebias.detectors.networks import StandardCNN
 from facebias.training import score
 from facebias.training.predictions_file import read_table
 
@@ -56,16 +61,18 @@ def looked_at(_: None, images: Tensor) -> Tensor:
     return images.permute(0, 2, 3, 1).reshape(len(images), -1)[:, ::PAGE].sum(1).float()
 
 
-def scoring(share: float) -> Callable[[Path], None]:
+def scoring(share: float, by: Callable[..., Tensor] = looked_at) -> Callable[[Path], None]:
     """Score the set, of which `share` of the memory may hold images, and write its predictions."""
 
     def work(folder: Path) -> None:
         """As `facebias score` does a set."""
-        mapped._SHARE = share
-        data = FaceDataset.load(folder / "set.h5")
-        scores = score.scores_of(None, data)
+        torch.set_num_threads(1)
+        mapped._SHARE, score.logits = share, by
+        model = StandardCNN().eval() if by is logits else None
+        data = FaceDataset.load(folder / "set.h5", coded=True)
+        scores = score.scores_of(model, data)
         rows = score.prediction_rows(data, "made", scores, run_id="cnn-s0", model="cnn", seed=0)
-        rows.to_parquet(folder / "predictions.parquet", index=False)
+        write_parquet(stacked([rows]), folder / "predictions.parquet")
 
     return work
 
@@ -86,6 +93,8 @@ def unwritten(stored: Any, pixels: Path) -> None:
 STAGES = {
     "scored, images in memory": (packed, scoring(1), SIZES[:2]),
     "scored, images mapped": (packed, scoring(0), SIZES),
+    "scored by the CNN, images in memory": (packed, scoring(1, logits), SIZES[:1]),
+    "scored by the CNN, images mapped": (packed, scoring(0, logits), SIZES),
     "audited": (table, audit, SIZES),
 }
 
@@ -109,7 +118,6 @@ def in_child(work: Callable[..., None], *args: Any) -> None:
 def main(folder: Path, sizes: tuple[int, ...] = SIZES) -> None:
     """Measure every stage, and write the table after each measurement."""
     mapped._write, mapped.write_manifest, found = unwritten, lambda *_: None, []
-    score.logits = looked_at
     dataset.dataset = lambda file, name, path: file[name]  # what claims more than it stores is refused elsewhere
     for stage, (prepare, work, every) in STAGES.items():
         for rows in sizes[: len(every)]:

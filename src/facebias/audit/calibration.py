@@ -47,12 +47,12 @@ def calibration(
         of the bin (they sum to 1 in a group); empty bins are left out. `expected_error` sums them up. No row where
         there are no test non-faces.
     """
-    rows = list(_scored(validated(predictions), groupings))
-    others = {about["model"]: _sums(np.concatenate(scores)) for about, scores in rows if about["group"] == NON_FACES}
+    rows = [(about, _sums(np.concatenate(scores))) for about, scores in _scored(validated(predictions), groupings)]
+    others = {about["model"]: sums for about, sums in rows if about["group"] == NON_FACES}
     parts = []
-    for about, scores in rows:
+    for about, sums in rows:
         if about["group"] != NON_FACES and about["model"] in others:
-            parts += [about | found for found in _bins(_sums(np.concatenate(scores)), others[about["model"]])]
+            parts += [about | found for found in _bins(sums, others[about["model"]])]
     return pd.DataFrame(parts, columns=list(CALIBRATION_COLUMNS))
 
 
@@ -94,10 +94,10 @@ def _scored(
     predictions: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]
 ) -> Iterator[tuple[dict[str, object], list[np.ndarray]]]:
     """What a set of scores is of, and the scores of each training."""
-    used = predictions[predictions["dataset"] != "validation"]
-    for (model, dataset, label), part in used.groupby(["model", "dataset", "label"], sort=False):
-        if label == 0 and dataset != "test":
+    for (model, dataset, label), used in predictions.groupby(["model", "dataset", "label"], sort=False).indices.items():
+        if dataset == "validation" or (label == 0 and dataset != "test"):
             continue
+        part = predictions.drop(columns="image_id").iloc[used]
         runs = part.groupby("run_id", sort=False).indices
         scores = part["score"].to_numpy(dtype=float)
         for by in groupings if label == 1 else ((),):

@@ -13,9 +13,11 @@ import pandas as pd
 
 from facebias.audit.groups import Groups, groups_of
 from facebias.audit.operating_points import OperatingPoints, moved_rates
-from facebias.audit.predictions import picture_of, validate
+from facebias.audit.predictions import numbered, picture_of, runs_of, validate
 from facebias.audit.stats.noise import SHARED, Noise, of_units
 from facebias.core.errors import FacebiasError
+
+_UNSEEN = ("run_id", "model", "seed", "dataset", "label", "score")
 
 
 @dataclass(frozen=True)
@@ -97,16 +99,16 @@ class Decisions:
         self.points = OperatingPoints(predictions, rule)
         self.rule, self.enough = rule, self.points.enough
         self.predictions = predictions
-        runs = predictions.drop_duplicates("run_id")
-        self._runs = {(row.model, row.seed): str(row.run_id) for row in runs.itertuples()}
+        runs = runs_of(predictions)
+        self._runs = {(row.model, row.seed): row.run_id for row in runs.itertuples()}
         self._row = {run: number for number, run in enumerate(self._runs.values())}
         self._blocks = {
-            key: _Block.of(part, self.points, self._row)
-            for key, part in predictions.groupby(["dataset", "label"])
+            key: _Block.of(predictions, rows, self.points, self._row)
+            for key, rows in sorted(predictions.groupby(["dataset", "label"]).indices.items())
             if key[0] != "validation"
         }
         self._cells: dict[tuple[str, int, tuple[str, ...]], Groups | None] = {}
-        self.models = tuple(predictions["model"].unique())
+        self.models = tuple(runs["model"].unique())
         self.seeds = {model: tuple(sorted(group["seed"])) for model, group in runs.groupby("model")}
         # the held-out faces of the training source come first: domain shift is read before any group
         names = {name for name, label in self._blocks if label == 1}
@@ -136,7 +138,7 @@ class Decisions:
         allowed = np.array([[point.allowed for point in arm] for arm in points])
         above = min(point.above for arm in points for point in arm)
         if label == 0:  # the thresholds as they are are judged by these, and crops of one picture go together
-            units = pd.factorize(picture_of(block.images.index[seen].to_series()), sort=True)[0]
+            units = numbered(picture_of(self.predictions["image_id"].iloc[block.rows[seen]]))[0]
             return Hits(tuple(models), seeds, cells, ranks, allowed, above=above, units=units)
         drawn = [[point.drawn for point in arm if point.drawn is not None] for arm in points]
         return Hits(tuple(models), seeds, cells, ranks, allowed, np.array(drawn) if drawn[0] else None, above)
@@ -157,16 +159,19 @@ class Decisions:
             raise FacebiasError("DATASET", dataset, "no faces of it were scored", "Name another data set")
         block = self._blocks[dataset, 1]
         use = [self._row[self._runs[model, seed]] for seed in self.seeds[model]]
-        return block.images.iloc[block.of_runs(use, dataset)[1]]
+        return self._images(block.rows[block.of_runs(use, dataset)[1]])
+
+    def _images(self, rows: np.ndarray) -> pd.DataFrame:
+        return self.predictions.drop(columns=list(_UNSEEN)).iloc[rows]
 
     def _cells_of(
         self, block: _Block, dataset: str, by: tuple[str, ...], label: int, seen: np.ndarray
     ) -> Groups | None:
-        if len(seen) < len(block.images):
-            return groups_of(block.images.iloc[seen], by)
+        if len(seen) < len(block.rows):
+            return groups_of(self._images(block.rows[seen]), by)
         key = (dataset, label, by)
         if key not in self._cells:
-            self._cells[key] = groups_of(block.images, by)
+            self._cells[key] = groups_of(self._images(block.rows), by)
         return self._cells[key]
 
 
@@ -175,23 +180,22 @@ class _Block:
     """The images of one data set and label.
 
     Attributes:
-        images: their table, in order of their names, which are its index.
+        rows: (images,) first row of each in the predictions, in the order of their names.
         ranks: (runs, images) of every run; -1 where a run did not score the image.
     """
 
-    images: pd.DataFrame
+    rows: np.ndarray
     ranks: np.ndarray
 
     @classmethod
-    def of(cls, part: pd.DataFrame, points: OperatingPoints, row: dict[str, int]) -> Self:
-        """The images of `part`, validated predictions, ranked at `points`; `row` has the place of each run."""
-        codes, names = pd.factorize(part["image_id"], sort=True)
-        scores, ranks = part["score"].to_numpy(dtype=float), np.full((len(row), len(names)), -1, dtype=np.int32)
-        for run, mine in part.groupby("run_id").indices.items():
+    def of(cls, predictions: pd.DataFrame, rows: np.ndarray, points: OperatingPoints, row: dict[str, int]) -> Self:
+        """The images of some rows, ranked at `points`; `row` has the place of each run."""
+        codes, first = numbered(predictions["image_id"].iloc[rows])
+        scores = predictions["score"].to_numpy()[rows]
+        ranks = np.full((len(row), len(first)), -1, dtype=np.int32)
+        for run, mine in predictions[["run_id"]].iloc[rows].groupby("run_id").indices.items():
             ranks[row[str(run)], codes[mine]] = points[str(run)].ranks(scores[mine])
-        first = np.empty(len(names), dtype=np.intp)
-        first[codes[::-1]] = np.arange(len(part))[::-1]
-        return cls(part.iloc[first].set_index("image_id"), ranks)
+        return cls(rows[first], ranks)
 
     def of_runs(self, use: list[int], dataset: str) -> tuple[np.ndarray, np.ndarray]:
         """Ranks (runs, images) of some runs, and which of the images they scored.

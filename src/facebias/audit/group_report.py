@@ -10,7 +10,7 @@ import pandas as pd
 
 from facebias.audit.decisions import Decisions, validated
 from facebias.audit.groups import ALL, GROUPINGS, further_columns, groups_of, matching
-from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.audit.predictions import GROUP_COLUMNS, runs_of
 from facebias.audit.rates import auc_rows, detection_rows, false_positive_rows, recall_rows
 from facebias.audit.thresholds import HEADLINE, RULES, fix_thresholds
 from facebias.core.csv import write_csv
@@ -126,13 +126,15 @@ def group_report(
     Raises:
         FacebiasError: predictions that `validate` refuses, no held-out negatives, or an unknown rule or column.
     """
-    predictions = validated(predictions).sort_values(["run_id", "dataset", "image_id"], kind="stable")
-    thresholds = fix_thresholds(predictions, rules)
+    predictions = validated(predictions)
+    thresholds = fix_thresholds(predictions, rules).sort_values("run_id", kind="stable", ignore_index=True)
     negatives = predictions[(predictions["dataset"] == "test") & (predictions["label"] == 0)]
     false_positives = false_positive_rows(negatives, thresholds)
     parts = [false_positives.assign(dataset="test")]
-    faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
-    for name, group in faces.groupby("dataset"):
+    for (name, label), rows in sorted(predictions.groupby(["dataset", "label"]).indices.items()):
+        if label == 0 or name == "validation":
+            continue
+        group = predictions.drop(columns="image_id").iloc[rows]  # names are the most of a table
         for by in groupings:
             if (cells := groups_of(group, by)) is not None:
                 recall = recall_rows(group, cells, thresholds)
@@ -140,8 +142,7 @@ def group_report(
                 parts.append(detection_rows(recall, false_positives).assign(dataset=name))
                 parts.append(auc_rows(group, cells, negatives).assign(dataset=name))
     table = pd.concat(parts, ignore_index=True)
-    runs = predictions.drop_duplicates("run_id").set_index("run_id")[["model", "seed"]]
-    table = table.join(runs, on="run_id").assign(note=_notes(table, thresholds))
+    table = table.join(runs_of(predictions).set_index("run_id"), on="run_id").assign(note=_notes(table, thresholds))
     at, further = REPORT_COLUMNS.index("n"), further_columns(table, groupings)
     table = table.fillna(dict.fromkeys(further, ALL))
     return GroupReport(table[[*REPORT_COLUMNS[:at], *further, *REPORT_COLUMNS[at:]]], predictions)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text, is_number
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
 from facebias.core.words import AGE_BINS, GENDERS, UNKNOWN, missing_level
@@ -80,16 +81,17 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
     for column in by:
         if column not in faces:
             raise FacebiasError("GROUPING", column, "no such column", f"Use one of {', '.join(map(str, faces))}")
-        if pd.api.types.is_numeric_dtype(faces[column]) and faces[column].dtype != bool:
+        if is_number(faces[column]):
             raise FacebiasError("GROUPING", column, "holds numbers, not groups", "Bin it first, as with pandas.cut")
     levels = [level for column in by if (level := _levels(faces[column], column)) is not None]
     if len(levels) < len(by):
         return None
-    codes = np.zeros(len(faces), dtype=int)
+    cells = math.prod(map(len, levels))
+    codes = np.zeros(len(faces), dtype=np.min_scalar_type(cells))  # of one byte, mostly: each grouping keeps its own
     for column, level in zip(by, levels, strict=True):
         number, names = pd.factorize(as_text(faces[column]))
-        place = pd.Index(level).get_indexer(pd.Index(names).where(names != "", missing_level(column)))
-        codes = codes * len(level) + place[number]
+        place = pd.Index(level).get_indexer([name or missing_level(column) for name in names])
+        codes = codes * len(level) + place.astype(codes.dtype)[number]
     index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
     table = index.reindex(columns=_columns(by), fill_value=ALL)
     n = np.bincount(codes, minlength=len(table))

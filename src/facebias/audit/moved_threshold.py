@@ -15,6 +15,7 @@ import pandas as pd
 
 from facebias.audit.decisions import Decisions, validated
 from facebias.audit.groups import GROUPINGS, SMALL, Groups, groups_of, name_of
+from facebias.audit.predictions import runs_of
 from facebias.audit.thresholds import threshold
 
 MOVED_COLUMNS = (
@@ -49,7 +50,9 @@ def moved_threshold(
         after - before. Shares.
     """
     predictions = validated(predictions)
-    runs = predictions.drop_duplicates("run_id").set_index(["model", "seed"])["run_id"]
+    runs = runs_of(predictions).set_index(["model", "seed"])["run_id"]
+    if set(runs.index.get_level_values("model")) <= {baseline}:
+        return pd.DataFrame(columns=list(MOVED_COLUMNS))
     negatives = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
     held_out = {run: part.to_numpy(dtype=float) for run, part in negatives.groupby("run_id")["score"]}
     faces = predictions[(predictions["label"] == 1) & (predictions["dataset"] != "validation")]
@@ -61,7 +64,7 @@ def moved_threshold(
         if (cells := groups_of(part, by)) is not None
     ]
     parts = []
-    for model in predictions["model"].unique() if baseline in runs.index else ():
+    for model in map(str, predictions["model"].unique()) if baseline in runs.index else ():
         seeds = sorted(set(runs[model].index) & set(runs[baseline].index))
         pairs = [(runs[baseline][seed], runs[model][seed]) for seed in seeds]
         if model == baseline or not pairs or any(run not in held_out for pair in pairs for run in pair):

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import picture_of
+from facebias.audit.predictions import numbered, picture_of
 from facebias.audit.thresholds import parse_rule, threshold
 
 DRAWS = 1000  # of the pictures: the standard deviation of a moved rate is then known to 2 %
-_WEIGHTS = 2**25  # of pictures at a time, 128 MB
+_WEIGHTS = 2**22  # of pictures at a time, 16 MB
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ class OperatingPoints:
         """
         held_out = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
         self._kind, self._rate = parse_rule(rule)
-        codes, pictures = pd.factorize(picture_of(held_out["image_id"]), sort=True)
+        codes, first = numbered(picture_of(held_out["image_id"]))
         scores, rows = held_out["score"].to_numpy(dtype=float), held_out.groupby("run_id").indices
         mine = {str(run): rows.get(run, np.empty(0, dtype=int)) for run in predictions["run_id"].unique()}
         # among equal scores the order of the pictures decides, not the order in which rows came
         ranked = {run: codes[own][np.lexsort((codes[own], -scores[own]))] for run, own in mine.items()}
-        drawn = {} if self._kind == "p" else _drawn(ranked, len(pictures), self._rate)
+        drawn = {} if self._kind == "p" else _drawn(ranked, len(first), self._rate)
         self._points = {run: self._point(scores[own], rule, drawn.get(run)) for run, own in mine.items()}
 
     def __getitem__(self, run: str) -> OperatingPoint:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandas.api.types import union_categoricals
 
 from facebias.core.errors import FacebiasError
 from facebias.core.limits import refuse_large_parquet
@@ -25,7 +29,7 @@ PREDICTION_COLUMNS = (
     "age",
 )
 GROUP_COLUMNS = ("race", "skin_tone", "gender")
-_TEXT = ("run_id", "model", "dataset", "image_id", "skin_tone", "race", "gender", "age")
+_CODED = ("run_id", "model", "dataset", "skin_tone", "race", "gender", "age")
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
@@ -46,7 +50,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
 
 
 def validate(frame: pd.DataFrame, where: str | Path = "predictions") -> pd.DataFrame:
-    """The same predictions with missing text as "", or an error that names the row.
+    """The same predictions, in little memory: text is coded (`coded`), the images' names are plain text.
 
     Raises:
         FacebiasError: a column missing, a label other than 0 and 1, a score that is not finite, an image scored
@@ -66,9 +70,10 @@ def validate(frame: pd.DataFrame, where: str | Path = "predictions") -> pd.DataF
     frame = frame.reset_index(drop=True)
     _refuse(~frame["label"].isin((0, 1)), frame["label"], where, "label", "0 or 1")
     _refuse(~np.isfinite(frame["score"].to_numpy(dtype=float)), frame["score"], where, "score", "a finite number")
-    key = ["run_id", "dataset", "image_id"]
-    _refuse(frame.duplicated(key), frame["image_id"], where, "image_id", "each image once a run and data set")
-    runs = frame[["run_id", "model", "seed"]].drop_duplicates()
+    own = [name for name in frame if name not in PREDICTION_COLUMNS and not is_number(frame[name])]
+    frame = frame.assign(**{name: coded(frame[name]) for name in (*_CODED, *own)}, image_id=as_text(frame["image_id"]))
+    _refuse(_twice(frame), frame["image_id"], where, "image_id", "each image once a run and data set")
+    runs = runs_of(frame)
     twice = runs.duplicated(["model", "seed"], keep=False) | runs.duplicated("run_id", keep=False)
     if twice.any():
         raise FacebiasError(
@@ -77,13 +82,84 @@ def validate(frame: pd.DataFrame, where: str | Path = "predictions") -> pd.DataF
             f"one run a model and seed expected, found {runs[twice].values.tolist()}",
             "Audit the runs of one study at a time",
         )
-    return frame.assign(**{name: as_text(frame[name]) for name in _TEXT})
+    return frame
+
+
+def _twice(frame: pd.DataFrame) -> np.ndarray:
+    """(n,) bool: of the rows of one image in one run and data set, all after the first."""
+    images, names = numbered(frame["image_id"])
+    place = frame["run_id"].cat.codes.to_numpy(np.int64) * len(frame["dataset"].cat.categories)
+    place = (place + frame["dataset"].cat.codes.to_numpy()) * len(names) + images
+    order = np.argsort(place, kind="stable")
+    found = np.zeros(len(frame), dtype=bool)
+    found[order[1:]] = place[order[1:]] == place[order[:-1]]
+    return found
+
+
+def runs_of(predictions: pd.DataFrame) -> pd.DataFrame:
+    """run_id and model (text) and seed, a row a run, in the order in which they come."""
+    return predictions[["run_id", "model", "seed"]].drop_duplicates().astype({"run_id": str, "model": str})
+
+
+def is_number(values: pd.Series) -> bool:
+    """Whether a column holds numbers, and so no groups."""
+    return bool(pd.api.types.is_numeric_dtype(values)) and values.dtype != bool
+
+
+def coded(values: pd.Series) -> pd.Series:
+    """As a category of text, in the order of the text, "" where missing: a byte a row where names are few."""
+    text = as_text(values)
+    names = sorted(text.unique())
+    if not isinstance(text.dtype, pd.CategoricalDtype):
+        return pd.Series(pd.Categorical(text, names), index=text.index)
+    return text if list(text.cat.categories) == names else text.cat.set_categories(names)
+
+
+def constant(name: str, index: pd.Index) -> pd.Series:
+    """One name for all rows, coded."""
+    return pd.Series(pd.Categorical([name]).take(np.zeros(len(index), dtype=np.intp)), index=index)
+
+
+def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of predictions below each other, text coded; a group that a table does not have is "" there."""
+    columns = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        found = [part[name] if name in part else constant("", part.index) for part in parts]
+        if name == "image_id" or all(map(is_number, found)):
+            columns[name] = pd.concat(found, ignore_index=True)
+        else:
+            columns[name] = pd.Series(union_categoricals(list(map(coded, found)), sort_categories=True))
+    return pd.DataFrame(columns, copy=False)
+
+
+def numbered(names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each row's name in the order of names, and the first row of each.
+
+    Args:
+        names: (n,) text.
+
+    Returns:
+        (n,) int32 from 0 on, and (names,) int64. Names are compared where they lie: none becomes a Python string.
+    """
+    text = pa.chunked_array(pa.array(names)) if len(names) else pa.chunked_array([[]], pa.large_string())
+    order = pc.sort_indices(text).to_numpy()  # stable
+    ordered = text.take(pa.array(order)).combine_chunks()
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = pc.not_equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False)
+    number = np.empty(len(order), dtype=np.int32)
+    number[order] = np.cumsum(new, dtype=np.int32) - 1
+    del ordered
+    pa.default_memory_pool().release_unused()  # as much as the names take, and never asked for again
+    return number, order[new].astype(np.int64)
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """As text, "" where missing."""
+    """As text, "" where missing; what is coded already stays so."""
     if isinstance(values.dtype, pd.StringDtype):  # as facebias writes tables: a tenth of the time
         return values.fillna("")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        whole = isinstance(values.cat.categories.dtype, pd.StringDtype) and not values.hasnans
+        return values if whole else as_text(values.astype(object))
     return values.astype(object).fillna("").astype(str)
 
 

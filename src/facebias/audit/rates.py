@@ -19,8 +19,8 @@ def recall_rows(faces: pd.DataFrame, cells: Groups, thresholds: pd.DataFrame) ->
         cells: their cells.
         thresholds: run_id, rule, threshold.
     """
-    number, names = pd.factorize(faces["run_id"])
-    runs, size = pd.Index(names), len(cells.table)
+    number, names = pd.factorize(faces["run_id"], sort=True)
+    runs, size = pd.Index(names).astype(str), len(cells.table)
     flat = number * size + cells.codes
     n = np.bincount(flat, minlength=len(runs) * size)
     parts = []
@@ -47,8 +47,8 @@ def auc_rows(faces: pd.DataFrame, cells: Groups, negatives: pd.DataFrame) -> pd.
 
     Undefined (NaN, with n) where the cell has no face or the run no test negative.
     """
-    row, names = pd.factorize(faces["run_id"])
-    runs, size = pd.Index(names), len(cells.table)
+    row, names = pd.factorize(faces["run_id"], sort=True)
+    runs, size = pd.Index(names).astype(str), len(cells.table)
     below, against = np.zeros(len(faces)), np.zeros(len(runs))
     common = {run: np.sort(group.to_numpy(dtype=float)) for run, group in negatives.groupby("run_id")["score"]}
     score = faces["score"].to_numpy(dtype=float)

@@ -19,8 +19,8 @@ _OTHER = {"validation": "test", "test": "validation"}
 
 def swapped(predictions: pd.DataFrame) -> pd.DataFrame:
     """The same predictions, with validation and test non-faces in each other's place."""
-    places = predictions["dataset"].mask(predictions["label"] == 0, predictions["dataset"].map(_OTHER))
-    return predictions.assign(dataset=places)
+    places = predictions["dataset"].astype(str)
+    return predictions.assign(dataset=places.mask(predictions["label"] == 0, places.map(_OTHER)))
 
 
 def both_views(decisions: Decisions, baseline: str, groupings: tuple[tuple[str, ...], ...] = GROUPINGS) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.groups import SMALL, groups_of, name_of
+from facebias.audit.predictions import numbered
 from facebias.audit.stats.tests import ALPHA
 from facebias.audit.thresholds import HEADLINE, rule_text
 from facebias.core.arms import arm_name
@@ -238,9 +239,10 @@ def cautions_of(
         found.append(_OTHER_PICTURES)
         found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
     faces = predictions[(predictions["label"] == 1) & (predictions["model"] == baseline)]
-    images = faces.drop_duplicates(["dataset", "image_id"])
-    for dataset in sorted(set(images["dataset"]) - set(HELD_OUT)):
-        found += _left_out(images[images["dataset"] == dataset], dataset_name(dataset, source), groupings)
+    for dataset in sorted(set(faces["dataset"].unique()) - set(HELD_OUT)):
+        mine = faces[faces["dataset"] == dataset]
+        images = mine.iloc[numbered(mine["image_id"])[1]]
+        found += _left_out(images, dataset_name(dataset, source), groupings)
     return tuple(found)
 
 

@@ -115,7 +115,7 @@ def fix_thresholds(predictions: pd.DataFrame, rules: tuple[str, ...] = RULES) ->
     held_out = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
     scores = {run: group.to_numpy() for run, group in held_out.groupby("run_id")["score"]}
     rows = []
-    for run in predictions["run_id"].unique():
+    for run in map(str, predictions["run_id"].unique()):
         for rule in rules:
             fixed = threshold(scores.get(run, np.empty(0)), rule, warn=False)
             rows.append((run, rule, fixed.value, fixed.negatives, fixed.rate, fixed.enough))

@@ -33,7 +33,7 @@ def score(
     for name in runs:
         run = Run.find(name, config)
         table = score_run(run, run.config.with_(**given))
-        counts = {str(name): int(n) for name, n in table["dataset"].value_counts(sort=False).items()}
+        counts = {str(name): int(n) for name, n in table.groupby("dataset", sort=False).size().items()}
         path = run.path / "predictions.parquet"
         lines.append(f"{path}: {len(table)} rows, {', '.join(f'{name} {n}' for name, n in counts.items())}")
         found.append({"run": run.id, "predictions": str(path), "rows": counts})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import h5py
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
@@ -23,6 +24,8 @@ from facebias.data.pack.file import SCHEMA
 
 if TYPE_CHECKING:
     import torch
+
+_PART = 50_000  # rows of a column that are Python's own strings at a time, five times the size of a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,13 @@ class FaceDataset:
     path: Path
 
     @classmethod
-    def load(cls, path: str | Path, *, pixels: bool = True) -> Self:
+    def load(cls, path: str | Path, *, pixels: bool = True, coded: bool = False) -> Self:
         """Read a packed file whole, after its SHA-256, schema and complete mark are checked.
 
         Args:
             path: of the file.
             pixels: whether its images are wanted; of none `images` is empty.
+            coded: whether text of the table but the images' names is to be categories, a byte a row.
 
         Raises:
             FacebiasError: missing, truncated ("has X bytes, needs Y"), changed, of another schema, unfinished, or
@@ -64,14 +68,17 @@ class FaceDataset:
             images = images_of(stored, path) if pixels else stored[:0]
             columns = json.loads(file.attrs["columns"])
             cells = {
-                name: labels if name == "label" else _column(dataset(file, f"table/{name}", path)) for name in columns
+                name: labels
+                if name == "label"
+                else _column(dataset(file, f"table/{name}", path), coded and name != "image_id")
+                for name in columns
             }
             attrs = {
                 name: value.item() if isinstance(value, np.generic) else value
                 for name, value in file.attrs.items()
                 if name not in ("columns", "complete")
             }
-        table = pd.DataFrame(cells)
+        table = pd.DataFrame(cells, copy=False)
         return cls(images, labels, table, attrs, path)
 
     def __len__(self) -> int:
@@ -120,8 +127,13 @@ def _refuse_unfinished(file: h5py.File, path: Path) -> None:
         raise FacebiasError("SCHEMA", path, f"expected {SCHEMA}, found {found}", "Delete it and pack again")
 
 
-def _column(data: h5py.Dataset) -> Any:
-    return pd.array(data.asstr()[:], dtype="str") if h5py.check_string_dtype(data.dtype) else data[:]
+def _column(data: h5py.Dataset, coded: bool) -> Any:
+    if not h5py.check_string_dtype(data.dtype):
+        return data[:]
+    kind = "category" if coded else "str"
+    starts = range(0, max(1, len(data)), _PART)
+    parts = [pd.Series(data.asstr()[start : start + _PART], dtype="str").astype(kind) for start in starts]
+    return union_categoricals(parts, sort_categories=True) if coded else pd.concat(parts).array
 
 
 def warn_on_framing(a: FaceDataset, b: FaceDataset) -> bool:

@@ -226,6 +226,6 @@ def figures_of_study(study: Study) -> AuditFigures:
 
 def figures_of_detectors(audited: Audited, fpr: float, folder: Path) -> AuditFigures:
     """The audit of detectors that somebody brings and its figures, groups compared at the false positive rate `fpr`."""
-    fixed = set(audited.brought) == set(audited.predictions["model"])
+    fixed = set(audited.brought) == set(audited.predictions["model"].unique())
     audit = Audit(audited.predictions, fpr, audited.source, audited.baseline, fixed=fixed)
     return AuditFigures(audit, FigureFolder(audited.outputs(folder), audited.synthetic), audited.brought)

@@ -12,11 +12,13 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from facebias.audit import fix_thresholds
+from facebias.audit.predictions import stacked
 from facebias.audit.thresholds import rule_text
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write
 from facebias.core.outputs import OutputFolder
+from facebias.core.parquet import write_parquet
 from facebias.core.words import SPLITS
 from facebias.detectors.detector import Detector
 from facebias.detectors.find import find_detector
@@ -88,7 +90,7 @@ class Audited:
         for name in self.brought:
             path = outputs.path(f"predictions-{name}.parquet")
             with atomic_write(path) as temporary:
-                self.predictions[self.predictions["model"] == name].to_parquet(temporary, index=False)
+                write_parquet(self.predictions[self.predictions["model"] == name], temporary)
             outputs.add(path)
 
 
@@ -139,7 +141,7 @@ def gather(
     brought = (*(one.name for one in found), *(str(part["model"].iloc[0]) for part in read))
     _refuse_twice(brought, {name for run, one in zip(ours, settings, strict=True) for name in (run.id, one.arm)})
     scored = _score(found, sets[0], seed, probability) if sets else []
-    predictions = pd.concat([*(run.predictions for run in ours), *scored, *read], ignore_index=True)
+    predictions = stacked([*(run.predictions for run in ours), *scored, *read])
     return Audited(
         predictions,
         next((one.train_faces for one in [*settings, *sets]), ""),

@@ -22,8 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text, validate
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text, coded, constant, validate
 from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
@@ -65,21 +67,22 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
     score = _numbers(given, "score", path)
     label = _labels(given, path)
     images = as_text(given["image"])
-    places = as_text(given["dataset"]) if "dataset" in given else pd.Series("", index=given.index)
+    places = coded(given["dataset"]) if "dataset" in given else constant("", given.index)
+    named = constant(name, given.index)
     table = pd.DataFrame(
         {
-            "run_id": name,
-            "model": name,
+            "run_id": named,
+            "model": named,
             "seed": seed,
             "image_id": images,
             "label": label,
-            "dataset": _placed(places.replace("", stem), label, images),
+            "dataset": _placed(places, stem, label, images),
             "score": as_logits(score, str(path)) if probability else score,
             "ita": _numbers(given, "ita", path) if "ita" in given else np.nan,
-            **{column: _groups(given, column) if column in given else "" for column in (*GROUP_COLUMNS, "age")},
-            **{column: _groups(given, column) for column in own},
+            **{column: _groups(given, column) for column in (*GROUP_COLUMNS, "age", *own)},
         }
     )
+    del given, images, places  # what is checked next has it all
     _refuse_one_sided(table, path)
     return validate(table.loc[:, [*PREDICTION_COLUMNS, *own]], where=path)
 
@@ -99,10 +102,21 @@ def _read(path: Path) -> pd.DataFrame:
     if head.startswith(b"PAR1"):
         refuse_large_parquet(path)
     try:
-        return pd.read_parquet(path).rename(columns=str).reset_index(drop=True)
+        return _read_parquet(path)
     except (OSError, ValueError) as error:
         found = f"found {found_format(head)}, expected a parquet table"
         raise FacebiasError(CODE, path, found, "Write it again") from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Column by column, each text but the images' names as codes: reading takes little more than what is read."""
+    names = [name for name in pq.read_schema(path).names if not name.startswith("__index_level_")]
+    coded = [name for name in names if name not in ("image", "image_id")]
+    file, columns = pq.ParquetFile(path, read_dictionary=coded, pre_buffer=False), {}
+    for name in names:
+        columns[name] = file.read(columns=[name]).to_pandas(ignore_metadata=True)[name]
+        pa.default_memory_pool().release_unused()  # what decoding took would stay until the end
+    return pd.DataFrame(columns, copy=False)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -155,11 +169,11 @@ def _refuse_columns(given: pd.DataFrame, path: Path) -> None:
 
 
 def _groups(given: pd.DataFrame, column: str) -> pd.Series:
-    """A group column, each group in one spelling."""
-    codes, names = pd.factorize(as_text(given[column]))
+    """A group column, each group in one spelling; "" where the table has none."""
+    codes, names = pd.factorize(as_text(given[column]) if column in given else constant("", given.index))
     counts = dict(zip(names, np.bincount(codes).tolist(), strict=True))
     spelled = one_spelling(counts, column)
-    return pd.Series(pd.array([spelled[name] for name in names], dtype="str").take(codes), index=given.index)
+    return pd.Series(pd.Categorical([spelled[name] for name in names]).take(codes), index=given.index)
 
 
 def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:
@@ -182,7 +196,7 @@ def _numbers(given: pd.DataFrame, column: str, path: Path) -> np.ndarray:
 def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
     if "label" not in given:
         named = as_text(given["dataset"]) if "dataset" in given else pd.Series("", index=given.index)
-        faces: np.ndarray = (named != NEGATIVES).to_numpy(dtype=int)
+        faces: np.ndarray = (named != NEGATIVES).to_numpy(dtype=np.int8)
         return faces
     labels = pd.to_numeric(given["label"], errors="coerce")
     if (bad := ~labels.isin((0, 1))).any():
@@ -193,15 +207,18 @@ def _labels(given: pd.DataFrame, path: Path) -> np.ndarray:
             f"label is {str(given['label'].iloc[row])!r} ({bad.sum()} such row(s)), expected 1 (face) or 0 (non-face)",
             "Mend or remove the row",
         )
-    found: np.ndarray = labels.to_numpy(dtype=int)
+    found: np.ndarray = labels.to_numpy(dtype=np.int8)
     return found
 
 
-def _placed(places: pd.Series, label: np.ndarray, images: pd.Series) -> pd.Series:
+def _placed(places: pd.Series, else_: str, label: np.ndarray, images: pd.Series) -> pd.Series:
     """Data set of each row: non-faces that belong to neither held-out set go to one of the two, by name."""
     loose = (label == 0) & ~places.isin(HELD_OUT).to_numpy()
     halves = [HELD_OUT[hashlib.sha256(name.encode()).digest()[0] & 1] for name in images[loose]]
-    return places.mask(loose, pd.Series(halves, index=places.index[loose], dtype=object))
+    known = places.cat.add_categories(sorted({else_, *HELD_OUT} - set(places.cat.categories)))
+    known[known == ""] = else_
+    known[loose] = pd.Categorical(halves, known.cat.categories)
+    return known
 
 
 def _refuse_one_sided(table: pd.DataFrame, path: Path) -> None:

@@ -24,6 +24,7 @@ from facebias.core.csv import read_csv, write_csv
 from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write, sweep_stale, write_json
 from facebias.core.manifest import manifest_path, sha256, verify, write_manifest
+from facebias.core.parquet import write_parquet
 from facebias.core.records import read_record, write_record
 from facebias.core.studies import read_settings
 
@@ -195,7 +196,7 @@ class Run:
         """Write one of the run's tables with its manifest, which also says `more`."""
         sweep_stale(self.path)
         with atomic_write(self.path / name) as temporary:
-            table.to_parquet(temporary, index=False)
+            write_parquet(table, temporary)
         write_manifest(self.path / name, schema, len(table), key, **more)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import PREDICTION_COLUMNS
+from facebias.audit.predictions import PREDICTION_COLUMNS, constant, stacked
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint, recorded_sha256
@@ -51,14 +51,14 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
     model, parts = run.model(config.device), []
     with threads(config.threads):
         for name, path in files.items():
-            data = FaceDataset.load(path)
+            data = FaceDataset.load(path, coded=True)
             warn_on_framing(train, data)
             parts.append(
                 prediction_rows(
                     data, name, scores_of(model, data), run_id=run.id, model=run.config.arm, seed=run.config.seed
                 )
             )
-    table = _below_each_other(parts)
+    table = stacked(parts)
     audited = own.as_dict("audit_data")
     run.write_parquet(_FILE, table, PREDICTIONS_SCHEMA, _key(run, files), scored_on=audited)
     return table
@@ -90,8 +90,8 @@ def _key(run: Run, files: dict[str, Path]) -> str:
     return fingerprint({"run": run.id, **hashes})
 
 
-def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about: object) -> pd.DataFrame:
-    """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id, model and seed.
+def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, seed: int, **about: str) -> pd.DataFrame:
+    """Scores (n,) of all images of a packed set as PREDICTION_COLUMNS; `about` has run_id and model.
 
     Groups that this set alone has follow, a column each.
 
@@ -103,14 +103,8 @@ def prediction_rows(data: FaceDataset, dataset: str, scores: np.ndarray, **about
         raise FacebiasError("SCORE", str(about["run_id"]), what, "A network like this can't be judged: train it again")
     wanted = [*PREDICTION_COLUMNS, *own_columns(data.table)]
     table = data.table[[name for name in data.table if name in wanted]]  # no copy of what nobody asks for
-    return table.assign(**about, dataset=dataset, label=data.labels, score=scores)[wanted]
-
-
-def _below_each_other(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Predictions on several sets; a group that a set does not have is unknown there."""
-    table = pd.concat(parts, ignore_index=True)
-    own = [name for name in table if name not in PREDICTION_COLUMNS]
-    return table.assign(**{name: table[name].astype(object).fillna("") for name in own})
+    named = {name: constant(value, table.index) for name, value in (about | {"dataset": dataset}).items()}
+    return table.assign(**named, seed=seed, label=data.labels, score=scores)[wanted]
 
 
 def score_detector(detector: Detector, config: Config, seed: int = 0, *, probability: bool = False) -> pd.DataFrame:
@@ -130,8 +124,8 @@ def score_detector(detector: Detector, config: Config, seed: int = 0, *, probabi
     """
     parts = []
     for name, path in scored_files(config).items():
-        data = FaceDataset.load(path)
+        data = FaceDataset.load(path, coded=True)
         scores = detector.scores(data.images, name, data.release)
         scores = as_logits(scores, detector.where) if probability else scores
         parts.append(prediction_rows(data, name, scores, run_id=detector.name, model=detector.name, seed=seed))
-    return _below_each_other(parts)
+    return stacked(parts)

@@ -32,6 +32,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import atomic_write
 from facebias.core.numbers import percent
 from facebias.core.outputs import OutputFolder
+from facebias.core.parquet import write_parquet
 from facebias.core.paths import code_version
 from facebias.detectors.pictures import PictureDetector
 
@@ -206,7 +207,7 @@ class PictureAudit:
         for one, found in zip(self.detectors, self.found, strict=True):
             path = outputs.path(f"predictions-{one.name}.parquet")
             with atomic_write(path) as temporary:
-                mine[mine["model"] == one.name].to_parquet(temporary, index=False)
+                write_parquet(mine[mine["model"] == one.name], temporary)
             written.append(outputs.add(path))
             errors += [(one.name, *pair) for pair in found.errors]
         table = pd.DataFrame(errors, columns=["detector", "sha256", "error"], dtype=object)
