@@ -32,7 +32,7 @@ from torch.nn import functional
 from facebias.core.errors import FacebiasError
 from facebias.saliency.activations import ByCall
 from facebias.saliency.fullgrad import FullGrad, SimpleFullGrad, SmoothFullGrad
-from facebias.saliency.fullgrad.untouched import quiet
+from facebias.saliency.fullgrad.tracer import quiet
 from facebias.saliency.targets import HeadTracer, Target, indices, refuse_images
 
 Method = Callable[..., Tensor]

@@ -63,7 +63,7 @@ class HeadTracer(TorchFunctionMode):
                     return value.detach()
             elif type(value) in (tuple, list):
                 return type(value)(map(own, value))
-            elif isinstance(value, tuple | dict) and next(tensors(value), None) is not None:
+            elif isinstance(value, tuple | dict) and tensors(value):
                 return pytree.tree_map_only(Tensor, own, value)
             return value
 

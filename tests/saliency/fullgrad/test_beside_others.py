@@ -96,6 +96,7 @@ TOLD_APART = {
     "a loop": lambda x: torch.stack([INNER(image[None])[0] for image in x]),
     "unbound": lambda x: torch.cat([INNER(image[None]) for image in x.unbind(0)]),
     "some of them": chosen,
+    "one twice": lambda x: INNER(x[[0, *range(len(x))]])[1:],
     "turned round": lambda x: INNER(x.flip(0)).flip(0),
     "one dark": lambda x: INNER(x) * (x.detach().mean((1, 2, 3)) > 0)[:, None],
     "sorted by brightness": lambda x: (lambda order: INNER(x[order])[torch.argsort(order)])(

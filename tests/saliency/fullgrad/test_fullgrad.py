@@ -21,7 +21,7 @@ from facebias.core.errors import FacebiasError
 from facebias.detectors.networks import StandardCNN
 from facebias.saliency import CompletenessError, FullGrad, SimpleFullGrad, SmoothFullGrad
 from facebias.saliency.benchmarks.networks import harden, network
-from facebias.saliency.fullgrad import rules as rules_module
+from facebias.saliency.fullgrad import residuals
 from facebias.saliency.fullgrad.collector import Collector
 
 
@@ -46,15 +46,13 @@ def test_swapping_two_equal_shaped_biases_fails_the_check_and_is_named(monkeypat
     model = network("squeezenet1_1").double()
     first, second = model.features[3].squeeze.bias, model.features[4].squeeze.bias
     assert first.shape == second.shape
-    genuine = rules_module.rule
+    genuine = residuals.bias
 
-    def swapped(call, overwrites):
-        if call.name == "conv2d" and call.args[2].data_ptr() == first.data_ptr():
-            call = call._replace(args=(*call.args[:2], second, *call.args[3:]))
-        return genuine(call, overwrites)
+    def swapped(value, trailing):
+        return genuine(second if value.data_ptr() == first.data_ptr() else value, trailing)
 
     FullGrad(model).saliency(noise(1))
-    monkeypatch.setattr("facebias.saliency.fullgrad.tracer.rule", swapped)
+    monkeypatch.setattr(residuals, "bias", swapped)
     with pytest.raises(CompletenessError, match=r"features\.3\.squeeze\.conv2d"):
         FullGrad(model).saliency(noise(1))
     assert FullGrad(model).saliency(noise(1), check=False).shape == (1, 1, 64, 64)

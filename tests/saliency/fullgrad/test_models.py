@@ -74,6 +74,11 @@ MODELS = {
     "frequencies": lambda: Call(
         lambda x: INNER(torch.fft.irfft2(torch.fft.rfft2(x) * (1 + 0.5j) + 0.1, s=x.shape[-2:]))
     ),
+    "arguments by name": lambda: Call(
+        lambda x: INNER(
+            torch.add(input=torch.cat(tensors=[torch.flip(input=x, dims=(3,)), x + 1]), other=0.3)[: len(x)]
+        )
+    ),
     "LSTM": lambda: recurrent(nn.LSTM),
     "GRU": lambda: recurrent(nn.GRU),
     "a constant grid": lambda: Call(

@@ -119,6 +119,7 @@ SCRAMBLES = {
     "sampled at a grid": lambda x: functional.grid_sample(
         x, torch.linspace(-1, 1, SIDE).double().flip(0).expand(len(x), 2, SIDE, SIDE).movedim(1, 3), align_corners=False
     ),
+    "in frequencies": lambda x: torch.fft.fft2(x).real,
     "sorted": lambda x: x.sort(3).values,
     "rows joined": lambda x: x.reshape(len(x), 3, 16, 64).reshape(len(x), 3, 64, 16),
     "with its mirror image": lambda x: x + x.flip(3),

@@ -11,8 +11,7 @@ from facebias.core.errors import FacebiasError
 from facebias.saliency.authors import AuthorsNames
 from facebias.saliency.fullgrad.collector import EPSILON, Collector, Frames
 from facebias.saliency.fullgrad.decomposition import Decomposition
-from facebias.saliency.fullgrad.tracer import Tracer
-from facebias.saliency.fullgrad.untouched import quiet
+from facebias.saliency.fullgrad.tracer import Tracer, quiet
 from facebias.saliency.targets import Target, refuse_images, scored, select
 
 # What PyTorch says where it cannot run backward, and what that means.
@@ -99,13 +98,7 @@ class FullGrad(AuthorsNames):
         if check:
             self._check(found.decomposition, images, target)
             found.decomposition.check_places()
-        return Explanation(self._map(found, images, target, scope, align_corners, check), found.decomposition)
-
-    def _map(
-        self, found: Explanation, images: Tensor, target: Target, scope: str, align_corners: bool, check: bool
-    ) -> Tensor:
-        """The map that is shown, given what one pass found."""
-        return found.map
+        return found
 
     def check_completeness(
         self, images: Tensor | None = None, target: Target = None, tolerance: float | None = None
@@ -116,9 +109,8 @@ class FullGrad(AuthorsNames):
             CompletenessError: an image's terms do not add up; names the worst operation.
         """
         if images is None:
-            parameters = self.model.parameters() if isinstance(self.model, nn.Module) else iter(())
             noise = torch.randn((1, *self.im_size), generator=torch.Generator().manual_seed(0))
-            images = noise.to(next(parameters, noise))
+            images = noise.to(next(self.model.parameters(), noise) if isinstance(self.model, nn.Module) else noise)
         result = self.decompose(images, target)
         self._check(result, images, target, tolerance)
         return result.relative_error
@@ -128,10 +120,11 @@ class FullGrad(AuthorsNames):
             return
         worst = failing[0]
         image, wanted = images[worst : worst + 1], target if result.target is None else result.target[worst : worst + 1]
-        faults = self._pass(image, wanted, Collector(image, None), audit=True).bias_terms
-        suspect = max(faults, key=lambda name: float(faults[name].abs()), default="")
-        off = suspect and float(faults[suspect].abs()) > result.allowed_error(tolerance)[worst]
-        result.check(tolerance, suspect if off else "")
+        derived = self._pass(image, wanted, Collector(image, None), audit=True).bias_terms
+        found = {name: float(term[worst]) for name, term in result.bias_terms.items()}
+        off = {name: abs(found.get(name, 0) - float(derived.get(name, 0))) for name in (*found, *derived)}
+        suspect = max(off, key=off.__getitem__, default="")
+        result.check(tolerance, suspect if off.get(suspect, 0) > result.allowed_error(tolerance)[worst] else "")
 
     @torch.inference_mode(False)
     def _run(
@@ -141,7 +134,7 @@ class FullGrad(AuthorsNames):
         refuse_images(images, 3 if scope else 1)
         collector = Collector(images, scope, keep_maps, self._weighted)
         result = self._pass(images, target, collector)
-        if len(images) < 2 or (collector.apart and not result.failing()):
+        if len(images) < 2 or not result.failing():
             return Explanation(collector.map(corners), result)
         wanted = [target] * len(images) if result.target is None else result.target.split(1)
         alone = zip(images.split(1), wanted, strict=True)
@@ -214,26 +207,26 @@ class SmoothFullGrad(FullGrad):
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        num_samples: int = 25,
-        std_spread: float = 0.15,
-        *settings: Any,
-        seed: int = 0,
-        **more: Any,
+        self, model: nn.Module, num_samples: int = 25, std_spread: float = 0.15, *rest: Any, seed: int = 0, **more: Any
     ) -> None:
-        super().__init__(model, *settings, **more)
+        super().__init__(model, *rest, **more)
         if num_samples < 1:
             what = f"found {num_samples}, expected 1 or more"
             raise FacebiasError("SALIENCY_SAMPLES", "num_samples", what, "Raise it")
         self.num_samples, self.std_spread, self.seed = num_samples, std_spread, seed
 
-    def _map(
-        self, found: Explanation, images: Tensor, target: Target, scope: str, align_corners: bool, check: bool
-    ) -> Tensor:
-        """Of the noisy copies; the decomposition stays that of the clean images."""
-        target = found.decomposition.target if target is None else target
-        generator, means = torch.Generator().manual_seed(self.seed), dict[str, tuple[Tensor, Frames]]()
+    def explain(
+        self,
+        images: Tensor,
+        target: Target = None,
+        scope: str = "layer",
+        align_corners: bool = True,
+        check: bool = True,
+    ) -> Explanation:
+        """See `FullGrad.explain`; the map is that of the noisy copies, the decomposition that of the clean images."""
+        clean = super().explain(images, target, scope, align_corners, check).decomposition
+        target = clean.target if target is None else target
+        generator, means, frames = torch.Generator().manual_seed(self.seed), dict[str, Tensor](), dict[str, Frames]()
         low, high = torch.aminmax(images.detach().flatten(1), dim=1)
         spread = (self.std_spread * (high - low)).view(-1, *[1] * (images.dim() - 1))
         for _ in range(self.num_samples):
@@ -244,9 +237,9 @@ class SmoothFullGrad(FullGrad):
                 self._check(result, noisy, target)
             colours = (result.input_gradient * noisy).sum(1, keepdim=True)
             for name, term in ({"input": colours} | result.spatial_maps).items():
-                mean = means[name][0] if name in means else 0
-                means[name] = mean + term / self.num_samples, result.spatial.get(name, ())
+                means[name] = means.get(name, 0) + term / self.num_samples
+            frames |= result.spatial
         collector = Collector(images, scope)
-        for mean, frames in means.values():
-            collector.draw(mean, frames)
-        return collector.map(align_corners)
+        for name, mean in means.items():
+            collector.draw(mean, frames.get(name, ()))
+        return Explanation(collector.map(align_corners), clean)

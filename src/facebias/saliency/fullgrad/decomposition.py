@@ -119,8 +119,7 @@ class Decomposition:
         Raises:
             CompletenessError: they do not; names the worst image.
         """
-        failing = self.failing(tolerance)
-        if not failing:
+        if not (failing := self.failing(tolerance)):
             return
         image = failing[int(self.relative_error[failing].nan_to_num(torch.inf).argmax())]
         if not suspect:

@@ -8,61 +8,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facebias.saliency.fullgrad.layout import NONE, Field, Layout, filled, known, line, unknown, usual
-from facebias.saliency.fullgrad.residuals import Call, live, tensors
+from facebias.saliency.fullgrad.layout import NONE, Field, Layout, filled, known, untold
+from facebias.saliency.fullgrad.residuals import CATS, KEEP, MATRIX_PRODUCTS, MOVES, RECURRENT, Call, live, tensors
 
-# Operations that keep the usual layout: evenly over the same frame, or only asking; these add nothing of their own.
-PLAIN = frozenset(
-    "relu relu_ leaky_relu leaky_relu_ max_pool2d _max_pool2d avg_pool2d adaptive_avg_pool2d dropout dropout_ dim size "
-    "numel __len__ is_floating_point".split()
-)
-# Others that keep it.
-KEEP = PLAIN.union(
-    "conv2d batch_norm prelu silu silu_ gelu hardswish hardswish_ relu6 hardtanh hardtanh_ sigmoid hardsigmoid "
-    "add add_ __add__ __iadd__ mul mul_ __mul__ __imul__".split()
-)
-# Operations that put elements elsewhere and change none, so that they may be let move numbers; and all views.
-MOVES = frozenset(
-    "reshape flatten ravel flip fliplr flipud roll rot90 index_select gather take_along_dim __getitem__ repeat tile "
-    "repeat_interleave pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle unfold take "
-    "masked_select fft_fftshift fft_ifftshift".split()
-)
 # Operations that put elements into others.
-WRITES = frozenset(
-    "__setitem__ scatter scatter_ index_put index_put_ index_copy index_copy_ masked_scatter masked_scatter_".split()
-)
+WRITES = frozenset("setitem scatter index_put index_copy masked_scatter".split())
 # Operations that keep the shape, or the rank, but not the places.
 SCRAMBLES = frozenset(
     "sort msort topk grid_sample grid_sampler roi_align ps_roi_align deform_conv2d as_strided scatter_add "
     "index_add".split()
 )
-RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 LAST = RECURRENT | {"linear", "scaled_dot_product_attention", "multi_head_attention_forward"}
-CATS = frozenset(["cat", "concat", "concatenate", "stack"])
-PRODUCTS = frozenset(["matmul", "bmm", "mm", "__matmul__"])
 Shape = tuple[int, ...]
 _NOTE = "_facebias_layout"  # the attribute that a tensor carries its layout in, where it is not the usual one
 # What followed from layouts, which most of the time are those of the next batch; thrown away where there is too much.
 _LAID: dict[tuple, list[Layout]] = {}
-_MOST = 512
 
 
 class Follower:
-    """Follows the layout of every tensor of a pass.
-
-    Args:
-        images: (N, C, *spatial).
-    """
+    """Follows the layout of every tensor of a pass over images (N, C, *spatial)."""
 
     def __init__(self, images: Tensor) -> None:
         self.count, self.pixels, self.rank = images.shape[0], tuple(images.shape[2:]), images.dim()
 
     def layout_of(self, tensor: Tensor) -> Layout:
         """What is noted on a tensor; images first and channels second where nothing is noted and the rank fits."""
-        shape, found = tuple(tensor.shape), getattr(tensor, _NOTE, None)
-        if found is not None:
+        if (found := getattr(tensor, _NOTE, None)) is not None:
             return found
-        return usual(shape, self.pixels) if self.at_home([tensor]) else unknown(shape, self.pixels, self.count)
+        return untold(tuple(tensor.shape), self.pixels, self.count, self.at_home([tensor]))
 
     def note(self, tensor: Tensor, layout: Layout) -> None:
         """Notes a layout on a tensor."""
@@ -71,11 +44,7 @@ class Follower:
 
     def at_home(self, tensors: Sequence[Tensor]) -> bool:
         """Whether all of them have the usual layout."""
-        for tensor in tensors:
-            shape = tensor.shape
-            if len(shape) != self.rank or shape[0] != self.count or hasattr(tensor, _NOTE):
-                return False
-        return True
+        return all(t.dim() == self.rank and len(t) == self.count and not hasattr(t, _NOTE) for t in tensors)
 
     def follow(self, call: Call, outs: list[Tensor]) -> None:
         """Notes the layout of each differentiable output of an operation."""
@@ -85,17 +54,16 @@ class Follower:
         layouts, shapes = [self.layout_of(source) for source in sources], [tuple(out.shape) for out in outs]
         moves = name not in SCRAMBLES and (name in MOVES or is_view_of(outs[0], sources[0])) and sources[0] is args[0]
         moves |= name in WRITES
-        key = (call.func, moves, self.count, self.pixels, *layouts, _told(args), _told(call.kwargs), *shapes)
+        key = (call.func, moves, self.count, self.pixels, *layouts, _told((args, *call.kwargs.items())), *shapes)
         known = not moves or all(map(live, tensors((args[1:], call.kwargs))))  # numbers in an index decide
         laid = _LAID.get(key) if known else None
         if laid is None:
-            own = [layout.shape for layout in layouts]
             fields = [
-                _moved(said, own, call, shapes) if moves else [_computed(said, own, s, call) for s in shapes]
+                _moved(said, call, shapes) if moves else [_computed(said, call, shape) for shape in shapes]
                 for said in zip(*(layout.fields for layout in layouts), strict=True)
             ]
             laid = [self._lay(name, layouts, *each) for each in zip(shapes, *fields, strict=True)]
-            if len(_LAID) > _MOST:
+            if len(_LAID) > 512:
                 _LAID.clear()
             if known:
                 _LAID[key] = laid
@@ -103,15 +71,15 @@ class Follower:
             self.note(out, layout)
 
     def _lay(self, name: str, layouts: list[Layout], shape: Shape, *fields: Field | None) -> Layout:
-        nothing = unknown(shape, self.pixels, self.count).fields
+        nothing = untold(shape, self.pixels, self.count, False).fields
         before = zip(*(layout.fields for layout in layouts), strict=True)
         gone = any(f is None and any(one.carriers for one in said) for f, said in zip(fields, before, strict=True))
         lost = next((layout.lost for layout in layouts if layout.lost), name if gone else "")
         found = tuple(none if field is None else field.settle() for field, none in zip(fields, nothing, strict=True))
         if name == "fold" and len(shape) == self.rank and [f.frame for f in found] == [f.frame for f in nothing]:
-            return usual(shape, self.pixels)  # overlapping windows are laid back where they were
+            return untold(shape, self.pixels, self.count, True)  # overlapping windows are laid back where they were
         # Places that are known again, by a sum with what never lost them, are not lost.
-        return known(shape, found, "" if Layout(shape, found).placed else lost)
+        return known(found, "" if Layout(found).placed else lost)
 
 
 def is_view_of(out: Tensor, source: Tensor) -> bool:
@@ -123,32 +91,25 @@ def _told(value: Any) -> Any:
     """What a layout may depend on in an argument, to be looked up by."""
     if isinstance(value, Tensor):
         return value.shape, value.requires_grad
-    if isinstance(value, dict):
-        return tuple((name, _told(part)) for name, part in value.items())
     return tuple(map(_told, value)) if isinstance(value, tuple | list) else repr(value)
 
 
-def _moved(said: Sequence[Field], before: list[Shape], call: Call, shapes: list[Shape]) -> list[Field | None]:
+def _moved(said: Sequence[Field], call: Call, shapes: list[Shape]) -> list[Field | None]:
     """Of an operation that puts elements elsewhere, or writes some into others: it is let do so with their numbers."""
     first, writes = said[0], call.name in WRITES
-    known = {
-        id(s): f.numbers.to(s.device).expand(shape) for s, f, shape in zip(call.sources, said, before, strict=True)
-    }
-
-    def numbers(value: Any) -> Any:
-        """Those of a source; a constant that is written, or written into, has no place."""
-        constant = writes and isinstance(value, Tensor) and value.is_floating_point() and id(value) not in known
-        return torch.full_like(value, NONE, dtype=torch.float32) if constant else known.get(id(value), value)
-
-    args = [numbers(value) for value in call.args]
+    numbers = {id(s): f.numbers.to(s.device).expand(s.shape) for s, f in zip(call.sources, said, strict=True)}
+    for value in call.args if writes else ():  # a constant that is written, or written into, has no place
+        if isinstance(value, Tensor) and value.is_floating_point() and id(value) not in numbers:
+            numbers[id(value)] = torch.full_like(value, NONE, dtype=torch.float32)
+    args = [numbers.get(id(value), value) for value in call.args]
     if writes and not isinstance(args[-1], Tensor):
         args[-1] = NONE
-    alike = all(field.like(first) for field in said) if first.frame else True
+    alike = not first.frame or all(field.like(first) for field in said)
     for whole in (False, True)[writes:] if alike and not (writes and call.kwargs) else ():
         given = args[0].clone(memory_format=torch.contiguous_format) if whole else args[0]  # some views need it
         try:
             out = call.func(given, *args[1:], **call.kwargs)
-        except (RuntimeError, NotImplementedError, TypeError):
+        except (RuntimeError, TypeError):
             continue
         moved = [part.detach().cpu() for part in ([given] if out is None else tensors((out,)))]
         if [tuple(part.shape) for part in moved] == shapes and not any(part.is_complex() for part in moved):
@@ -156,28 +117,28 @@ def _moved(said: Sequence[Field], before: list[Shape], call: Call, shapes: list[
     return [None] * len(shapes)
 
 
-def _computed(said: Sequence[Field], shapes: list[Shape], shape: Shape, call: Call) -> Field | None:
+def _computed(said: Sequence[Field], call: Call, shape: Shape) -> Field | None:
     """Of any other operation; None where places are lost."""
-    name, field, before = call.name, said[0], shapes[0]
-    if name in SCRAMBLES:
+    name, field, before = call.name, said[0], call.sources[0].shape
+    if name in SCRAMBLES or name.startswith("fft_"):
         return None
     if name in LAST and shape[:-1] == before[:-1]:
         return field.mixed([len(shape) - 1])
-    if name in PRODUCTS or name == "einsum":
+    if name in MATRIX_PRODUCTS or name == "einsum":
         return _multiplied(said, shape, call)
     if name in CATS:
         return _joined(said, call, call.argument(1, "dim", 0) % len(shape))
     if name == "pad":
-        return _padded(field, call.argument(1, "pad"), before)
+        return _padded(field, call.argument(1, "pad"), len(before))
     if name.startswith("conv") or "_pool" in name or name in ("interpolate", "upsample", "fold"):
         return _resampled(field, name, before, shape)
     dims = call.argument(1, "dim")
     dims = {dim % len(before) for dim in (dims if isinstance(dims, list | tuple) else [dims]) if type(dim) is int}
     keep = len(shape) == len(before)
     left = [1 if dim in dims else size for dim, size in enumerate(before) if keep or dim not in dims]
-    if len(said) == 1 and dims and shape != before and list(shape) == left:
+    if len(said) == 1 and dims and shape != before and [*shape] == left:
         return _reduced(field, dims, keep)
-    return _merged(said, shapes, shape)
+    return _merged(said, shape)
 
 
 def _reduced(field: Field, gone: set[int], keep: bool) -> Field | None:
@@ -189,14 +150,14 @@ def _reduced(field: Field, gone: set[int], keep: bool) -> Field | None:
     return found._replace(numbers=found.numbers.reshape(sizes), cells=1 if whole else field.cells)
 
 
-def _merged(said: Sequence[Field], shapes: list[Shape], shape: Shape) -> Field | None:
+def _merged(said: Sequence[Field], shape: Shape) -> Field | None:
     """Element by element, with broadcasting. Where inputs differ, the one of more cells is believed (a query of the
     whole image meets windows); between equals (an image and its mirror image) the places are lost."""
-    if len(shape) < max(map(len, shapes)):
+    if len(shape) < max(field.numbers.dim() for field in said):
         return None
     fields = []
-    for field, own in zip(said, shapes, strict=True):
-        numbers = field.numbers[(None,) * (len(shape) - len(own))]
+    for field in said:
+        numbers = field.numbers[(None,) * (len(shape) - field.numbers.dim())]
         for dim, size in enumerate(shape):
             numbers = numbers if numbers.shape[dim] in (1, size) else numbers.narrow(dim, 0, min(1, numbers.shape[dim]))
         fields.append(field._replace(numbers=numbers))
@@ -218,53 +179,46 @@ def _multiplied(said: Sequence[Field], shape: Shape, call: Call) -> Field | None
         result = head + "RC"
     if len(result) != len(shape) or [len(own) for own in letters] != [factor.dim() for factor in factors]:
         return None
-    sizes, fields = dict(zip(result, shape, strict=True)), []
-    live = [own for own, factor in zip(letters, factors, strict=True) if any(factor is s for s in call.sources)]
-    for field, own in zip(said, live, strict=True):
-        there = dict(zip(own, field.numbers.shape, strict=True))
-        found = field.mixed([dim for dim, c in enumerate(own) if there[c] not in (1, sizes.get(c))])
-        if found is None:
+    fields, letters = [], [own for own, factor in zip(letters, factors, strict=True) if live(factor)]
+    for field, own in zip(said, letters, strict=True):
+        if (found := field.mixed([dim for dim, letter in enumerate(own) if letter not in result])) is None:
             return None
-        there = dict(zip(own, found.numbers.shape, strict=True))
-        order = [dim for _, dim in sorted((result.find(c), dim) for dim, c in enumerate(own))]
-        numbers = found.numbers.permute(order).reshape([there.get(c, 1) for c in result])
+        # What is summed over has a size of 1 by now, so that a product with 1 puts dimensions where they belong.
+        numbers = torch.einsum(f"{own},{result}->{result}", found.numbers, torch.ones([1] * len(result)))
         fields.append(found._replace(numbers=numbers))
     return max(fields, key=lambda field: len(field.carriers))
 
 
 def _joined(said: Sequence[Field], call: Call, dim: int) -> Field | None:
     """One after the other along a dimension; what does not depend on the images, like a class token, has no place."""
-    sizes = [1 if call.name == "stack" else part.shape[dim] for part in call.args[0]]
-    if call.name == "stack":
+    if stacked := call.name == "stack":
         said = [field._replace(numbers=field.numbers.unsqueeze(dim)) for field in said]
-    first = said[0]
-    if first.frame and all(field.carriers == [dim] and field.numbers.numel() == field.cells for field in said):
-        if len(said) != len(sizes):
+    if all(field.straight and field.carriers == [dim] for field in said):
+        if len(said) != len(call.args[0]):
             return None
-        cells, frame = sum(sizes), tuple(pixel for field in said for pixel in field.frame)
-        return Field(line(cells, dim, first.numbers.dim()), cells, frame, first.pixels)
+        cells, frame = sum(field.cells for field in said), tuple(pixel for field in said for pixel in field.frame)
+        return said[0]._replace(cells=cells, frame=frame).renumbered()
     placed = [field for field in said if field.carriers] or said
-    first = placed[0]
-    if first.frame and not all(field.like(first) for field in placed):
+    if placed[0].frame and not all(field.like(placed[0]) for field in placed):
         return None
     wide = [max(size) for size in zip(*(field.numbers.shape for field in said), strict=True)]
-    parts, lines = iter(said), []
-    for size, part in zip(sizes, call.args[0], strict=True):
-        field = next(parts) if part.requires_grad else None
-        known = field is not None and any(field is one for one in placed)
-        numbers = field.numbers if field and known else torch.full([1] * len(wide), float(NONE))
-        lines.append(numbers.expand([*wide[:dim], size, *wide[dim + 1 :]]))
-    return first.numbered(filled(torch.cat(lines, dim)))
+    nowhere = placed[0]._replace(numbers=torch.full([1] * len(wide), float(NONE)))
+    fields, lines = iter(said), []
+    for part in call.args[0]:
+        field = next(fields) if part.requires_grad else nowhere
+        wide[dim] = 1 if stacked else part.shape[dim]
+        lines.append((field if any(field is one for one in placed) else nowhere).numbers.expand(wide))
+    return placed[0].numbered(filled(torch.cat(lines, dim)))
 
 
-def _padded(field: Field, amounts: Sequence[int], before: Shape) -> Field | None:
+def _padded(field: Field, amounts: Sequence[int], rank: int) -> Field | None:
     """Padding widens the frame beyond the image, a negative one cuts it."""
     for place in range(0, len(amounts), 2):
-        dim, (low, high) = len(before) - 1 - place // 2, amounts[place : place + 2]
-        if dim in field.carriers and (low or high):
-            if not field.frame or field.carriers != [dim] or field.cells != before[dim]:
+        low, high = amounts[place : place + 2]
+        if rank - 1 - place // 2 in field.carriers and (low or high):
+            if not field.straight:
                 return None
-            field = field.widen(low, high)._replace(numbers=line(before[dim] + low + high, dim, len(before)))
+            field = field.widen(low, high)
     return field
 
 
@@ -276,7 +230,7 @@ def _resampled(field: Field, name: str, before: Shape, shape: Shape) -> Field | 
     found = field.mixed([len(shape) - rank - 1]) if name.startswith("conv") else field
     for dim in range(len(shape) - rank, len(shape)):
         if found is not None and before[dim] != shape[dim] and dim in found.carriers:
-            if found.carriers != [dim] or found.cells != before[dim] or not found.frame:
+            if not found.straight:
                 return None
-            found = found.resize(shape[dim])._replace(numbers=line(shape[dim], dim, len(shape)))
+            found = found.resize(shape[dim])
     return found
