@@ -13,6 +13,7 @@ from pandas.api.types import union_categoricals
 
 from facebias.core.errors import FacebiasError
 from facebias.core.limits import refuse_large_parquet
+from facebias.core.parquet import read_parquet
 
 PREDICTION_COLUMNS = (
     "run_id",
@@ -43,7 +44,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         raise FacebiasError("MISSING", path, "no such file", "Run facebias score first")
     refuse_large_parquet(path)
     try:
-        frame = pd.read_parquet(path)
+        frame = read_parquet(path)
     except (OSError, ValueError) as error:
         raise FacebiasError("PARQUET", path, f"not a parquet table ({error})", "Run facebias score again") from error
     return validate(frame, where=path)

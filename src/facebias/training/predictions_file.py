@@ -22,8 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text, coded, constant, validate
 from facebias.core import label_files as tables
@@ -31,6 +29,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
 from facebias.core.group_names import one_spelling
 from facebias.core.limits import refuse_large_parquet
+from facebias.core.parquet import read_parquet
 from facebias.core.words import HELD_OUT
 from facebias.detectors.detector import as_logits
 from facebias.detectors.find import checked_name
@@ -102,21 +101,10 @@ def _read(path: Path) -> pd.DataFrame:
     if head.startswith(b"PAR1"):
         refuse_large_parquet(path)
     try:
-        return _read_parquet(path)
+        return read_parquet(path, plain=("image", "image_id"))
     except (OSError, ValueError) as error:
         found = f"found {found_format(head)}, expected a parquet table"
         raise FacebiasError(CODE, path, found, "Write it again") from error
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Column by column, each text but the images' names as codes: reading takes little more than what is read."""
-    names = [name for name in pq.read_schema(path).names if not name.startswith("__index_level_")]
-    coded = [name for name in names if name not in ("image", "image_id")]
-    file, columns = pq.ParquetFile(path, read_dictionary=coded, pre_buffer=False), {}
-    for name in names:
-        columns[name] = file.read(columns=[name]).to_pandas(ignore_metadata=True)[name]
-        pa.default_memory_pool().release_unused()  # what decoding took would stay until the end
-    return pd.DataFrame(columns, copy=False)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
