@@ -67,7 +67,7 @@ class Collector:
             if not self.weighted:
                 plane = _psi(placed(gradient[rows].abs()), self.scope)[0] if residual.explicit else plane.zero_()
             parts.append((plane, total, size))
-        plane, total, size = map(torch.cat, zip(*parts, strict=True))
+        plane, total, size = map(torch.cat, zip(*parts, strict=True)) if parts[1:] else parts[0]
         self._add(self._planes, (placed.cells[1:], placed.frames), plane)
         if placed.whole:
             self._add(self.sums, term.name, total)
@@ -101,7 +101,7 @@ class Collector:
 
     def _add(self, sums: dict[Any, Tensor], key: Any, part: Tensor) -> None:
         part = part.to(self.size)
-        sums[key] = sums[key] + part if key in sums else part
+        sums[key] = sums[key].add_(part) if key in sums else part
 
 
 @lru_cache(maxsize=64)

@@ -44,7 +44,10 @@ class Follower:
 
     def at_home(self, tensors: Sequence[Tensor]) -> bool:
         """Whether all of them have the usual layout."""
-        return all(t.dim() == self.rank and len(t) == self.count and not hasattr(t, _NOTE) for t in tensors)
+        for tensor in tensors:
+            if tensor.dim() != self.rank or tensor.shape[0] != self.count or hasattr(tensor, _NOTE):
+                return False
+        return True
 
     def follow(self, call: Call, outs: list[Tensor]) -> None:
         """Notes the layout of each differentiable output of an operation."""

@@ -115,10 +115,10 @@ class Tracer(HeadTracer):
         call = Call(name.strip("_"), func, *self.constants(name, args, kwargs))
         plain = call.name in PLAIN and not self.audit and self.follower.at_home(call.sources)
         if plain or not call.sources or not torch.is_grad_enabled():
-            return call.run()
+            return func(*call.args, **call.kwargs)
         overwrites = in_place(call)
         plan = self._plan(call, True) if overwrites else []
-        out = call.run()
+        out = func(*call.args, **call.kwargs)
         overwrites = overwrites and (out is None or out is call.args[0])
         leaves = tensors(call.args[0] if out is None else out)
         if not (outs := [leaf for leaf in leaves if leaf.requires_grad]):
@@ -166,7 +166,7 @@ class Tracer(HeadTracer):
         args, kwargs = pytree.tree_map(alias, (call.args, call.kwargs))
         call = call._replace(args=args, kwargs=kwargs, sources=aliases)
         try:
-            out = call.run()
+            out = call.func(*args, **kwargs)
         except RuntimeError as error:
             what, mend = "it has no derivative that can be followed", "Leave it out of the forward pass"
             raise FacebiasError("SALIENCY_OPERATION", self._place(call.name), what, mend) from error
@@ -181,8 +181,8 @@ class Tracer(HeadTracer):
     def _hook(self, label: str, leaf: Tensor, residual: Residual, layout: Layout) -> None:
         # A view that is written over later is made anew by autograd, and a hook on it lost: its base keeps one.
         base = leaf if leaf._base is None else leaf._base
-        own, whole = ((t.shape, t.stride(), int(t.storage_offset())) for t in (leaf, base))
-        part = Tensor.detach if base is leaf else partial(_part, own, whole)
+        sizes: Iterator[Any] = ((t.shape, t.stride(), t.storage_offset()) for t in (leaf, base))
+        part = Tensor.detach if base is leaf else partial(_part, *sizes)
         term = Term(label, residual, layout, self.settle, part)
         base.register_hook(term)
         self.terms.setdefault(label, []).append(term)
