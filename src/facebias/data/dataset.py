@@ -78,7 +78,7 @@ class FaceDataset:
                 for name, value in file.attrs.items()
                 if name not in ("columns", "complete")
             }
-        table = pd.DataFrame(cells, copy=False)
+        table = pd.DataFrame(cells, copy=not coded)  # joined, unless memory counts: some sets have a hundred factors
         return cls(images, labels, table, attrs, path)
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ import pandas as pd
 from facebias.audit.changes import paired_changes
 from facebias.audit.decisions import Decisions, Hits
 from facebias.audit.groups import name_of
+from facebias.audit.stats.intervals import null_gaps
 from facebias.audit.stats.tests import ALPHA, holm
 from facebias.core.numbers import interval, p_value, percent, points
 from facebias.core.words import dataset_name
@@ -46,37 +47,10 @@ def gap_p(hits: Hits, seed: int = 0) -> float:
     if len(use) < 2:
         return np.nan
     kept = np.isin(hits.cells.codes, use)
-    found, codes = hits.array[0].mean(axis=0)[kept], np.searchsorted(use, hits.cells.codes[kept])
-    n = np.bincount(codes)
-    observed = np.ptp(np.bincount(codes, weights=found) / n)
-    gaps = np.ptp(shuffled_sums(found, n, np.random.default_rng(seed)) / n, axis=1)
+    found, codes = hits.array[0][:, kept], np.searchsorted(use, hits.cells.codes[kept])
+    observed = np.ptp(np.bincount(codes, weights=found.mean(axis=0)) / np.bincount(codes))
+    gaps = null_gaps(found, codes, len(use), replicates=SHUFFLES, seed=seed)
     return float((1 + (gaps >= observed - 1e-12).sum()) / (1 + SHUFFLES))
-
-
-def shuffled_sums(values: np.ndarray, n: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sums of the values of each group, whose labels are shuffled SHUFFLES times.
-
-    How often each distinct value falls to each group is drawn (hypergeometric), not where: a million faces take no more
-    memory than ten.
-
-    Args:
-        values: (faces,) of few distinct ones.
-        n: (groups,) faces of each group, all faces together.
-        rng: draws.
-
-    Returns:
-        (SHUFFLES, groups) float.
-    """
-    room = np.tile(n, (SHUFFLES, 1))
-    sums = np.zeros(room.shape)
-    for value, count in zip(*np.unique(values, return_counts=True), strict=True):
-        left = np.full(SHUFFLES, count)
-        for group in range(len(n)):
-            drawn = rng.hypergeometric(room[:, group], room[:, group + 1 :].sum(axis=1), left)
-            room[:, group] -= drawn
-            left -= drawn
-            sums[:, group] += value * drawn
-    return sums
 
 
 def findings_table(
