@@ -17,7 +17,7 @@ from facebias.audit.predictions import numbered, picture_of, runs_of, validate
 from facebias.audit.stats.noise import SHARED, Noise, of_units
 from facebias.core.errors import FacebiasError
 
-_UNSEEN = ("run_id", "model", "seed", "dataset", "label", "score")
+_UNSEEN = ("run_id", "model", "seed", "dataset", "image_id", "label", "score")
 
 
 @dataclass(frozen=True)

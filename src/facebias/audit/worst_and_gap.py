@@ -145,12 +145,10 @@ def measures(
 def _measure_rows(hits: Hits) -> pd.DataFrame:
     use, cells, rates = hits.cells.comparable, hits.cells.table, hits.rates[0]
     n = cells["n"].to_numpy()
-    kept = use[hits.cells.codes]
-    null = null_gaps(hits.array[0][:, kept], hits.cells.codes[kept], len(cells))
+    null, p = shuffled(hits)
     plain = {
         "null_gap": float(null.mean()),
-        # a hair off the gap, since a shuffle that shows the very same one counts
-        "gap_p": float((1 + np.sum(null >= np.ptp(rates[use]) - 1e-9)) / (1 + len(null))) if use.sum() > 1 else np.nan,
+        "gap_p": p,
         "equal_opportunity_difference": float(np.ptp(rates[use])) if use.sum() > 1 else np.nan,
         "equal_opportunity_ratio": _ratio(rates[use]),
         "miss_max_over_geometric_mean": over_geometric_mean(1 - rates[use]),
@@ -173,6 +171,18 @@ def _measure_rows(hits: Hits) -> pd.DataFrame:
         seeds=len(hits.seeds),
         group=np.where(table["metric"] == "worst", worst, ""),
     )
+
+
+def shuffled(hits: Hits, replicates: int = 999) -> tuple[np.ndarray, float]:
+    """Gaps of the first arm (replicates,) whose groups are shuffled over the images of comparable ones, and the share
+    of them that is as wide as the gap seen, or wider, itself counted. NaN with fewer than two groups to compare."""
+    use, codes = hits.cells.comparable, hits.cells.codes
+    kept = use[codes]
+    null = null_gaps(hits.array[0][:, kept], codes[kept], len(use), replicates=replicates)
+    if use.sum() < 2:
+        return null, np.nan
+    seen = np.ptp(hits.rates[0][use]) - 1e-12  # a hair off, since a shuffle that shows the very same gap counts
+    return null, float((1 + np.sum(null >= seen)) / (1 + replicates))
 
 
 def _overall(hits: Hits) -> tuple[float, float, float, float]:

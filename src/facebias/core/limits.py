@@ -15,6 +15,7 @@ from facebias.core.errors import FacebiasError
 
 ROWS = 20_000_000  # of a table: an audit of one million takes minutes
 BYTES = 8 << 30  # unpacked, or taken by a program
+STRINGS = 50_000  # rows of a column that are Python's own strings at a time, five times the size of a column
 _PAGES = Path("/proc/self/statm")
 
 

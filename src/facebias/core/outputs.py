@@ -18,6 +18,7 @@ from facebias.core.errors import FacebiasError
 from facebias.core.files import sweep_stale, write_json
 from facebias.core.lock import folder_lock
 from facebias.core.manifest import sha256
+from facebias.core.parquet import write_parquet
 from facebias.core.paths import code_version, file_name
 from facebias.core.records import read_record, write_record
 
@@ -46,6 +47,11 @@ class OutputFolder:
     def csv(self, table: pd.DataFrame, name: str) -> Path:
         """Write a table as `name`, and record it."""
         write_csv(table, self.path(name))
+        return self.add(self.path(name))
+
+    def parquet(self, table: pd.DataFrame, name: str) -> Path:
+        """Write a table that other programs read, as `name`, and record it."""
+        write_parquet(table, self.path(name))
         return self.add(self.path(name))
 
     def json(self, value: Any, name: str) -> Path:

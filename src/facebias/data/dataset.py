@@ -16,6 +16,7 @@ from pandas.api.types import union_categoricals
 
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
+from facebias.core.limits import STRINGS
 from facebias.core.manifest import manifest_path, verify
 from facebias.core.records import read_record
 from facebias.data.hdf5 import dataset
@@ -24,8 +25,6 @@ from facebias.data.pack.file import SCHEMA
 
 if TYPE_CHECKING:
     import torch
-
-_PART = 50_000  # rows of a column that are Python's own strings at a time, five times the size of a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +130,8 @@ def _column(data: h5py.Dataset, coded: bool) -> Any:
     if not h5py.check_string_dtype(data.dtype):
         return data[:]
     kind = "category" if coded else "str"
-    starts = range(0, max(1, len(data)), _PART)
-    parts = [pd.Series(data.asstr()[start : start + _PART], dtype="str").astype(kind) for start in starts]
+    starts = range(0, max(1, len(data)), STRINGS)
+    parts = [pd.Series(data.asstr()[start : start + STRINGS], dtype="str").astype(kind) for start in starts]
     return union_categoricals(parts, sort_categories=True) if coded else pd.concat(parts).array
 
 

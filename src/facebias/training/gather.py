@@ -16,9 +16,7 @@ from facebias.audit.predictions import stacked
 from facebias.audit.thresholds import rule_text
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write
 from facebias.core.outputs import OutputFolder
-from facebias.core.parquet import write_parquet
 from facebias.core.words import SPLITS
 from facebias.detectors.detector import Detector
 from facebias.detectors.find import find_detector
@@ -88,10 +86,7 @@ class Audited:
     def write(self, outputs: OutputFolder) -> None:
         """Write the scores of what was brought as predictions-NAME.parquet, to be audited again without images."""
         for name in self.brought:
-            path = outputs.path(f"predictions-{name}.parquet")
-            with atomic_write(path) as temporary:
-                write_parquet(self.predictions[self.predictions["model"] == name], temporary)
-            outputs.add(path)
+            outputs.parquet(self.predictions[self.predictions["model"] == name], f"predictions-{name}.parquet")
 
 
 def gather(

@@ -28,7 +28,7 @@ from facebias.core import label_files as tables
 from facebias.core.errors import FacebiasError
 from facebias.core.formats import found_format
 from facebias.core.group_names import one_spelling
-from facebias.core.limits import refuse_large_parquet
+from facebias.core.limits import STRINGS, refuse_large_parquet
 from facebias.core.parquet import read_parquet
 from facebias.core.words import HELD_OUT
 from facebias.detectors.detector import as_logits
@@ -38,7 +38,6 @@ CODE = "TABLE"
 NEGATIVES = "negatives"
 _NEEDED = ("image", "score")
 _RUN = ("run_id", "model", "seed")  # of a table that facebias wrote itself
-_PART = 50_000  # rows of a CSV that are Python's own strings at a time, five times the size of a column
 _ADMITTED = (*_NEEDED, "label", "dataset", *GROUP_COLUMNS, "ita", "age")
 
 
@@ -110,7 +109,7 @@ def _read(path: Path) -> pd.DataFrame:
 def _read_csv(path: Path) -> pd.DataFrame:
     header, rows = tables.read_cells(path, ("score",))
     parts = []
-    while part := list(islice(rows, _PART)):
+    while part := list(islice(rows, STRINGS)):
         lines, cells = zip(*part, strict=True)
         columns = {
             name: pd.array(values, dtype="str") for name, values in zip(header, zip(*cells, strict=True), strict=True)

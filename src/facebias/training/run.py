@@ -22,7 +22,7 @@ import pandas as pd
 from facebias.core.config import Config
 from facebias.core.csv import read_csv, write_csv
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write, sweep_stale, write_json
+from facebias.core.files import sweep_stale, write_json
 from facebias.core.manifest import manifest_path, sha256, verify, write_manifest
 from facebias.core.parquet import write_parquet
 from facebias.core.records import read_record, write_record
@@ -195,8 +195,7 @@ class Run:
     def write_parquet(self, name: str, table: pd.DataFrame, schema: str, key: str, **more: Any) -> None:
         """Write one of the run's tables with its manifest, which also says `more`."""
         sweep_stale(self.path)
-        with atomic_write(self.path / name) as temporary:
-            write_parquet(table, temporary)
+        write_parquet(table, self.path / name)
         write_manifest(self.path / name, schema, len(table), key, **more)
 
 

@@ -29,10 +29,8 @@ from facebias.analyses.whole_pictures.verdict import agreement, change_sentence,
 from facebias.audit.groups import GROUPINGS, MOST, groups_of, own_groupings
 from facebias.core.config import Config
 from facebias.core.errors import FacebiasError
-from facebias.core.files import atomic_write
 from facebias.core.numbers import percent
 from facebias.core.outputs import OutputFolder
-from facebias.core.parquet import write_parquet
 from facebias.core.paths import code_version
 from facebias.detectors.pictures import PictureDetector
 
@@ -205,10 +203,7 @@ class PictureAudit:
         """Write all tables and each detector's predictions; their paths."""
         written, errors, mine = [], [], self.predictions[self.match]
         for one, found in zip(self.detectors, self.found, strict=True):
-            path = outputs.path(f"predictions-{one.name}.parquet")
-            with atomic_write(path) as temporary:
-                write_parquet(mine[mine["model"] == one.name], temporary)
-            written.append(outputs.add(path))
+            written.append(outputs.parquet(mine[mine["model"] == one.name], f"predictions-{one.name}.parquet"))
             errors += [(one.name, *pair) for pair in found.errors]
         table = pd.DataFrame(errors, columns=["detector", "sha256", "error"], dtype=object)
         written.append(outputs.csv(table, "errors.csv"))

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.changes import paired_changes
-from facebias.audit.decisions import Decisions, Hits
+from facebias.audit.decisions import Decisions
 from facebias.audit.groups import name_of
-from facebias.audit.stats.intervals import null_gaps
 from facebias.audit.stats.tests import ALPHA, holm
+from facebias.audit.worst_and_gap import shuffled
 from facebias.core.numbers import interval, p_value, percent, points
 from facebias.core.words import dataset_name
 
@@ -36,21 +36,6 @@ FINDINGS = (
     "null_gap",
     "p",
 )
-
-
-def gap_p(hits: Hits, seed: int = 0) -> float:
-    """Share of shuffles of group labels over the comparable faces whose gap is as wide as the one observed, or wider.
-
-    NaN with fewer than two groups to compare.
-    """
-    use = np.flatnonzero(hits.cells.comparable)
-    if len(use) < 2:
-        return np.nan
-    kept = np.isin(hits.cells.codes, use)
-    found, codes = hits.array[0][:, kept], np.searchsorted(use, hits.cells.codes[kept])
-    observed = np.ptp(np.bincount(codes, weights=found.mean(axis=0)) / np.bincount(codes))
-    gaps = null_gaps(found, codes, len(use), replicates=SHUFFLES, seed=seed)
-    return float((1 + (gaps >= observed - 1e-12).sum()) / (1 + SHUFFLES))
 
 
 def findings_table(
@@ -73,7 +58,7 @@ def findings_table(
         match, point, model, dataset, grouping = key
         here, by = mine.set_index("metric"), tuple(part.replace(" ", "_") for part in grouping.split(" x "))
         hits, gap = decisions[match, point].hits((model,), dataset, by), here.loc["gap"]
-        p = gap_p(hits) if hits is not None else np.nan
+        p = shuffled(hits, SHUFFLES)[1] if hits is not None else np.nan
         numbers = (gap["value"], gap["corrected"], gap["low"], gap["high"], here.loc["null_gap", "value"], p)
         rows.append((*key, here.loc["worst", "group"], *numbers))
     table = pd.DataFrame(rows, columns=list(FINDINGS))
