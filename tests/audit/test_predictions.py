@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facebias.audit.predictions import as_text, coded, numbered, stacked, validate
+from facebias.audit.predictions import as_text, coded, numbered, runs_of, sets_of, stacked, validate
 from facebias.core.errors import FacebiasError
 
 
@@ -66,3 +66,21 @@ def test_checked_predictions_take_a_byte_for_each_text_of_a_row():
     found = validate(rows(names)).memory_usage(deep=True, index=False)
     assert found.drop("image_id").sum() < 45 * len(names)
     assert found["image_id"] < 30 * len(names)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_names_runs_and_sets_are_the_same_however_many_rows_are_looked_at_once(monkeypatch, at_once):
+    monkeypatch.setattr("facebias.audit.predictions.STRINGS", at_once)
+    number, first = numbered(pd.Series(["b", "a", "b", "c", "a"], dtype="str"))
+    assert (number.tolist(), first.tolist()) == ([1, 0, 1, 2, 0], [1, 0, 3])
+    table = pd.DataFrame({"run_id": ["r", "q", "r", "q"], "model": "cnn", "seed": [1, 0, 1, 0], "label": [0, 1, 1, 1]})
+    assert runs_of(table).values.tolist() == [["r", "cnn", 1], ["q", "cnn", 0]]
+    sets = [(values, rows.tolist()) for values, rows in sets_of(table, ["run_id", "label"])]
+    assert sets == [(("r", 0), [0]), (("q", 1), [1, 3]), (("r", 1), [2])]
+
+
+def test_a_table_alone_is_stacked_without_a_copy_of_its_numbers():
+    table = pd.DataFrame({"race": ["White", None], "score": [1.0, 2.0]}, index=[3, 5])
+    found = stacked([table])
+    assert found["race"].tolist() == ["White", ""] and found.index.tolist() == [0, 1]
+    assert np.shares_memory(found["score"], table["score"])

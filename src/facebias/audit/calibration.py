@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from facebias.audit.decisions import Decisions, validated
 from facebias.audit.groups import GROUPINGS, SMALL, groups_of, name_of
+from facebias.audit.predictions import UNGROUPED, sets_of
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 10
@@ -94,18 +95,18 @@ def _scored(
     predictions: pd.DataFrame, groupings: tuple[tuple[str, ...], ...]
 ) -> Iterator[tuple[dict[str, object], list[np.ndarray]]]:
     """What a set of scores is of, and the scores of each training."""
-    for (model, dataset, label), used in predictions.groupby(["model", "dataset", "label"], sort=False).indices.items():
+    for (model, dataset, label), used in sets_of(predictions, ["model", "dataset", "label"]):
         if dataset == "validation" or (label == 0 and dataset != "test"):
             continue
-        part = predictions.drop(columns="image_id").iloc[used]
-        runs = part.groupby("run_id", sort=False).indices
+        part = predictions.drop(columns=UNGROUPED).iloc[used]
+        runs = [rows for _, rows in sets_of(part, ["run_id"])]
         scores = part["score"].to_numpy(dtype=float)
         for by in groupings if label == 1 else ((),):
             cells = groups_of(part, by)
             if cells is None:
                 continue
             for code, cell in enumerate(cells.table.itertuples()):
-                mine = [scores[rows[cells.codes[rows] == code]] for rows in runs.values()]
+                mine = [scores[rows[cells.codes[rows] == code]] for rows in runs]
                 if min(map(len, mine)):
                     about = {"model": model, "dataset": dataset, "grouping": name_of(by), "n": len(mine[0])}
                     group = cell.label if label == 1 else NON_FACES

@@ -7,6 +7,7 @@ import pandas as pd
 
 from facebias.audit.decisions import Decisions, decided, validated
 from facebias.audit.groups import groups_of, name_of
+from facebias.audit.predictions import UNGROUPED, runs_of, sets_of
 from facebias.audit.thresholds import HEADLINE
 from facebias.core.errors import FacebiasError
 
@@ -32,7 +33,7 @@ def recall_by_fpr(
         FacebiasError: the data set has no faces or says nothing of a column of `by`, or negatives are too few.
     """
     predictions = validated(predictions)
-    faces = predictions[(predictions["dataset"] == dataset) & (predictions["label"] == 1)]
+    faces = predictions.drop(columns=UNGROUPED)[(predictions["dataset"] == dataset) & (predictions["label"] == 1)]
     cells = groups_of(faces, by) if len(faces) else None
     if cells is None:
         raise FacebiasError("DATASET", dataset, f"no faces with {name_of(by)}", "Name another data set or grouping")
@@ -43,13 +44,13 @@ def recall_by_fpr(
         raise FacebiasError(
             "NEGATIVES", dataset, "too few validation negatives for any of the rates", "Score more validation negatives"
         )
-    parts = []
-    for (run, model), rows in faces.groupby(["run_id", "model"], sort=False).indices.items():
+    parts, models = [], runs_of(predictions).set_index("run_id")["model"]
+    for (run,), rows in sets_of(faces, ["run_id"]):
         found = _run_curve(
             faces["score"].to_numpy(dtype=float)[rows], cells.codes[rows], len(cells.table), negatives[run], fprs
         )
         index = pd.MultiIndex.from_product([cells.table["label"], fprs], names=["group", "fpr"])
-        parts.append(pd.DataFrame({"value": found.ravel(), "model": model}, index=index).reset_index())
+        parts.append(pd.DataFrame({"value": found.ravel(), "model": models[run]}, index=index).reset_index())
     table = pd.concat(parts).groupby(["model", "group", "fpr"], sort=False)["value"].mean().reset_index()
     runs = faces["run_id"].nunique()
     size = cells.table.assign(n=cells.table["n"] // runs).assign(small=lambda t: t["n"] < 30)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from facebias.audit.groups import Groups, groups_of
 from facebias.audit.operating_points import OperatingPoints, moved_rates
-from facebias.audit.predictions import numbered, picture_of, runs_of, validate
+from facebias.audit.predictions import numbered, picture_of, runs_of, sets_of, validate
 from facebias.audit.stats.noise import SHARED, Noise, of_units
 from facebias.core.errors import FacebiasError
 
@@ -104,7 +104,7 @@ class Decisions:
         self._row = {run: number for number, run in enumerate(self._runs.values())}
         self._blocks = {
             key: _Block.of(predictions, rows, self.points, self._row)
-            for key, rows in sorted(predictions.groupby(["dataset", "label"]).indices.items())
+            for key, rows in sets_of(predictions, ["dataset", "label"])
             if key[0] != "validation"
         }
         self._cells: dict[tuple[str, int, tuple[str, ...]], Groups | None] = {}
@@ -193,8 +193,8 @@ class _Block:
         codes, first = numbered(predictions["image_id"].iloc[rows])
         scores = predictions["score"].to_numpy()[rows]
         ranks = np.full((len(row), len(first)), -1, dtype=np.int32)
-        for run, mine in predictions[["run_id"]].iloc[rows].groupby("run_id").indices.items():
-            ranks[row[str(run)], codes[mine]] = points[str(run)].ranks(scores[mine])
+        for (run,), mine in sets_of(predictions[["run_id"]].iloc[rows], ["run_id"]):
+            ranks[row[run], codes[mine]] = points[run].ranks(scores[mine])
         return cls(rows[first], ranks)
 
     def of_runs(self, use: list[int], dataset: str) -> tuple[np.ndarray, np.ndarray]:

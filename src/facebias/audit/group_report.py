@@ -10,7 +10,7 @@ import pandas as pd
 
 from facebias.audit.decisions import Decisions, validated
 from facebias.audit.groups import ALL, GROUPINGS, further_columns, groups_of, matching
-from facebias.audit.predictions import GROUP_COLUMNS, runs_of
+from facebias.audit.predictions import GROUP_COLUMNS, UNGROUPED, runs_of
 from facebias.audit.rates import auc_rows, detection_rows, false_positive_rows, recall_rows
 from facebias.audit.thresholds import HEADLINE, RULES, fix_thresholds
 from facebias.core.csv import write_csv
@@ -131,10 +131,9 @@ def group_report(
     negatives = predictions[(predictions["dataset"] == "test") & (predictions["label"] == 0)]
     false_positives = false_positive_rows(negatives, thresholds)
     parts = [false_positives.assign(dataset="test")]
-    for (name, label), rows in sorted(predictions.groupby(["dataset", "label"]).indices.items()):
-        if label == 0 or name == "validation":
-            continue
-        group = predictions.drop(columns="image_id").iloc[rows]  # names are the most of a table
+    faces = predictions["label"] == 1
+    for name in sorted(set(predictions["dataset"][faces].unique()) - {"validation"}):
+        group = predictions.drop(columns=UNGROUPED)[faces & (predictions["dataset"] == name)]
         for by in groupings:
             if (cells := groups_of(group, by)) is not None:
                 recall = recall_rows(group, cells, thresholds)

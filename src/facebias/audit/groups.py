@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text, is_number
+from facebias.audit.predictions import GROUP_COLUMNS, PREDICTION_COLUMNS, as_text, coded, is_number
 from facebias.core.errors import FacebiasError
 from facebias.core.tone_scale import CLASSES
 from facebias.core.words import AGE_BINS, GENDERS, UNKNOWN, missing_level
@@ -89,9 +89,9 @@ def groups_of(faces: pd.DataFrame, by: tuple[str, ...]) -> Groups | None:
     cells = math.prod(map(len, levels))
     codes = np.zeros(len(faces), dtype=np.min_scalar_type(cells))  # of one byte, mostly: each grouping keeps its own
     for column, level in zip(by, levels, strict=True):
-        number, names = pd.factorize(as_text(faces[column]))
-        place = pd.Index(level).get_indexer([name or missing_level(column) for name in names])
-        codes = codes * len(level) + place.astype(codes.dtype)[number]
+        text = coded(faces[column]).cat
+        place = pd.Index(level).get_indexer([name or missing_level(column) for name in text.categories])
+        codes = codes * len(level) + place.astype(codes.dtype)[text.codes]
     index = pd.MultiIndex.from_product(levels, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
     table = index.reindex(columns=_columns(by), fill_value=ALL)
     n = np.bincount(codes, minlength=len(table))

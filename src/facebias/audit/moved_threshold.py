@@ -15,7 +15,7 @@ import pandas as pd
 
 from facebias.audit.decisions import Decisions, validated
 from facebias.audit.groups import GROUPINGS, SMALL, Groups, groups_of, name_of
-from facebias.audit.predictions import runs_of
+from facebias.audit.predictions import runs_of, sets_of
 from facebias.audit.thresholds import threshold
 
 MOVED_COLUMNS = (
@@ -51,7 +51,8 @@ def moved_threshold(
     """
     predictions = validated(predictions)
     runs = runs_of(predictions).set_index(["model", "seed"])["run_id"]
-    if set(runs.index.get_level_values("model")) <= {baseline}:
+    models = set(runs.index.get_level_values("model"))
+    if models <= {baseline} or baseline not in models:
         return pd.DataFrame(columns=list(MOVED_COLUMNS))
     negatives = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
     held_out = {run: part.to_numpy(dtype=float) for run, part in negatives.groupby("run_id")["score"]}
@@ -64,7 +65,7 @@ def moved_threshold(
         if (cells := groups_of(part, by)) is not None
     ]
     parts = []
-    for model in map(str, predictions["model"].unique()) if baseline in runs.index else ():
+    for model in map(str, predictions["model"].unique()):
         seeds = sorted(set(runs[model].index) & set(runs[baseline].index))
         pairs = [(runs[baseline][seed], runs[model][seed]) for seed in seeds]
         if model == baseline or not pairs or any(run not in held_out for pair in pairs for run in pair):
@@ -106,12 +107,9 @@ class _Scored:
     def of(cls, dataset: str, part: pd.DataFrame, cells: Groups) -> Self:
         """From the faces of all runs and their cells."""
         scores, found = part["score"].to_numpy(dtype=float), {}
-        for run, rows in part.groupby("run_id").indices.items():
+        for (run,), rows in sets_of(part, ["run_id"]):
             n = np.bincount(cells.codes[rows], minlength=len(cells.table))
-            found[str(run)] = (
-                Groups(cells.by, cells.table.assign(n=n, small=n < SMALL), cells.codes[rows]),
-                scores[rows],
-            )
+            found[run] = (Groups(cells.by, cells.table.assign(n=n, small=n < SMALL), cells.codes[rows]), scores[rows])
         return cls(dataset, name_of(cells.by), found)
 
     def rows(self, moves: list[_Move]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from facebias.audit.predictions import numbered, picture_of
+from facebias.audit.predictions import numbered, picture_of, sets_of
 from facebias.audit.thresholds import parse_rule, threshold
 
 DRAWS = 1000  # of the pictures: the standard deviation of a moved rate is then known to 2 %
@@ -71,8 +71,9 @@ class OperatingPoints:
         held_out = predictions[(predictions["dataset"] == "validation") & (predictions["label"] == 0)]
         self._kind, self._rate = parse_rule(rule)
         codes, first = numbered(picture_of(held_out["image_id"]))
-        scores, rows = held_out["score"].to_numpy(dtype=float), held_out.groupby("run_id").indices
-        mine = {str(run): rows.get(run, np.empty(0, dtype=int)) for run in predictions["run_id"].unique()}
+        scores, none = held_out["score"].to_numpy(dtype=float), np.empty(0, dtype=int)
+        mine = dict.fromkeys(map(str, predictions["run_id"].unique()), none)
+        mine |= {run: rows for (run,), rows in sets_of(held_out, ["run_id"])}
         # among equal scores the order of the pictures decides, not the order in which rows came
         ranked = {run: codes[own][np.lexsort((codes[own], -scores[own]))] for run, own in mine.items()}
         drawn = {} if self._kind == "p" else _drawn(ranked, len(first), self._rate)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from facebias.audit.groups import ALL, SMALL, Groups
-from facebias.audit.predictions import GROUP_COLUMNS
+from facebias.audit.predictions import GROUP_COLUMNS, sets_of
 from facebias.audit.stats.intervals import Z, auc_interval, wilson
 
 
@@ -19,15 +21,12 @@ def recall_rows(faces: pd.DataFrame, cells: Groups, thresholds: pd.DataFrame) ->
         cells: their cells.
         thresholds: run_id, rule, threshold.
     """
-    number, names = pd.factorize(faces["run_id"], sort=True)
-    runs, size = pd.Index(names).astype(str), len(cells.table)
-    flat = number * size + cells.codes
-    n = np.bincount(flat, minlength=len(runs) * size)
-    parts = []
+    runs, size, parts = _by_run(faces, cells), len(cells.table), []
+    n = np.concatenate([np.bincount(codes, minlength=size) for codes, _ in runs.values()])
     for rule, fixed in thresholds.groupby("rule", sort=False):
-        value = fixed.set_index("run_id")["threshold"].reindex(runs)
-        hit = faces["score"].to_numpy(dtype=float) >= value.to_numpy(dtype=float)[number]
-        count = np.bincount(flat, weights=hit, minlength=len(runs) * size)
+        value = fixed.set_index("run_id")["threshold"].reindex(list(runs))
+        sides = zip(value, runs.values(), strict=True)
+        count = np.concatenate([np.bincount(codes[scores >= at], minlength=size) for at, (codes, scores) in sides])
         low, high = wilson(count, n)
         parts.append(
             _rows(runs, cells, n).assign(
@@ -47,19 +46,20 @@ def auc_rows(faces: pd.DataFrame, cells: Groups, negatives: pd.DataFrame) -> pd.
 
     Undefined (NaN, with n) where the cell has no face or the run no test negative.
     """
-    row, names = pd.factorize(faces["run_id"], sort=True)
-    runs, size = pd.Index(names).astype(str), len(cells.table)
-    below, against = np.zeros(len(faces)), np.zeros(len(runs))
+    runs, size, parts = _by_run(faces, cells), len(cells.table), []
     common = {run: np.sort(group.to_numpy(dtype=float)) for run, group in negatives.groupby("run_id")["score"]}
-    score = faces["score"].to_numpy(dtype=float)
-    for number, run in enumerate(runs):
-        scores = common.get(run, np.empty(0))
-        mine = row == number
-        ranks = np.searchsorted(scores, score[mine], "left") + np.searchsorted(scores, score[mine], "right")
-        below[mine], against[number] = ranks / 2, len(scores)
-    n = np.bincount(row * size + cells.codes, minlength=len(runs) * size)
-    m = np.repeat(against, size)
-    auc = _divide(np.bincount(row * size + cells.codes, weights=below, minlength=len(n)), n * m)
+    for run, (codes, scores) in runs.items():
+        against = common.get(run, np.empty(0))
+        twice = np.searchsorted(against, scores, "left") + np.searchsorted(against, scores, "right")
+        parts.append(
+            (
+                np.bincount(codes, minlength=size),
+                np.bincount(codes, weights=twice / 2, minlength=size),
+                np.full(size, float(len(against))),
+            )
+        )
+    n, below, m = (np.concatenate(part) for part in zip(*parts, strict=True))
+    auc = _divide(below, n * m)
     low, high = auc_interval(auc, n, m)
     return _rows(runs, cells, n).assign(rule="any", threshold=np.nan, metric="AUC", value=auc, low=low, high=high)
 
@@ -87,8 +87,15 @@ def false_positive_rows(negatives: pd.DataFrame, thresholds: pd.DataFrame) -> pd
     )
 
 
-def _rows(runs: pd.Index, cells: Groups, n: np.ndarray) -> pd.DataFrame:
-    groups = cells.table[cells.columns]
+def _by_run(faces: pd.DataFrame, cells: Groups) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Of each run, in order of its name: the cells of its faces, and their scores."""
+    score = faces["score"].to_numpy(dtype=float)
+    found = {run: (cells.codes[rows], score[rows]) for (run,), rows in sets_of(faces, ["run_id"])}
+    return dict(sorted(found.items(), key=lambda item: item[0]))
+
+
+def _rows(runs: Iterable[str], cells: Groups, n: np.ndarray) -> pd.DataFrame:
+    groups, runs = cells.table[cells.columns], list(runs)
     table = pd.concat([groups] * len(runs), ignore_index=True)
     return table.assign(run_id=np.repeat(runs, len(groups)), n=n, small=n < SMALL)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from facebias.audit.groups import SMALL, groups_of, name_of
-from facebias.audit.predictions import numbered
+from facebias.audit.predictions import UNGROUPED
 from facebias.audit.stats.tests import ALPHA
 from facebias.audit.thresholds import HEADLINE, rule_text
 from facebias.core.arms import arm_name
@@ -238,10 +238,10 @@ def cautions_of(
     if not fixed:  # one set of weights is all there is of those that are
         found.append(_OTHER_PICTURES)
         found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
-    faces = predictions[(predictions["label"] == 1) & (predictions["model"] == baseline)]
-    for dataset in sorted(set(faces["dataset"].unique()) - set(HELD_OUT)):
-        mine = faces[faces["dataset"] == dataset]
-        images = mine.iloc[numbered(mine["image_id"])[1]]
+    faces = (predictions["label"] == 1) & (predictions["model"] == baseline)
+    for dataset in sorted(set(predictions["dataset"][faces].unique()) - set(HELD_OUT)):
+        mine = predictions.drop(columns=UNGROUPED)[faces & (predictions["dataset"] == dataset)]
+        images = mine[mine["run_id"] == mine["run_id"].iloc[0]]  # all runs scored the same
         found += _left_out(images, dataset_name(dataset, source), groupings)
     return tuple(found)
 

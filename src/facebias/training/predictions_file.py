@@ -78,7 +78,8 @@ def read_table(path: Path, name: str = "", seed: int = 0, *, probability: bool =
             "score": as_logits(score, str(path)) if probability else score,
             "ita": _numbers(given, "ita", path) if "ita" in given else np.nan,
             **{column: _groups(given, column) for column in (*GROUP_COLUMNS, "age", *own)},
-        }
+        },
+        copy=False,
     )
     del given, images, places  # what is checked next has it all
     _refuse_one_sided(table, path)
