@@ -4,8 +4,7 @@ Noise alone makes a worst group look worse and a gap wider, and resampling noisy
 the question is turned round: for each draw of noise, which true rates would, with that noise added, show the extreme
 that was observed? The draws of the answer are a confidence distribution, whose quantiles are an interval by test
 inversion (as in Davison and Hinkley 1997, section 5.4). True rates have as many unknowns as groups, the extreme is
-one number; families of rates with one unknown stand for them: the observed deviations from the mean, all shrunk alike,
-or extremes that stand alone.
+one number; a family of rates with one unknown stands for them: the observed deviations from the mean, all shrunk alike.
 """
 
 from __future__ import annotations
@@ -87,17 +86,17 @@ def extreme_interval(draws: np.ndarray, observed: float) -> tuple[float, float, 
 def gap_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """Confidence distribution of the true gap, best less worst rate.
 
-    Three quarters of the draws suppose that all groups are spread as observed, but less or more widely. Where luck has
-    moved an extreme towards others, these seem to be rivals for it, and the upper end is too low. So the last quarter
-    supposes that the two extremes stand alone. In simulation that mends the upper end and leaves the lower; half of the
-    draws would make intervals of many small groups too wide.
+    The lower half, and with it the median, supposes that groups are spread as observed but less widely: then chance
+    picks the extremes. For a true gap above the median that would go wrong. The truth is spread more widely than what
+    was seen, its extremes have fewer rivals, and the upper end would be too low. So the upper half holds the median and
+    the noise of the two extreme groups alone.
 
     Args:
         rates: (groups,) observed; two or more.
         errors: (B, groups) draws of their noise.
 
     Returns:
-        (B,) gaps, 0 or more; 0 where the draw's noise alone would show a gap as wide as the observed.
+        (B,) gaps in ascending order, 0 or more; 0 where noise alone would show a gap as wide as the observed.
     """
     order = np.argsort(rates, kind="stable")
     rates, errors = rates[order], errors[:, order]
@@ -107,11 +106,11 @@ def gap_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
     gap = rates[-1] - rates[0]
     if not len(apart):
         return np.zeros(len(errors))
-    spread, alone = np.split(errors, [3 * len(errors) // 4])
     # past this factor some pair of groups shows a gap as wide as the observed, or wider
-    factor = ((gap - spread[:, high] + spread[:, low]) / apart).min(axis=1)
-    found: np.ndarray = np.maximum(np.concatenate([factor * gap, gap - alone[:, -1] + alone[:, 0]]), 0)
-    return found
+    factor = ((gap - errors[:, high] + errors[:, low]) / apart).min(axis=1)
+    spread, half = np.sort(np.maximum(factor, 0)) * gap, len(errors) // 2
+    alone = np.sort(np.maximum(np.median(spread) - errors[:, -1] + errors[:, 0], 0))
+    return np.concatenate([spread[:half], alone[half:]])
 
 
 def worst_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
