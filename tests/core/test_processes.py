@@ -1,14 +1,19 @@
-"""Children end with their parent, also where it is killed and can do nothing for them."""
+"""Children end with their parent, also where it is killed and can do nothing for them; freed memory is kept."""
 
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+from facebias.core.processes import keep_freed_memory, process_pool
 
 PARENT = """import os, time
 from facebias.core.processes import process_pool
@@ -51,3 +56,24 @@ def test_children_of_a_killed_parent_end(tmp_path, how):
                 break
             time.sleep(0.1)
         assert not any(map(alive, children))
+
+
+def kept_of_40_megabytes(*, keep: bool) -> float:
+    """How many this process still has after it freed them."""
+    if keep:
+        keep_freed_memory()
+    before = resident_megabytes()
+    held = [np.ones(2**17) for _ in range(40)]
+    del held
+    return resident_megabytes() - before
+
+
+def resident_megabytes() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's memory")
+def test_memory_that_a_step_freed_stays_for_the_next_one():
+    with process_pool(1) as pool:  # what is kept once is kept for good
+        assert pool.submit(kept_of_40_megabytes, keep=False).result() < 10
+        assert pool.submit(kept_of_40_megabytes, keep=True).result() > 30

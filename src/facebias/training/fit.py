@@ -25,6 +25,7 @@ from facebias.core.files import sweep_stale
 from facebias.core.lock import folder_lock
 from facebias.core.manifest import write_manifest
 from facebias.core.paths import code_version
+from facebias.core.processes import keep_freed_memory
 from facebias.core.progress import bar, headless, say
 from facebias.core.records import read_record
 from facebias.data.dataset import FaceDataset
@@ -58,6 +59,7 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     if world.from_first(lambda: run.complete):
         _warn_on_other_data(run, data, files["train"])
         return run
+    keep_freed_memory()
     with contextlib.ExitStack() as held, threads(config.threads):
         world.from_first(partial(_take, held, config, run))
         train, validation = training_split(config, files["train"]), FaceDataset.load(files["validation"])
