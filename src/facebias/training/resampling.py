@@ -28,6 +28,7 @@ from facebias.training.ranks import ALONE, World
 COLLAPSED = 0.01  # share of the faces; an effective sample below it is no training set
 USED = 0.2  # nats of divergence from the prior, mean over the faces; a latent with less is called unused
 _LARGEST = 5  # latents that rule max5 multiplies
+_Density = tuple[np.ndarray, np.ndarray | slice]  # values, as many as bins or faces, and which of them each face has
 _BLOCK = 2**17  # pairs of faces whose densities are held at once: a megabyte, which stays in the cache
 
 
@@ -84,7 +85,8 @@ def sampling_probabilities(
 
 
 def _by_product(mu: np.ndarray, alpha: float, bins: int, target_ess: float | None, world: World) -> np.ndarray:
-    mine = -sum((np.log(density + alpha) for density in _densities(mu, bins, world)), start=np.zeros(len(mu)))
+    parts = (np.log(density + alpha)[faces] for density, faces in _densities(mu, bins, world))
+    mine = -sum(parts, start=np.zeros(len(mu)))
     log_weight = world.joined(mine)
     if target_ess is None:
         return _of_logs(log_weight, mu.shape[1])
@@ -95,9 +97,9 @@ def _by_product(mu: np.ndarray, alpha: float, bins: int, target_ess: float | Non
 
 def _by_largest(mu: np.ndarray, alpha: float, bins: int, world: World) -> np.ndarray:
     largest = np.full((min(_LARGEST, mu.shape[1]), len(mu)), -np.inf)
-    for density in _densities(mu, bins, world):
+    for density, faces in _densities(mu, bins, world):
         inverse = 1 / (density + alpha)
-        offered = np.log(inverse / world.sum(inverse.sum()))
+        offered = np.log(inverse / world.sum(inverse[faces].sum()))[faces]
         for kept in largest:  # whatever a larger one displaces is offered to the next place
             kept[:], offered = np.maximum(kept, offered), np.minimum(kept, offered)
     return _of_logs(world.joined(largest.sum(axis=0)), len(largest))
@@ -131,12 +133,12 @@ def _read(mu: np.ndarray, rule: str, nats: np.ndarray | None, world: World) -> n
     return mu if rule == "max" else mu[:, :0]
 
 
-def _by_maximum(densities: Iterable[np.ndarray], mine: int, alpha: float, world: World) -> np.ndarray:
-    """By the densities (`mine`,) of each latent; alike where there is no latent."""
+def _by_maximum(densities: Iterable[_Density], mine: int, alpha: float, world: World) -> np.ndarray:
+    """By the densities of each latent at `mine` faces; alike where there is no latent."""
     best = np.zeros(mine)
-    for density in densities:
+    for density, faces in densities:
         inverse = 1 / (density + alpha)
-        np.maximum(best, inverse / world.sum(inverse.sum()), out=best)
+        np.maximum(best, (inverse / world.sum(inverse[faces].sum()))[faces], out=best)
     best = world.joined(best)
     if not best.any():
         return np.full(len(best), 1 / len(best))
@@ -167,8 +169,8 @@ def _checked_sd(sd: np.ndarray | None, mu: np.ndarray, world: World) -> np.ndarr
     return sd
 
 
-def _posterior_densities(mu: np.ndarray, sd: np.ndarray, world: World) -> Iterator[np.ndarray]:
-    """Each latent's density at each face (N,): the mean of all faces' normal posteriors, a latent at a time.
+def _posterior_densities(mu: np.ndarray, sd: np.ndarray, world: World) -> Iterator[_Density]:
+    """Each latent's density at each face: the mean of all faces' normal posteriors, a latent at a time.
 
     A face's own posterior is among them, so that no density is 0. Pairs of faces are taken block by block.
     """
@@ -182,11 +184,11 @@ def _posterior_densities(mu: np.ndarray, sd: np.ndarray, world: World) -> Iterat
                 np.square(terms, out=terms)
                 terms *= -0.5
                 density[start : start + step] = np.exp(terms, out=terms) @ heights
-        yield density
+        yield density, slice(None)
 
 
-def _densities(mu: np.ndarray, bins: int, world: World) -> Iterator[np.ndarray]:
-    """Each latent's histogram density at each face (N,), one latent at a time so that it stays in the cache.
+def _densities(mu: np.ndarray, bins: int, world: World) -> Iterator[_Density]:
+    """Each latent's histogram density at each face, one latent at a time so that it stays in the cache.
 
     The bins are those of `numpy.histogram`; bin numbers come from one affine map instead of a search.
     """
@@ -196,12 +198,14 @@ def _densities(mu: np.ndarray, bins: int, world: World) -> Iterator[np.ndarray]:
     for column, low, high in zip(np.ascontiguousarray(mu.T), lowest.astype(float), highest.astype(float), strict=True):
         values = column.astype(np.float64)
         if low == high:  # a latent that says nothing: as numpy, one bin of a range of width 1
-            yield np.full(len(values), float(bins))
+            yield np.full(len(values), float(bins)), slice(None)
             continue
-        index = ((values - low) * (bins / (high - low))).astype(np.intp)
+        values -= low
+        values *= bins / (high - low)
+        index = values.astype(np.intp)
         np.minimum(index, bins - 1, out=index)
         counts = world.sum(np.bincount(index, minlength=bins))
-        yield (counts * (bins / (high - low) / count))[index]
+        yield counts * (bins / (high - low) / count), index
 
 
 def _temperature(log_weight: np.ndarray, target_ess: float) -> float:
