@@ -73,7 +73,9 @@ def test_names_runs_and_sets_are_the_same_however_many_rows_are_looked_at_once(m
     monkeypatch.setattr("facebias.audit.predictions.STRINGS", at_once)
     number, first = numbered(pd.Series(["b", "a", "b", "c", "a"], dtype="str"))
     assert (number.tolist(), first.tolist()) == ([1, 0, 1, 2, 0], [1, 0, 3])
-    table = pd.DataFrame({"run_id": ["r", "q", "r", "q"], "model": "cnn", "seed": [1, 0, 1, 0], "label": [0, 1, 1, 1]})
+    table = pd.DataFrame(
+        {"run_id": coded(pd.Series(["r", "q", "r", "q"])), "model": "cnn", "seed": [1, 0, 1, 0], "label": [0, 1, 1, 1]}
+    )
     assert runs_of(table).values.tolist() == [["r", "cnn", 1], ["q", "cnn", 0]]
     sets = [(values, rows.tolist()) for values, rows in sets_of(table, ["run_id", "label"])]
     assert sets == [(("r", 0), [0]), (("q", 1), [1, 3]), (("r", 1), [2])]
