@@ -86,3 +86,7 @@ def test_a_table_alone_is_stacked_without_a_copy_of_its_numbers():
     found = stacked([table])
     assert found["race"].tolist() == ["White", ""] and found.index.tolist() == [0, 1]
     assert np.shares_memory(found["score"], table["score"])
+
+
+def test_no_rows_have_no_sets():
+    assert not list(sets_of(validate(rows(["a"])).iloc[:0], ["run_id", "label"]))

@@ -109,7 +109,7 @@ def runs_of(predictions: pd.DataFrame) -> pd.DataFrame:
 def distinct(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """The rows that differ in some columns, in the order in which they come."""
     wanted = table[columns]
-    parts = [wanted.iloc[start : start + STRINGS].drop_duplicates() for start in range(0, len(wanted), STRINGS)]
+    parts = [wanted.iloc[start : start + STRINGS].drop_duplicates() for start in range(0, max(1, len(wanted)), STRINGS)]
     return pd.concat(parts).drop_duplicates()
 
 
