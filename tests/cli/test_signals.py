@@ -11,7 +11,7 @@ from types import FrameType
 import pytest
 import typer
 
-from facebias.cli import app, main
+from facebias.cli import app
 from facebias.cli.ending import ended
 
 READING = ("facebias.cli", "facebias.core.config", "facebias.core.profiles")  # options are read there, and no work done
@@ -59,18 +59,3 @@ def test_a_signal_ends_every_verb_where_its_work_begins(verb, tmp_path, monkeypa
         told = capfd.readouterr().err
         assert sent and status == 128 + number, (sent, status, told)
         assert told.startswith(f"{said}; ") and told.count("\n") == 1
-
-
-def test_a_signal_after_all_is_said_changes_neither_the_status_nor_a_word(monkeypatch, capfd):
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    monkeypatch.setattr(sys, "argv", ["facebias", "--help"])
-    try:
-        with pytest.raises(SystemExit) as ended_with:
-            main()
-        capfd.readouterr()
-        for number in before:
-            signal.raise_signal(number)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    assert ended_with.value.code == 0 and capfd.readouterr().err == ""

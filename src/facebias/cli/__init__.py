@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -133,8 +132,4 @@ def main() -> None:
     """Run the command line; `facebias.cli.ending` says with which exit status and line it ends."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no minus sign is no fault
-    try:
-        sys.exit(ended(app))
-    finally:  # all is done and said, and in Python's own end a signal would change the status without a word
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+    sys.exit(ended(app))
