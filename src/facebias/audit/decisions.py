@@ -13,11 +13,9 @@ import pandas as pd
 
 from facebias.audit.groups import Groups, groups_of
 from facebias.audit.operating_points import OperatingPoints, moved_rates
-from facebias.audit.predictions import numbered, picture_of, runs_of, sets_of, validate
+from facebias.audit.predictions import UNGROUPED, numbered, picture_of, runs_of, sets_of, validate
 from facebias.audit.stats.noise import SHARED, Noise, of_units
 from facebias.core.errors import FacebiasError
-
-_UNSEEN = ("run_id", "model", "seed", "dataset", "image_id", "label", "score")
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ class Decisions:
         return self._images(block.rows[block.of_runs(use, dataset)[1]])
 
     def _images(self, rows: np.ndarray) -> pd.DataFrame:
-        return self.predictions.drop(columns=list(_UNSEEN)).iloc[rows]
+        return self.predictions.drop(columns=["run_id", "score", *UNGROUPED]).iloc[rows]
 
     def _cells_of(
         self, block: _Block, dataset: str, by: tuple[str, ...], label: int, seen: np.ndarray

@@ -108,9 +108,9 @@ def gap_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
         return np.zeros(len(errors))
     # past this factor some pair of groups shows a gap as wide as the observed, or wider
     factor = ((gap - errors[:, high] + errors[:, low]) / apart).min(axis=1)
-    spread, half = np.sort(np.maximum(factor, 0)) * gap, len(errors) // 2
-    alone = np.sort(np.maximum(np.median(spread) - errors[:, -1] + errors[:, 0], 0))
-    return np.concatenate([spread[:half], alone[half:]])
+    spread, upper = np.sort(np.maximum(factor, 0)) * gap, len(errors) // 2 + 1
+    alone = np.sort(np.median(spread) - errors[:, -1] + errors[:, 0])
+    return np.concatenate([spread[:upper], np.maximum(alone[upper:], spread[upper - 1])])
 
 
 def worst_draws(rates: np.ndarray, errors: np.ndarray) -> np.ndarray:
