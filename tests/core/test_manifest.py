@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facebias.core.errors import FacebiasError
-from facebias.core.manifest import fingerprint, verify, write_manifest
+from facebias.core import manifest
+from facebias.core.manifest import fingerprint, sha256, verify, write_manifest
 
 
 def test_a_flipped_bit_is_found(tmp_path):
@@ -16,6 +17,30 @@ def test_a_flipped_bit_is_found(tmp_path):
     path.write_bytes(b"0133")
     with pytest.raises(FacebiasError, match="bytes differ"):
         verify(path, "test/1")
+
+
+def test_bytes_are_read_once_until_the_file_is_written_to(tmp_path, monkeypatch):
+    path, reads = tmp_path / "a.bin", []
+    path.write_bytes(b"0123")
+    write_manifest(path, "test/1", rows=1, key="k")
+    monkeypatch.setattr(manifest, "_SETTLED", -1.0)  # as if written long ago
+    monkeypatch.setattr(manifest, "sha256", lambda path: reads.append(path) or sha256(path))
+    for _ in range(3):
+        verify(path, "test/1")
+    assert len(reads) == 1
+    path.write_bytes(b"01234")
+    with pytest.raises(FacebiasError, match="bytes differ"):
+        verify(path, "test/1")
+
+
+def test_a_file_written_just_now_is_read_each_time(tmp_path, monkeypatch):
+    path, reads = tmp_path / "a.bin", []
+    path.write_bytes(b"0123")
+    write_manifest(path, "test/1", rows=1, key="k")
+    monkeypatch.setattr(manifest, "sha256", lambda path: reads.append(path) or sha256(path))
+    for _ in range(2):
+        verify(path, "test/1")
+    assert len(reads) == 2
 
 
 def test_another_schema_is_named_beside_the_expected_one(tmp_path):

@@ -63,6 +63,7 @@ def test_what_is_written_is_read(tmp_path):
     assert np.array_equal(dataset.images, np.concatenate([images(0, 100), images(100, 3), images(103, 70)]))
     assert len(dataset) == 173 and dataset.labels.dtype == np.uint8
     assert dataset.labels.tolist() == [i % 2 for i in range(173)]
+    assert list(FaceDataset.load(dataset.path, factors=False).table) == list(TABLE_COLUMNS)
     assert list(dataset.table) == [*TABLE_COLUMNS, "factor_pose"] and dataset.table["image_id"][7] == "000007"
     assert dataset.table["race"][0] == "ñandú" and dataset.table["skin_tone"][0] == ""
     assert np.isnan(dataset.table["hue"][0])

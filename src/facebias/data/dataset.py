@@ -22,6 +22,7 @@ from facebias.core.records import read_record
 from facebias.data.hdf5 import dataset
 from facebias.data.mapped import images_of, release
 from facebias.data.pack.file import SCHEMA
+from facebias.data.sources.base import FACTOR_PREFIX
 
 if TYPE_CHECKING:
     import torch
@@ -46,13 +47,14 @@ class FaceDataset:
     path: Path
 
     @classmethod
-    def load(cls, path: str | Path, *, pixels: bool = True, coded: bool = False) -> Self:
+    def load(cls, path: str | Path, *, pixels: bool = True, coded: bool = False, factors: bool = True) -> Self:
         """Read a packed file whole, after its SHA-256, schema and complete mark are checked.
 
         Args:
             path: of the file.
             pixels: whether its images are wanted; of none `images` is empty.
             coded: whether text of the table but the images' names is to be categories, a byte a row.
+            factors: whether the factors of rendered images are wanted, some hundred columns.
 
         Raises:
             FacebiasError: missing, truncated ("has X bytes, needs Y"), changed, of another schema, unfinished, or
@@ -71,6 +73,7 @@ class FaceDataset:
                 if name == "label"
                 else _column(dataset(file, f"table/{name}", path), coded and name != "image_id")
                 for name in columns
+                if factors or not name.startswith(FACTOR_PREFIX)
             }
             attrs = {
                 name: value.item() if isinstance(value, np.generic) else value

@@ -28,7 +28,7 @@ from facebias.training.latents import latent_table, reconstruct, traverse
 from facebias.training.study import Study
 
 SHEET = 6  # rendered images of each kind on a contact sheet
-DECODED = 600  # faces of the audit set that the decoder's detail is measured on
+DECODED = 300  # faces of the audit set that the decoder's detail is measured on
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class SaliencyMaps:
         with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
             for name in _ARRAYS:
                 values = getattr(self, name)
-                packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if values.ndim == 3 else {}
+                packed = {"compression": "lzf", "shuffle": True} if values.ndim == 3 else {}
                 file.create_dataset(name, data=values, track_times=False, **packed)
             file.create_dataset("image_id", data=list(self.image_id), dtype=h5py.string_dtype(), track_times=False)
             file.attrs["names"], file.attrs["spatial"] = list(self.names), self.spatial

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +13,8 @@ from torch.nn import functional
 
 from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint, recorded_sha256
-from facebias.core.progress import bar
+from facebias.core.processes import process_pool
+from facebias.core.progress import bar, silence
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import as_input
 from facebias.saliency.fullgrad import FullGrad
@@ -20,6 +25,41 @@ from facebias.training.run import Run
 from facebias.training.threads import threads
 
 BATCH = 64  # all activations of a batch are held at once, about 0.5 MB a face in the lab's network
+
+
+_FEW = 8 * 1024  # maps that are made in this process: others take seconds to start
+
+
+def explain_runs(runs: Sequence[Run], data: FaceDataset, name: str, workers: int) -> None:
+    """`explain_faces` of several finished runs, where it is still missing, in `workers` processes.
+
+    Args:
+        runs: their settings say on which device.
+        data: as packed, since each process reads it anew.
+        name: of the data set.
+        workers: processes at most.
+
+    Raises:
+        CompletenessError, FacebiasError: as `explain_faces`.
+    """
+    todo = [run for run in runs if not run.holds(_file(name), _key(run, data))]
+    if workers == 1 or len(todo) * len(data.faces) < _FEW:
+        for run in todo:
+            explain_faces(run, data, name)
+        return
+    with bar(total=len(todo), desc=f"FullGrad, {name}", unit="runs") as progress, process_pool(workers) as pool:
+        with silence(True):  # for the processes, which start here: their bars would be drawn over one another
+            found = [pool.submit(_explain_apart, run, data.path, name) for run in todo]
+        try:
+            for done in as_completed(found):
+                done.result()
+                progress.update()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _explain_apart(run: Run, path: Path, name: str) -> None:
+    explain_faces(run, FaceDataset.load(path), name)
 
 
 def explain_faces(
@@ -40,8 +80,7 @@ def explain_faces(
         CompletenessError: an image's terms do not add up to its logit.
         FacebiasError: no face, an incomplete run, or a folder that cannot be written to.
     """
-    file = run.path / f"saliency-{name}.h5"
-    key = _key(run, data, scope)
+    file, key = run.path / _file(name), _key(run, data, scope)
     if run.holds(file.name, key):
         return SaliencyMaps.read(file)
     if not len(data.faces):
@@ -53,7 +92,11 @@ def explain_faces(
     return found
 
 
-def _key(run: Run, data: FaceDataset, scope: str) -> str:
+def _file(name: str) -> str:
+    return f"saliency-{name}.h5"
+
+
+def _key(run: Run, data: FaceDataset, scope: str = "layer") -> str:
     weights, packed = recorded_sha256(run.path / "weights.pt"), recorded_sha256(data.path)
     return fingerprint({"weights": weights, "data": packed, "scope": scope})
 
@@ -100,8 +143,10 @@ def raw_map(terms: list[Tensor], side: int) -> Tensor:
         terms: each (N, C, h, w), signed contributions to the logit.
         side: of the images, in pixels.
     """
-    total = terms[0].new_zeros((len(terms[0]), 1, side, side))
+    planes: dict[tuple[int, ...], Tensor] = {}  # of layers of one size together: resizing takes longer than adding
     for term in terms:
         plane = term.abs().sum(1, keepdim=True) * (term.shape[2:].numel() / CELLS)
-        total += functional.interpolate(plane, size=(side, side), mode="bilinear", align_corners=False)
-    return total[:, 0]
+        planes[plane.shape] = planes[plane.shape] + plane if plane.shape in planes else plane
+    size = (side, side)
+    resized = [functional.interpolate(plane, size, mode="bilinear", align_corners=False) for plane in planes.values()]
+    return torch.stack(resized).sum(0)[:, 0]

@@ -62,7 +62,7 @@ def fit(config: Config, on_epoch: Callable[[dict[str, Any]], None] | None = None
     keep_freed_memory()
     with contextlib.ExitStack() as held, threads(config.threads):
         world.from_first(partial(_take, held, config, run))
-        train, validation = training_split(config, files["train"]), FaceDataset.load(files["validation"])
+        train, validation = training_split(config, files["train"]), FaceDataset.load(files["validation"], factors=False)
         _require_both(train, files["train"])
         under = checkpoints.Circumstances(config.run_id, data, config.threads, world.size)
         state = _begin(config, run, train, validation, under, world)

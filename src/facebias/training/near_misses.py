@@ -47,10 +47,10 @@ _TOGETHER = 4096  # candidates decoded and scored at a time
 
 def training_split(config: Config, path: Path) -> FaceDataset:
     """The training split packed at `path`, and below it the near-misses where the settings ask for them."""
-    train, found = FaceDataset.load(path), near_misses(config)
+    train, found = FaceDataset.load(path, factors=False), near_misses(config)
     if found is None:
         return train
-    mined = FaceDataset.load(found)
+    mined = FaceDataset.load(found, factors=False)
     table = pd.concat([train.table, mined.table], ignore_index=True)
     images, labels = np.concatenate([train.images, mined.images]), np.concatenate([train.labels, mined.labels])
     return replace(train, images=images, labels=labels, table=table)

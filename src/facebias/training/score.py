@@ -47,11 +47,11 @@ def score(run: Run, config: Config | None = None) -> pd.DataFrame:
     files = scored_files(own)
     if is_scored(run, files):
         return run.predictions
-    train = FaceDataset.load(pack_training(own)["train"], pixels=False)
+    train = FaceDataset.load(pack_training(own)["train"], pixels=False, factors=False)
     model, parts = run.model(config.device), []
     with threads(config.threads):
         for name, path in files.items():
-            data = FaceDataset.load(path, coded=True)
+            data = FaceDataset.load(path, coded=True, factors=False)
             warn_on_framing(train, data)
             parts.append(
                 prediction_rows(
@@ -124,7 +124,7 @@ def score_detector(detector: Detector, config: Config, seed: int = 0, *, probabi
     """
     parts = []
     for name, path in scored_files(config).items():
-        data = FaceDataset.load(path, coded=True)
+        data = FaceDataset.load(path, coded=True, factors=False)
         scores = detector.scores(data.images, name, data.release)
         scores = as_logits(scores, detector.where) if probability else scores
         parts.append(prediction_rows(data, name, scores, run_id=detector.name, model=detector.name, seed=seed))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -21,8 +23,9 @@ from facebias.detectors.inference import as_input
 from facebias.saliency import FullGrad
 from facebias.saliency import of_faces as computing
 from facebias.saliency.maps_file import SaliencyMaps
-from facebias.saliency.of_faces import explain_faces, raw_map
+from facebias.saliency.of_faces import explain_faces, explain_runs, raw_map
 from facebias.training.fit import fit
+from facebias.training.run import Run
 from map_stacks import BY, faces, fields, stack
 
 
@@ -80,6 +83,20 @@ def test_maps_are_found_again_and_made_anew_only_for_other_data(trained, monkeyp
     assert first.names == again.names
     with pytest.raises(AssertionError, match="explained again"):
         explain_faces(run, data, "synthetic", scope="channel")
+
+
+def test_runs_are_explained_alike_in_processes_of_their_own_and_once(trained, tmp_path, monkeypatch):
+    run, data = trained
+    alone = explain_faces(run, data, "synthetic")
+    copies = [Run(shutil.copytree(run.path, tmp_path / name / run.id)) for name in ("one", "two")]
+    for copy in copies:
+        (copy.path / "saliency-synthetic.h5").unlink()
+    monkeypatch.setattr(computing, "_FEW", 1)
+    explain_runs([*copies, run], data, "synthetic", workers=2)
+    for copy in copies:
+        np.testing.assert_array_equal(SaliencyMaps.read(copy.path / "saliency-synthetic.h5").raw, alone.raw)
+    monkeypatch.setattr(computing, "process_pool", None)
+    explain_runs(copies, data, "synthetic", workers=2)
 
 
 def test_a_changed_file_of_maps_is_refused(trained, tmp_path):

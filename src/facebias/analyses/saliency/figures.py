@@ -29,7 +29,7 @@ from facebias.plots import FigureFolder, Shown
 from facebias.plots.kept import kept
 from facebias.plots.sliders import Adjustable, Choice
 from facebias.saliency.maps_file import SaliencyMaps
-from facebias.saliency.of_faces import explain_faces
+from facebias.saliency.of_faces import explain_faces, explain_runs
 from facebias.training.study import Study
 
 GROUPINGS = (("race", "gender"), ("skin_tone", "gender"))
@@ -143,6 +143,7 @@ class SaliencyFigures:
 
     def terms(self, dataset: str) -> pd.DataFrame:
         """Mean signed sum of each layer's term per group, both arms; written as CSV."""
+        self._explain(dataset)
         data, tables = self.study.audit_set(dataset), []
         faces = data.table.iloc[data.faces].reset_index(drop=True)
         seeds = tuple(range(self.study.config.seeds))
@@ -198,9 +199,16 @@ class SaliencyFigures:
         return {}
 
     def _maps(self, dataset: str, kind: str) -> Iterator[tuple[str, int, np.ndarray]]:
+        self._explain(dataset)
         for arm in self.saliency_arms:
             for seed in range(self.study.config.seeds):
                 yield arm, seed, getattr(self._explained(arm, seed, dataset), kind)
+
+    def _explain(self, dataset: str) -> None:
+        """FullGrad of every training that is drawn, where it is still missing."""
+        seeds = range(self.study.config.seeds)
+        runs = [self.study.run(arm, seed) for arm in self.saliency_arms for seed in seeds]
+        explain_runs(runs, self.study.audit_set(dataset), dataset, self.study.config.workers)
 
     def _explained(self, arm: str, seed: int, dataset: str) -> SaliencyMaps:
         return explain_faces(self.study.run(arm, seed), self.study.audit_set(dataset), dataset)

@@ -21,6 +21,7 @@ from facebias.data.rendering.stream import render_faces, render_negatives
 WIDTH, HEIGHT = 240, 180  # pixels
 _SIDES = (0.4, 0.75)  # of the face, as shares of the height
 _EMPTY = ("scenery", "texture", "object", "noise")  # kinds of non-faces with nothing of a person in them
+_PACKED = 1  # of 9: a file takes a sixth more, and a sixth of the time
 _SPARE = 3  # rendered non-faces a picture, of which one is taken: about half are of these kinds
 
 
@@ -48,7 +49,7 @@ def render_pictures(folder: Path, count: int, seed: int = 0) -> Path:
     places = [_place(rng) for _ in names]
     for name, face, ground, place in zip(names, faces.images, _grounds(count, seed), places, strict=True):
         with atomic_write(folder / name) as temporary:
-            _picture(face, ground, *place).save(temporary, "PNG")
+            _picture(face, ground, *place).save(temporary, "PNG", compress_level=_PACKED)
     table = pd.DataFrame(places, columns=list(BOX)).assign(file=names, gender=faces.table["gender"])
     table = table.assign(glasses=faces.table["factor_glasses"].astype(str))
     write_csv(table[["file", *BOX, "gender", "glasses"]], folder / LABELS)
@@ -70,7 +71,9 @@ def render_scenes(folder: Path, count: int, seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number, ground in enumerate(_grounds(count, seed + 1)):
         with atomic_write(folder / f"{number:03d}.png") as temporary:
-            Image.fromarray(ground).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(temporary, "PNG")
+            Image.fromarray(ground).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(
+                temporary, "PNG", compress_level=_PACKED
+            )
     return folder
 
 
