@@ -61,9 +61,9 @@ class Config:
     negatives: str = _at("data", "synthetic", "source of non-faces", among=NEGATIVE_SOURCES)
     audit_sets: str = _at("audit_data", "synthetic", f"audit sets, of {', '.join(AUDIT_SOURCES)}, or folder:NAME=PATH")
     data_root: str = _at("data", "data/raw", "folder that holds celeba/, fairface/, utkface/, nonfaces/, ppb/, lab/")
-    train_size: int = _at("data", 4800, "faces at most, over all splits; 0 for all", low=0)
+    train_size: int = _at("data", 2000, "faces at most, over all splits; 0 for all", low=0)
     negative_size: int = _at("data", 14000, "negative crops at most, over all splits; 0 for all", low=0)
-    audit_size: int = _at("audit_data", 3600, "faces at most in an audit set; 0 for all", low=0)
+    audit_size: int = _at("audit_data", 2400, "faces at most in an audit set; 0 for all", low=0)
     crops_per_picture: int = _at("data", 4, "random crops of each negative picture", low=1, high=1000)
     hard_share: float = _at("data", 0.0, "share of hard negatives: faces upside down, ... (0: none)", low=0, high=0.9)
     tone: str = _at("data", "plain", "skin tone of photographs: as pictured, or exposure normalised", among=TONES)
@@ -94,8 +94,8 @@ class Config:
     dro_step: float = _at("train", 0.01, "step of groupdro's weights of groups", low=0, high=10)
 
     # The optimisation
-    epochs: int = _at("train", 4, "passes over as many draws as there are faces", low=1, high=100000)
-    batch_size: int = _at("train", 64, "images a step, half of them faces", low=4, high=65536)
+    epochs: int = _at("train", 3, "passes over as many draws as there are faces", low=1, high=100000)
+    batch_size: int = _at("train", 32, "images a step, half of them faces", low=4, high=65536)
     learning_rate: float = _at("train", 0.001, "of Adam, at the start of a cosine to 0", low=1e-8, high=10)
     flip: bool = _at("train", True, "mirror half of the images")
     scale: float = _at("train", 0.15, "side of the view drawn from 1 - scale .. 1 + scale", low=0, high=0.5)

@@ -7,9 +7,11 @@ import multiprocessing
 import os
 import platform
 import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from typing import Any
 
 
@@ -20,11 +22,24 @@ def process_pool(workers: int, *shared: Any) -> ProcessPoolExecutor:
         workers: processes at most.
         shared: what tasks find in `SHARED`, such as a `multiprocessing` queue, which can't be sent with a task.
     """
-    # spawn: a forked child would inherit locks of threads that it does not have (torch, HDF5), and a CUDA context
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=shared)
+    shared_here = (dict(os.environ), *shared)  # of this moment: the server that children come of has an older one
+    return ProcessPoolExecutor(workers, mp_context=fresh(), initializer=_begin, initargs=shared_here)
 
 
+def fresh() -> BaseContext:
+    """How processes start: on Linux forked from a server that has read the libraries and done nothing with them.
+
+    So the second pool starts at once. A child forked from this process would inherit locks of threads that it does not
+    have (torch, HDF5), and a CUDA context. Elsewhere processes start anew (macOS forbids a fork after some libraries).
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_READ_BEFORE))
+    return context
+
+
+_READ_BEFORE = ("pandas", "scipy.stats", "h5py", "PIL.Image", "torch", "torch._dynamo")  # one that is missing is left out
 SHARED: list[Any] = []
 
 
@@ -42,7 +57,9 @@ def keep_freed_memory() -> None:
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h
 
 
-def _begin(*shared: Any) -> None:
+def _begin(environment: dict[str, str], *shared: Any) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
     SHARED[:] = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent ends its own
     if parent := multiprocessing.parent_process():

@@ -17,8 +17,16 @@ ALL_ARMS = (
 PROFILES: dict[str, dict[str, Any]] = {
     # The embedded default: rendered faces, minutes on two cores
     "embedded": {},
-    # The long study on rendered faces, which the embedded one is held against: every arm, ten seeds, half as long again
-    "evidence": {"arms": ALL_ARMS, "seeds": 10, "epochs": 6, "precision": "bfloat16"},
+    # The long study on rendered faces, which the embedded one is held against: every arm, ten seeds, more faces, longer
+    "evidence": {
+        "train_size": 4800,
+        "audit_size": 3600,
+        "epochs": 6,
+        "batch_size": 64,
+        "arms": ALL_ARMS,
+        "seeds": 10,
+        "precision": "bfloat16",
+    },
     # The same on photographs, ten seeds: CelebA and ImageNet-style negatives, half of them hard, audited on
     # FairFace and UTKFace, skin tone by the measure that is nearer to the rendered truth (benchmarks/skin_tone.py)
     "photographs": {
@@ -31,6 +39,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "hard_share": 0.5,
         "tone": "normalised",
         "epochs": 10,
+        "batch_size": 64,
         "arms": ALL_ARMS,
         "seeds": 10,
         "precision": "bfloat16",

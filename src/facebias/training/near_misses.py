@@ -41,6 +41,7 @@ from facebias.training.threads import threads
 CANDIDATES = 24  # squares of each training picture
 MOST = 2  # near-misses of one picture
 EPOCHS = 2  # of the first network: it knows faces, and not yet every picture by heart
+BATCH = 64
 _KEPT = 3  # candidates kept while scoring, times as many as are wanted: the cascade takes some away
 _TOGETHER = 4096  # candidates decoded and scored at a time
 
@@ -93,9 +94,9 @@ def near_misses(config: Config) -> Path | None:
 
 
 def _first(config: Config) -> Config:
-    """The first network's settings: those of the data, and the defaults of training."""
+    """The first network's settings: those of the data, `EPOCHS` and `BATCH`, and the defaults of training."""
     data = {**config.as_dict("data", "runtime"), "threads": 1}
-    return Config.make(**data).for_arm("cnn", 0).with_(epochs=EPOCHS)
+    return Config.make(**data).for_arm("cnn", 0).with_(epochs=EPOCHS, batch_size=BATCH)
 
 
 def _hardest(

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from facebias.core.config import Config
-from facebias.core.processes import SHARED, process_pool
+from facebias.core.processes import SHARED, fresh, process_pool
 from facebias.core.progress import bar, headless, say
 from facebias.training.epoch import describe
 from facebias.training.fit import fit
@@ -25,7 +25,7 @@ def train_side_by_side(todo: list[Config], workers: int) -> None:
     """Train and score every configuration, `workers` at a time; the first fault of any stops all."""
     missing = [config for config in todo if not Run.of(config).complete]
     epochs = sum(config.epochs for config in missing)
-    box: Any = multiprocessing.get_context("spawn").Queue()
+    box: Any = fresh().Queue()
     with (
         bar(total=epochs, desc="training", unit="epoch") as progress,
         process_pool(min(workers, len(todo)), box) as pool,

@@ -166,8 +166,8 @@ class Run:
 
     def holds(self, name: str, key: str) -> bool:
         """Whether a stage has written the file `name`, from what the fingerprint `key` stands for."""
-        manifest = manifest_path(self.path / name)
-        return manifest.exists() and read_record(manifest, fingerprint=str)["fingerprint"] == key
+        file, manifest = self.path / name, manifest_path(self.path / name)
+        return file.exists() and manifest.exists() and read_record(manifest, fingerprint=str)["fingerprint"] == key
 
     # --- writing, for the stages alone ----------------------------------------------------------------------
     def start(self, config: Config) -> None:

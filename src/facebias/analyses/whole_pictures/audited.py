@@ -247,8 +247,8 @@ def audit_detectors(
     found, changed = [], {}
     for spec, one in zip(specs, detectors, strict=True):
         store = Store(config.path("data") / "detections" / f"{one.name}-{one.key}" / "clean")
-        for part in (faces, negatives):
-            ask(spec, tasks_of(part.pictures), store, workers=config.workers, what=f"{one.name} on {part.name}")
+        pictures = [*faces.pictures, *negatives.pictures]
+        ask(spec, tasks_of(pictures), store, workers=config.workers, what=one.name)
         found.append(scored(one, faces, negatives, store, config.data_seed))
         if conditions:
             clean = found[-1].predictions[match]
