@@ -58,6 +58,13 @@ def test_children_of_a_killed_parent_end(tmp_path, how):
         assert not any(map(alive, children))
 
 
+def test_processes_know_what_is_in_the_environment_when_their_pool_is_made(monkeypatch):
+    for said in ("once", "then"):  # the server that they come of began with the first pool
+        monkeypatch.setenv("FACEBIAS_SAID", said)
+        with process_pool(1) as pool:
+            assert pool.submit(os.getenv, "FACEBIAS_SAID").result() == said
+
+
 def kept_of_40_megabytes(*, keep: bool) -> float:
     """How many this process still has after it freed them."""
     if keep:
