@@ -34,7 +34,7 @@ TONES = ("plain", "normalised")
 # are left out of a fingerprint, so that runs trained before are still found
 _ADDED = {
     **{"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"},
-    **{"hard_share": 0.0, "tone": "plain"},
+    **{"hard_share": 0.0, "tone": "plain", "epoch_faces": 0},
     **{"primary": PRIMARY},
 }
 
@@ -61,7 +61,7 @@ class Config:
     negatives: str = _at("data", "synthetic", "source of non-faces", among=NEGATIVE_SOURCES)
     audit_sets: str = _at("audit_data", "synthetic", f"audit sets, of {', '.join(AUDIT_SOURCES)}, or folder:NAME=PATH")
     data_root: str = _at("data", "data/raw", "folder that holds celeba/, fairface/, utkface/, nonfaces/, ppb/, lab/")
-    train_size: int = _at("data", 2000, "faces at most, over all splits; 0 for all", low=0)
+    train_size: int = _at("data", 4800, "faces at most, over all splits; 0 for all", low=0)
     negative_size: int = _at("data", 14000, "negative crops at most, over all splits; 0 for all", low=0)
     audit_size: int = _at("audit_data", 2400, "faces at most in an audit set; 0 for all", low=0)
     crops_per_picture: int = _at("data", 4, "random crops of each negative picture", low=1, high=1000)
@@ -94,7 +94,8 @@ class Config:
     dro_step: float = _at("train", 0.01, "step of groupdro's weights of groups", low=0, high=10)
 
     # The optimisation
-    epochs: int = _at("train", 3, "passes over as many draws as there are faces", low=1, high=100000)
+    epochs: int = _at("train", 3, "times that faces are drawn, and latents looked at", low=1, high=100000)
+    epoch_faces: int = _at("train", 1400, "faces drawn an epoch at most; 0: as many as there are", low=0)
     batch_size: int = _at("train", 32, "images a step, half of them faces", low=4, high=65536)
     learning_rate: float = _at("train", 0.001, "of Adam, at the start of a cosine to 0", low=1e-8, high=10)
     flip: bool = _at("train", True, "mirror half of the images")

@@ -17,11 +17,11 @@ ALL_ARMS = (
 PROFILES: dict[str, dict[str, Any]] = {
     # The embedded default: rendered faces, minutes on two cores
     "embedded": {},
-    # The long study on rendered faces, which the embedded one is held against: every arm, ten seeds, more faces, longer
+    # The long study on rendered faces, which the embedded one is held against: every arm, ten seeds, five times as long
     "evidence": {
-        "train_size": 4800,
         "audit_size": 3600,
         "epochs": 6,
+        "epoch_faces": 0,
         "batch_size": 64,
         "arms": ALL_ARMS,
         "seeds": 10,
@@ -39,6 +39,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "hard_share": 0.5,
         "tone": "normalised",
         "epochs": 10,
+        "epoch_faces": 0,
         "batch_size": 64,
         "arms": ALL_ARMS,
         "seeds": 10,
@@ -50,6 +51,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "negative_size": 96,
         "audit_size": 96,
         "epochs": 1,
+        "epoch_faces": 0,
         "batch_size": 16,
         "latents": 8,
         "arms": "cnn,dbvae-0.01",

@@ -173,7 +173,8 @@ def sampling_plan(
     (just train twice), negatives are drawn by it too.
     """
     half = config.batch_size // 2
-    steps = max(1, len(train.faces) // half)
+    drawn = min(config.epoch_faces or len(train.faces), len(train.faces))
+    steps = max(1, drawn // half)
     rng = np.random.default_rng([config.seed, epoch, _FACES])
     faces = train.faces[draw_rows(probability, steps * half, rng)]
     rng = np.random.default_rng([config.seed, epoch, _NEGATIVES])

@@ -94,9 +94,9 @@ def near_misses(config: Config) -> Path | None:
 
 
 def _first(config: Config) -> Config:
-    """The first network's settings: those of the data, `EPOCHS` and `BATCH`, and the defaults of training."""
+    """The first network's settings: those of the data, `EPOCHS` of all faces, `BATCH`, and the defaults of training."""
     data = {**config.as_dict("data", "runtime"), "threads": 1}
-    return Config.make(**data).for_arm("cnn", 0).with_(epochs=EPOCHS, batch_size=BATCH)
+    return Config.make(**data).for_arm("cnn", 0).with_(epochs=EPOCHS, epoch_faces=0, batch_size=BATCH)
 
 
 def _hardest(
