@@ -38,7 +38,7 @@ def test_a_run_is_found_by_the_settings_that_it_was_trained_with(home):
 
 def test_its_settings_and_tables_are_read(home):
     run = Run(home / "runs" / RUN)
-    assert run.config.arm == "dbvae-0.01"
+    assert run.config.arm == "dbvae-0.01" and run.config.epoch_faces == 0  # whatever the default is now
     assert run.history["epoch"].tolist() == [1]
     assert run.sampling["share"].groupby(run.sampling["grouping"]).sum().round(6).eq(1).all()
     assert len(run.sampling_faces) and run.sampling_faces["probability"].sum() == pytest.approx(1)

@@ -100,7 +100,7 @@ def test_arms_decide_nothing_but_the_arm_fields():
 
 
 def test_runs_from_before_a_setting_was_added_are_still_found():
-    defaults = {"train_size": 4800, "negative_size": 7200, "batch_size": 64}  # as they were then
+    defaults = {"train_size": 4800, "negative_size": 7200, "batch_size": 64, "epoch_faces": 0}  # as they were then
     old = Config(train_faces="celeba", epochs=20, model="standard_cnn", **defaults)
     assert old.run_id == "cnn-s0-7b6f67d3"
     assert Config(precision="bfloat16").run_id != Config().run_id

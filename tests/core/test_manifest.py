@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from facebias.core.errors import FacebiasError
 from facebias.core import manifest
+from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint, sha256, verify, write_manifest
 
 

@@ -145,6 +145,18 @@ def test_half_of_every_batch_is_faces_and_arms_of_a_seed_share_their_negatives(c
     assert (drawn == train.faces[0]).mean() > 0.3
 
 
+def test_an_epoch_draws_no_more_faces_than_it_is_told_and_other_seeds_others(config):
+    train = FaceDataset.load(pack_training(config)["train"])
+    evenly = np.full(len(train.faces), 1 / len(train.faces))
+
+    def drawn(**settings):
+        return np.concatenate(sampling_plan(config.with_(batch_size=8, **settings), 0, train, evenly))
+
+    assert len(drawn(epoch_faces=0)) == len(drawn(epoch_faces=10**6)) == len(train.faces) // 4 * 8
+    assert len(drawn(epoch_faces=20)) == 40 and (train.labels[drawn(epoch_faces=20)] == 1).sum() == 20
+    assert set(drawn(epoch_faces=20)) != set(drawn(epoch_faces=20, seed=1))
+
+
 def test_what_was_drawn_is_logged_for_every_epoch_and_group(config):
     run = fit(config.for_arm("dbvae-0.001", 0), quiet)
     shares = run.sampling.groupby(["epoch", "grouping"])["share"].sum()

@@ -32,7 +32,7 @@ LOGGERS = ("none", "tensorboard", "mlflow")
 TONES = ("plain", "normalised")
 # Settings added after runs were published, with the value that stands for how those were trained: at that value they
 # are left out of a fingerprint, so that runs trained before are still found
-_ADDED = {
+ADDED = {
     **{"remedy": "none", "jtt_epochs": 1, "jtt_weight": 20.0, "dro_step": 0.01, "precision": "float32"},
     **{"hard_share": 0.0, "tone": "plain", "epoch_faces": 0},
     **{"primary": PRIMARY},
@@ -217,7 +217,7 @@ class Config:
         """Name of the packed audit set `name`."""
         own = self.folder_sets.get(name)
         values = {"set": own.identity if own else name, "audit_size": self.audit_size, "data_seed": self.data_seed}
-        values |= {} if self.tone == _ADDED["tone"] else {"tone": self.tone}
+        values |= {} if self.tone == ADDED["tone"] else {"tone": self.tone}
         return f"{name}-{fingerprint(values)}"
 
     @property
@@ -233,7 +233,7 @@ class Config:
 
     def _identifying(self, *stages: str) -> dict[str, Any]:
         values = self.identity(*stages)
-        return {name: value for name, value in values.items() if name not in _ADDED or value != _ADDED[name]}
+        return {name: value for name, value in values.items() if name not in ADDED or value != ADDED[name]}
 
     def identity(self, *stages: str) -> dict[str, Any]:
         """What results of these stages depend on, by name: all settings but the places where files lie."""

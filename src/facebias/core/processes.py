@@ -39,7 +39,7 @@ def fresh() -> BaseContext:
     return context
 
 
-_READ_BEFORE = ("pandas", "scipy.stats", "h5py", "PIL.Image", "torch", "torch._dynamo")  # one that is missing is left out
+_READ_BEFORE = ("pandas", "scipy.stats", "h5py", "PIL.Image", "torch", "torch._dynamo")  # a missing one is left out
 SHARED: list[Any] = []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from facebias.core.config import Config
+from facebias.core.config import ADDED, Config
 from facebias.core.errors import FacebiasError
 from facebias.core.records import read_record
 
@@ -68,7 +68,7 @@ def read_settings(path: Path) -> Config:
         FacebiasError: missing, no record, or settings that `Config.make` refuses; the file is named.
     """
     try:
-        return Config.make(**read_record(path))
+        return Config.make(**{**ADDED, **read_record(path)})  # a setting that it lacks was not there yet
     except FacebiasError as error:
         if error.where == str(path):
             raise
