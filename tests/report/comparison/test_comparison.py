@@ -28,7 +28,7 @@ def test_models_of_one_arm_are_named_by_what_sets_them_apart_and_others_by_their
 
 
 def test_many_differing_settings_are_cut_to_those_that_tell_the_models_apart(shelf):
-    other = {"epochs": 9, "batch_size": 32, "bins": 20, "flip": False}
+    other = {"epochs": 9, "batch_size": 16, "bins": 20, "flip": False}
     models = models_of([*shelf.add("cnn", 0), *shelf.add("cnn", 0, **other), *shelf.add("cnn", 0, **other, latents=9)])
     names = [model.name for model in models]
     assert len(set(names)) == 3 and all(name.endswith("\N{HORIZONTAL ELLIPSIS}") for name in names)
