@@ -26,6 +26,13 @@ def process_pool(workers: int, *shared: Any) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=fresh(), initializer=_begin, initargs=shared_here)
 
 
+def abandon(pool: ProcessPoolExecutor) -> None:
+    """End a pool and all child processes at once, whatever they are at: what they finished they have kept."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in multiprocessing.active_children():
+        child.terminate()
+
+
 def fresh() -> BaseContext:
     """How processes start: on Linux forked from a server that has read the libraries and done nothing with them.
 

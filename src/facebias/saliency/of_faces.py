@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from facebias.core.errors import FacebiasError
+from facebias.core.files import sweep_stale
 from facebias.core.manifest import fingerprint, recorded_sha256
-from facebias.core.processes import process_pool
+from facebias.core.processes import abandon, process_pool
 from facebias.core.progress import bar, silence
 from facebias.data.dataset import FaceDataset
 from facebias.detectors.inference import as_input
@@ -54,8 +55,9 @@ def explain_runs(runs: Sequence[Run], data: FaceDataset, name: str, workers: int
             for done in as_completed(found):
                 done.result()
                 progress.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            abandon(pool)
+            raise
 
 
 def _explain_apart(run: Run, path: Path, name: str) -> None:
@@ -85,6 +87,7 @@ def explain_faces(
         return SaliencyMaps.read(file)
     if not len(data.faces):
         raise FacebiasError("SALIENCY", data.path, "no faces", "Give a data set with faces")
+    sweep_stale(run.path)
     config = run.config
     with threads(config.threads):
         found = _explain(FullGrad(run.model(config.device)), data, f"FullGrad {run.id}, {name}", scope, batch_size)

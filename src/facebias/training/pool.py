@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import queue
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from facebias.core.config import Config
-from facebias.core.processes import SHARED, fresh, process_pool
+from facebias.core.processes import SHARED, abandon, fresh, process_pool
 from facebias.core.progress import bar, headless, say
 from facebias.training.epoch import describe
 from facebias.training.fit import fit
@@ -42,9 +41,7 @@ def train_side_by_side(todo: list[Config], workers: int) -> None:
                 if done and headless():
                     _estimate(finished, len(todo), time.monotonic() - begun)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()  # what it has finished is in its checkpoint
+            abandon(pool)
             raise
 
 

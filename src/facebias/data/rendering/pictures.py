@@ -21,7 +21,7 @@ from facebias.data.rendering.stream import render_faces, render_negatives
 WIDTH, HEIGHT = 240, 180  # pixels
 _SIDES = (0.4, 0.75)  # of the face, as shares of the height
 _EMPTY = ("scenery", "texture", "object", "noise")  # kinds of non-faces with nothing of a person in them
-_PACKED = 1  # of 9: a file takes a sixth more, and a sixth of the time
+_PACKED = 1  # of 9: a file takes a quarter more, and a tenth of the time
 _SPARE = 3  # rendered non-faces a picture, of which one is taken: about half are of these kinds
 
 
