@@ -9,20 +9,24 @@ from facebias.core.errors import FacebiasError
 from facebias.core.manifest import fingerprint, sha256, verify, write_manifest
 
 
-def test_a_flipped_bit_is_found(tmp_path):
+@pytest.fixture
+def path(tmp_path):
+    """A file of four bytes with its manifest."""
     path = tmp_path / "a.bin"
     path.write_bytes(b"0123")
     write_manifest(path, "test/1", rows=1, key="k")
+    return path
+
+
+def test_a_flipped_bit_is_found(path):
     assert verify(path, "test/1")["rows"] == 1
     path.write_bytes(b"0133")
     with pytest.raises(FacebiasError, match="bytes differ"):
         verify(path, "test/1")
 
 
-def test_bytes_are_read_once_until_the_file_is_written_to(tmp_path, monkeypatch):
-    path, reads = tmp_path / "a.bin", []
-    path.write_bytes(b"0123")
-    write_manifest(path, "test/1", rows=1, key="k")
+def test_bytes_are_read_once_until_the_file_is_written_to(path, monkeypatch):
+    reads = []
     monkeypatch.setattr(manifest, "_SETTLED", -1.0)  # as if written long ago
     monkeypatch.setattr(manifest, "sha256", lambda path: reads.append(path) or sha256(path))
     for _ in range(3):
@@ -33,20 +37,15 @@ def test_bytes_are_read_once_until_the_file_is_written_to(tmp_path, monkeypatch)
         verify(path, "test/1")
 
 
-def test_a_file_written_just_now_is_read_each_time(tmp_path, monkeypatch):
-    path, reads = tmp_path / "a.bin", []
-    path.write_bytes(b"0123")
-    write_manifest(path, "test/1", rows=1, key="k")
+def test_a_file_written_just_now_is_read_each_time(path, monkeypatch):
+    reads = []
     monkeypatch.setattr(manifest, "sha256", lambda path: reads.append(path) or sha256(path))
     for _ in range(2):
         verify(path, "test/1")
     assert len(reads) == 2
 
 
-def test_another_schema_is_named_beside_the_expected_one(tmp_path):
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"0123")
-    write_manifest(path, "test/1", rows=1, key="k")
+def test_another_schema_is_named_beside_the_expected_one(path):
     with pytest.raises(FacebiasError, match=r"expected test/2, found test/1"):
         verify(path, "test/2")
 
