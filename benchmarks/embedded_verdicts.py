@@ -15,7 +15,8 @@ excludes 0 is a claim. A claim *contradicts* the long study where that study's e
 sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim, and
 writes the claims to `figures/embedded-claims.csv`.
 
-`compare` also tells how often a study's interval holds the mean of the others: `figures/embedded-held.csv`.
+`compare` also tells how often a study's interval holds the mean of the others, `figures/embedded-held.csv`, and what a
+second thread changes, whose sums round otherwise: `figures/embedded-threads.csv`.
 
 After four studies had run, 7 of 8 exploratory claims of two of them contradicted. Since then a report claims an
 exploratory change only where it stays after Holm over all of them, and calls the others hints. Both are counted here.
@@ -110,6 +111,9 @@ def tell(table: pd.DataFrame) -> None:
     inside = held(table)
     print(f"{inside['held'].sum()} of {inside['studies'].sum()} intervals hold the mean of the other studies")
     write_csv(inside, OUT.with_name("embedded-held.csv"))
+    apart = by_threads(table)
+    print(f"{apart['same'].sum()} of {apart['studies'].sum()} comparisons are told alike with one thread and with two")
+    write_csv(apart, OUT.with_name("embedded-threads.csv"))
 
 
 def _tell_of(part: pd.DataFrame, claims: pd.DataFrame, kinds: list[tuple[str, str]]) -> None:
@@ -142,6 +146,31 @@ def held(table: pd.DataFrame) -> pd.DataFrame:
         mean, half = mine["change"].mean(), t.ppf(0.975, len(mine) - 1) * mine["change"].sem()
         rows.append((*what, len(mine), inside.sum(), mean, mean - half, mean + half, long[what]))
     return pd.DataFrame(rows, columns=[*WHAT, "studies", "held", "mean", "low", "high", "long"]).round(5)
+
+
+def by_threads(table: pd.DataFrame) -> pd.DataFrame:
+    """The same studies with one thread a training and with two, whose weights differ as sums round otherwise.
+
+    Returns:
+        A row a comparison: WHAT, `studies` (made with both), `same` (of which both say the same: a claim, a hint, or
+        neither, with the same sign), `inside` (of which each interval holds the other's change), and `apart`, the
+        median distance of the two changes.
+    """
+    embedded = table[table["study"] == "embedded"]
+    one, two = (embedded[embedded["threads"] == threads] for threads in (1, 2))
+    both = one.merge(two, on=["data_seed", *WHAT], suffixes=("", "_two"), validate="one_to_one")
+    alike = (both["says"] == "") | (both["change"] * both["change_two"] > 0)
+    holds = both["change_two"].between(both["low"], both["high"])
+    held_too = both["change"].between(both["low_two"], both["high_two"])
+    both = both.assign(
+        same=(both["says"] == both["says_two"]) & alike,
+        inside=holds & held_too,
+        apart=(both["change"] - both["change_two"]).abs(),
+    )
+    found = both.groupby(WHAT, as_index=False).agg(
+        studies=("data_seed", "size"), same=("same", "sum"), inside=("inside", "sum"), apart=("apart", "median")
+    )
+    return found.round(5)
 
 
 def study(data_seed: int, threads: int) -> None:

@@ -53,11 +53,6 @@ class Hits:
         """(arms, groups) rate of each group, mean over seeds; NaN for an empty group."""
         return self.cells.rates(self.array.mean(axis=1))
 
-    @property
-    def rates_by_seed(self) -> np.ndarray:
-        """(arms, seeds, groups) rate of each group in each training; NaN for an empty group."""
-        return self.cells.rates(self.array)
-
     @cached_property
     def noise(self) -> Noise:
         """What makes `rates` uncertain: trainings, images, and the pictures of non-faces that fixed the thresholds."""
