@@ -13,7 +13,7 @@ Written down before the first of them ran. A study *claims* a change where the p
 or no, or where an arm is said to have reduced or increased the bias: then each of its two changes whose interval
 excludes 0 is a claim. A claim *contradicts* the long study where that study's estimate of the same change has the other
 sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim, and
-writes the claims to `figures/embedded-claims.csv`.
+writes the claims to `figures/embedded-claims.csv`, the shares to `figures/embedded-shares.csv`.
 
 `compare` also tells how often a study's interval holds the mean of the others, `figures/embedded-held.csv`, and what a
 second thread changes, whose sums round otherwise: `figures/embedded-threads.csv`.
@@ -101,34 +101,41 @@ def contradicting(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def tell(table: pd.DataFrame) -> None:
-    """Print how many studies made a claim or hint, and how many one that contradicts the long study, by threads."""
-    claims = contradicting(table)
-    kinds = [("primary", "claim"), ("exploratory", "claim"), ("exploratory", "hint")]
-    for threads, part in table[table["study"] == "embedded"].groupby("threads"):
-        _tell_of(part, claims[claims["threads"] == threads], kinds)
+    """Print and write what the studies claim, how much of it contradicts, and what it depends on."""
+    claims, inside, apart = contradicting(table), held(table), by_threads(table)
+    said = shares(table, claims)
     print(claims.drop(columns=["study"]).to_string(index=False) if len(claims) else "No claim was made.")
-    write_csv(claims, OUT.with_name("embedded-claims.csv"))
-    inside = held(table)
+    print(said.to_string(index=False))
     print(f"{inside['held'].sum()} of {inside['studies'].sum()} intervals hold the mean of the other studies")
-    write_csv(inside, OUT.with_name("embedded-held.csv"))
-    apart = by_threads(table)
     print(f"{apart['same'].sum()} of {apart['studies'].sum()} comparisons are told alike with one thread and with two")
-    write_csv(apart, OUT.with_name("embedded-threads.csv"))
+    for name, rows in (("claims", claims), ("shares", said), ("held", inside), ("threads", apart)):
+        write_csv(rows, OUT.with_name(f"embedded-{name}.csv"))
 
 
-def _tell_of(part: pd.DataFrame, claims: pd.DataFrame, kinds: list[tuple[str, str]]) -> None:
-    """Print a line for each kind of saying."""
-    studies, threads = part["data_seed"].nunique(), part["threads"].iloc[0]
-    for question, says in kinds:
-        mine = claims[(claims["question"] == question) & (claims["says"] == says)]
-        asked = int((part["question"] == question).sum())
-        wrong = mine[mine["contradicts"]]["data_seed"].nunique()
-        low, high = (float(end[0]) for end in wilson(np.array([wrong]), np.array([studies])))
-        print(
-            f"{threads} threads, {studies} studies, {question}: {len(mine)} {says}s of {asked} comparisons, in "
-            f"{mine['data_seed'].nunique()} studies; {wrong} studies contradict the long one "
-            f"({100 * wrong / studies:.0f} % [{100 * low:.0f}, {100 * high:.0f}])"
-        )
+def shares(table: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+    """How many of the embedded studies say something that contradicts the long study.
+
+    Args:
+        table: all studies, as `add` writes them.
+        claims: of `contradicting`.
+
+    Returns:
+        A row for each number of threads, question ("any" is all together) and what is said (claim or hint): `studies`,
+        `comparisons`, `said` (so many of them), `contradicting` (so many studies), `value` (their share of the
+        studies), and its Wilson interval, `low` and `high`.
+    """
+    rows = []
+    for threads, part in table[table["study"] == "embedded"].groupby("threads"):
+        studies, own = part["data_seed"].nunique(), claims[claims["threads"] == threads]
+        for question, says in (("primary", "claim"), ("exploratory", "claim"), ("any", "claim"), ("any", "hint")):
+            asked = part if question == "any" else part[part["question"] == question]
+            mine = own[own["question"].isin(asked["question"]) & (own["says"] == says)]
+            wrong = mine[mine["contradicts"]]["data_seed"].nunique()
+            low, high = (float(end[0]) for end in wilson(np.array([wrong]), np.array([studies])))
+            told = (studies, len(asked), len(mine), wrong, wrong / studies, low, high)
+            rows.append((threads, question, says, *told))
+    names = ["studies", "comparisons", "said", "contradicting", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=["threads", "question", "says", *names]).round(5)
 
 
 def held(table: pd.DataFrame) -> pd.DataFrame:

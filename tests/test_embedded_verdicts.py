@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from embedded_verdicts import WHAT, by_threads, contradicting, held
+from embedded_verdicts import WHAT, by_threads, contradicting, held, shares
 
 QUESTION = dict(zip(WHAT, ("primary", "dbvae-0.01", "vae", "brown and dark skin tone", "recall"), strict=True))
 
@@ -60,3 +60,23 @@ def test_one_thread_and_two_agree_where_they_say_the_same_with_the_same_sign():
     found = by_threads(pd.DataFrame(both)).iloc[0]
     assert (found["studies"], found["same"], found["inside"]) == (4, 2, 2)
     assert found["apart"] == pytest.approx(0.025)
+
+
+def test_a_study_that_contradicts_twice_is_counted_once_and_hints_apart_from_claims():
+    other = dict(zip(WHAT, ("exploratory", "dbvae-0.01", "cnn", "gender", "worst"), strict=True))
+    said = [
+        row(0.02, 0.01, 0.03),
+        row(0.02, 0.01, 0.03) | other,
+        row(-0.02, -0.03, -0.01, data_seed=1),
+        row(0.02, 0.01, 0.03, "hint", data_seed=1) | other,
+    ]
+    table = pd.DataFrame([*said, long(-0.02, -0.04, -0.005), long(-0.02, -0.04, -0.005) | other])
+    found = shares(table, contradicting(table)).set_index(["question", "says"])
+    assert found["contradicting"].to_dict() == {
+        ("primary", "claim"): 1,
+        ("exploratory", "claim"): 1,
+        ("any", "claim"): 1,
+        ("any", "hint"): 1,
+    }
+    assert found["said"].tolist() == [2, 1, 3, 1] and found["comparisons"].tolist() == [2, 2, 4, 4]
+    assert found["value"].tolist() == [0.5] * 4
