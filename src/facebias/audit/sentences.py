@@ -17,13 +17,13 @@ from facebias.core.words import HELD_OUT, dataset_name
 
 JUDGED_BY = ("worst", "gap")
 NOBODY = "none"  # the worst of groups that are all equal
-WANTED_SEEDS = 6  # fewer allow no exact p under .05, and at 3 the intervals of a gap hold the truth too rarely
+WANTED_SEEDS = 6  # fewer allow no exact p under .05, and say little of their own spread
 WANTED_ABOVE = 20  # non-faces above a threshold: fewer are a handful of pictures
 WANTED_MISSED = 20  # faces missed: with fewer, near the ceiling, changes are claimed too often (docs/intervals.md)
-# What studies of other rendered training faces showed, each held against a long one (docs/intervals.md)
-_OTHER_PICTURES = (
-    "Intervals hold the doubt of seeds, images and thresholds, and not of the training pictures: trained on others, an "
-    "exploratory change may be absent or turn round."
+# What studies of other rendered training faces showed, held against a long one (docs/intervals.md)
+_OTHER_TRAININGS = (
+    "Intervals hold the doubt of seeds, images and thresholds, and not of the training pictures or the length of "
+    "training: with others a change may be smaller, and an exploratory one absent or turned round."
 )
 
 
@@ -236,7 +236,7 @@ def cautions_of(
             f"{WANTED_ABOVE}, so none is made."
         )
     if not fixed:  # one set of weights is all there is of those that are
-        found.append(_OTHER_PICTURES)
+        found.append(_OTHER_TRAININGS)
         found += _few_seeds(predictions.groupby("model", sort=False)["seed"].nunique())
     faces = (predictions["label"] == 1) & (predictions["model"] == baseline)
     for dataset in sorted(set(predictions["dataset"][faces].unique()) - set(HELD_OUT)):
