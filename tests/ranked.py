@@ -23,7 +23,7 @@ from facebias.detectors.inference import as_input, logits, posterior
 from facebias.detectors.networks import build_model
 from facebias.training import epoch
 from facebias.training.fit import fit
-from facebias.training.ranks import ALONE, World
+from facebias.training.ranks import ALONE, World, drained
 from facebias.training.resampling import sampling_probabilities
 
 BINS = 10
@@ -50,6 +50,7 @@ def _rank(work: Callable[..., Any], folder: Path, world: World, args: Any) -> No
         "gloo", init_method=f"file://{folder}/store", rank=world.rank, world_size=world.size
     )
     (folder / str(world.rank)).write_bytes(pickle.dumps(work(world, *args)))
+    drained()
     torch.distributed.destroy_process_group()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shlex
 import signal
 import sys
+import time
 from types import FrameType
 
 import pytest
@@ -51,6 +53,7 @@ def test_a_signal_ends_every_verb_where_its_work_begins(verb, tmp_path, monkeypa
                 sent.append(frame.f_code.co_qualname)
                 signal.raise_signal(number)
 
+        gc.collect()  # what earlier tests left unfinished is not to be closed within the verb
         sys.setprofile(send)
         try:
             status = ended(lambda: app(words))
@@ -59,3 +62,24 @@ def test_a_signal_ends_every_verb_where_its_work_begins(verb, tmp_path, monkeypa
         told = capfd.readouterr().err
         assert sent and status == 128 + number, (sent, status, told)
         assert told.startswith(f"{said}; ") and told.count("\n") == 1
+
+
+class Dropped:
+    """Gets a signal while it is dropped, where Python ignores whatever is raised."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_an_object_is_dropped_is_not_lost(number, capfd):
+    def command() -> None:
+        Dropped(number)
+        for _ in range(3000):
+            time.sleep(0.01)
+
+    assert ended(command) == 128 + number
+    assert capfd.readouterr().err.count("\n") == 1

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
 import shutil
 import signal
 import sys
+import threading
 import unicodedata
 import warnings
 from collections.abc import Callable
@@ -53,8 +55,7 @@ def ended(command: Callable[[], object]) -> int:
     """
     before = {number: signal.signal(number, _stop) for number in _STOPS}
     usual, warnings.formatwarning = warnings.formatwarning, _warning_line
-    if not os.environ.get("FACEBIAS_DEBUG"):
-        sys.unraisablehook = _untold  # HDF5 fails once more when a file that it could not write is dropped
+    sys.unraisablehook = _while_dropped
     try:
         command()
     except Stopped as stopped:
@@ -83,8 +84,20 @@ def printable(text: str) -> str:
     )
 
 
-def _untold(_: object) -> None:
-    """Nothing of what goes wrong while an object is dropped: the fault that led to it is told."""
+def _while_dropped(fault: sys.UnraisableHookArgs) -> None:
+    """What goes wrong while an object is dropped: a signal that came then comes again, soon after.
+
+    Nothing is told of others. HDF5 fails once more when a file that it could not write is dropped, and the fault that
+    led to it is told.
+    """
+    if isinstance(fault.exc_value, Stopped):
+        for number in _STOPS:
+            signal.signal(number, _stop)
+        again = threading.Timer(0.01, _thread.interrupt_main, (fault.exc_value.number,))
+        again.daemon = True
+        again.start()
+    elif os.environ.get("FACEBIAS_DEBUG"):
+        sys.__unraisablehook__(fault)
 
 
 def _warning_line(message: Warning | str, *_: object, **__: object) -> str:

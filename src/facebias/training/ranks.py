@@ -135,5 +135,17 @@ def torchrun_world() -> Iterator[World]:
     torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
     try:
         yield World(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        drained()
     finally:
         torch.distributed.destroy_process_group()
+
+
+def drained() -> None:
+    """Wait for all ranks, and with it until gloo's threads have let go of the last tensor that was sent.
+
+    To let go of it they need the interpreter. A network in DistributedDataParallel keeps them alive beyond the end of
+    the group (PyTorch 2.14), so a process that ends while one of them waits aborts, after all its work was done.
+    """
+    import torch
+
+    torch.distributed.barrier()
