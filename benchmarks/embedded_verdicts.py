@@ -1,7 +1,7 @@
 """Does the embedded study tell the truth? Its claims on other rendered faces, held against the long study's.
 
     .venv/bin/python benchmarks/embedded_verdicts.py long
-    .venv/bin/python benchmarks/embedded_verdicts.py run DATA_SEED [THREADS]
+    .venv/bin/python benchmarks/embedded_verdicts.py run DATA_SEED [THREADS, 1] [PROCESSOR, ""]
     .venv/bin/python benchmarks/embedded_verdicts.py compare
 
 `run` makes the default study anew on the faces and non-faces of another `data_seed`, with the arms of its primary
@@ -15,8 +15,9 @@ excludes 0 is a claim. A claim *contradicts* the long study where that study's e
 sign, or where the two intervals have no point in common. `compare` prints the share of studies with such a claim, and
 writes the claims to `figures/embedded-claims.csv`, the shares to `figures/embedded-shares.csv`.
 
-`compare` also tells how often a study's interval holds the mean of the others, `figures/embedded-held.csv`, and what a
-second thread changes, whose sums round otherwise: `figures/embedded-threads.csv`.
+`compare` also tells how often a study's interval holds the mean of the others, `figures/embedded-held.csv`, and how
+often two threads, or another processor, come to the same: `figures/embedded-agreement.csv`. Both round sums otherwise,
+and other weights come of the same seed. PROCESSOR is a name of yours for the machine.
 
 After four studies had run, 7 of 8 exploratory claims of two of them contradicted. Since then a report claims an
 exploratory change only where it stays after Holm over all of them, and calls the others hints. Both are counted here.
@@ -51,7 +52,9 @@ from facebias.training.study import run_study
 
 OUT = Path(__file__).parent.parent / "figures" / "embedded-verdicts.csv"
 ARMS = "cnn,vae,dbvae-0.01"
-WHOSE = ["study", "data_seed", "threads"]
+WHOSE = ["study", "processor", "data_seed", "threads"]
+MADE = ["processor", "threads"]  # on what a set of studies was made
+PAIRS = {"threads": (("second", 1), ("second", 2)), "processors": (("first", 1), ("second", 1))}
 WHAT = ["question", "arm", "baseline", "grouping", "metric"]
 
 
@@ -78,10 +81,10 @@ def judged(config: Config) -> pd.DataFrame:
     return rows.round(5)
 
 
-def add(name: str, config: Config) -> None:
+def add(name: str, config: Config, processor: str = "") -> None:
     """Make a study where it is missing, and add what it judges to the table."""
     found = pd.read_csv(OUT, keep_default_na=False) if OUT.exists() else pd.DataFrame(columns=WHOSE)
-    mine = dict(zip(WHOSE, (name, config.data_seed, config.threads), strict=True))
+    mine = dict(zip(WHOSE, (name, processor, config.data_seed, config.threads), strict=True))
     if (found[WHOSE].astype(str) == {key: str(value) for key, value in mine.items()}).all(axis=1).any():
         return
     rows = judged(config).assign(**mine)
@@ -102,13 +105,13 @@ def contradicting(table: pd.DataFrame) -> pd.DataFrame:
 
 def tell(table: pd.DataFrame) -> None:
     """Print and write what the studies claim, how much of it contradicts, and what it depends on."""
-    claims, inside, apart = contradicting(table), held(table), by_threads(table)
+    claims, inside, apart = contradicting(table), held(table), agreement(table)
     said = shares(table, claims)
     print(claims.drop(columns=["study"]).to_string(index=False) if len(claims) else "No claim was made.")
     print(said.to_string(index=False))
-    print(f"{inside['held'].sum()} of {inside['studies'].sum()} intervals hold the mean of the other studies")
-    print(f"{apart['same'].sum()} of {apart['studies'].sum()} comparisons are told alike with one thread and with two")
-    for name, rows in (("claims", claims), ("shares", said), ("held", inside), ("threads", apart)):
+    print(inside.groupby(MADE)[["held", "studies"]].sum())
+    print(apart.groupby("between")[["same", "inside", "studies"]].sum())
+    for name, rows in (("claims", claims), ("shares", said), ("held", inside), ("agreement", apart)):
         write_csv(rows, OUT.with_name(f"embedded-{name}.csv"))
 
 
@@ -120,79 +123,81 @@ def shares(table: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
         claims: of `contradicting`.
 
     Returns:
-        A row for each number of threads, question ("any" is all together) and what is said (claim or hint): `studies`,
+        A row for each MADE, question ("any" is all together) and what is said (claim or hint): `studies`,
         `comparisons`, `said` (so many of them), `contradicting` (so many studies), `value` (their share of the
         studies), and its Wilson interval, `low` and `high`.
     """
     rows = []
-    for threads, part in table[table["study"] == "embedded"].groupby("threads"):
-        studies, own = part["data_seed"].nunique(), claims[claims["threads"] == threads]
+    for made, part in table[table["study"] == "embedded"].groupby(MADE):
+        studies, own = part["data_seed"].nunique(), claims[(claims[MADE] == list(made)).all(axis=1)]
         for question, says in (("primary", "claim"), ("exploratory", "claim"), ("any", "claim"), ("any", "hint")):
             asked = part if question == "any" else part[part["question"] == question]
             mine = own[own["question"].isin(asked["question"]) & (own["says"] == says)]
             wrong = mine[mine["contradicts"]]["data_seed"].nunique()
             low, high = (float(end[0]) for end in wilson(np.array([wrong]), np.array([studies])))
             told = (studies, len(asked), len(mine), wrong, wrong / studies, low, high)
-            rows.append((threads, question, says, *told))
+            rows.append((*made, question, says, *told))
     names = ["studies", "comparisons", "said", "contradicting", "value", "low", "high"]
-    return pd.DataFrame(rows, columns=["threads", "question", "says", *names]).round(5)
+    return pd.DataFrame(rows, columns=[*MADE, "question", "says", *names]).round(5)
 
 
 def held(table: pd.DataFrame) -> pd.DataFrame:
     """How often a study's interval holds the mean of the other studies, whose training pictures are others.
 
     Returns:
-        A row a comparison, of one thread: WHAT, `studies`, `held` (studies whose interval does), `mean` of their
+        A row for each MADE and comparison, WHAT: `studies`, `held` (studies whose interval does), `mean` of their
         changes with its 95 % interval over studies (`low`, `high`, Student's t), and `long`, the long study's change.
     """
     rows, long = [], table[table["study"] == "long"].set_index(WHAT)["change"]
-    embedded = table[(table["study"] == "embedded") & (table["threads"] == 1)]
-    for what, mine in embedded.groupby(WHAT):
+    for key, mine in table[table["study"] == "embedded"].groupby([*MADE, *WHAT]):
         others = (mine["change"].sum() - mine["change"]) / (len(mine) - 1)
         inside = (mine["low"] <= others) & (others <= mine["high"])
         mean, half = mine["change"].mean(), t.ppf(0.975, len(mine) - 1) * mine["change"].sem()
-        rows.append((*what, len(mine), inside.sum(), mean, mean - half, mean + half, long[what]))
-    return pd.DataFrame(rows, columns=[*WHAT, "studies", "held", "mean", "low", "high", "long"]).round(5)
+        what = key[len(MADE) :]
+        rows.append((*key, len(mine), inside.sum(), mean, mean - half, mean + half, long[what]))
+    return pd.DataFrame(rows, columns=[*MADE, *WHAT, "studies", "held", "mean", "low", "high", "long"]).round(5)
 
 
-def by_threads(table: pd.DataFrame) -> pd.DataFrame:
-    """The same studies with one thread a training and with two, whose weights differ as sums round otherwise.
+def agreement(table: pd.DataFrame) -> pd.DataFrame:
+    """The same studies made twice, with another number of threads or on another processor: PAIRS.
 
     Returns:
-        A row a comparison: WHAT, `studies` (made with both), `same` (of which both say the same: a claim, a hint, or
-        neither, with the same sign), `inside` (of which each interval holds the other's change), and `apart`, the
-        median distance of the two changes.
+        A row for each `between` (of PAIRS) and comparison, WHAT: `studies` (made both ways), `same` (of which both say
+        the same: a claim, a hint, or neither, with the same sign), `inside` (of which each interval holds the other's
+        change), and `apart`, the median distance of the two changes.
     """
-    embedded = table[table["study"] == "embedded"]
-    one, two = (embedded[embedded["threads"] == threads] for threads in (1, 2))
-    both = one.merge(two, on=["data_seed", *WHAT], suffixes=("", "_two"), validate="one_to_one")
-    alike = (both["says"] == "") | (both["change"] * both["change_two"] > 0)
-    holds = both["change_two"].between(both["low"], both["high"])
-    held_too = both["change"].between(both["low_two"], both["high_two"])
-    both = both.assign(
-        same=(both["says"] == both["says_two"]) & alike,
-        inside=holds & held_too,
-        apart=(both["change"] - both["change_two"]).abs(),
-    )
-    found = both.groupby(WHAT, as_index=False).agg(
-        studies=("data_seed", "size"), same=("same", "sum"), inside=("inside", "sum"), apart=("apart", "median")
-    )
+    embedded, parts = table[table["study"] == "embedded"], []
+    for between, made in PAIRS.items():
+        one, two = (embedded[(embedded[MADE] == list(way)).all(axis=1)] for way in made)
+        both = one.merge(two, on=["data_seed", *WHAT], suffixes=("", "_two"), validate="one_to_one")
+        alike = (both["says"] == "") | (both["change"] * both["change_two"] > 0)
+        holds = both["change_two"].between(both["low"], both["high"])
+        held_too = both["change"].between(both["low_two"], both["high_two"])
+        both = both.assign(
+            between=between,
+            same=(both["says"] == both["says_two"]) & alike,
+            inside=holds & held_too,
+            apart=(both["change"] - both["change_two"]).abs(),
+        )
+        parts.append(both)
+    told = {"studies": ("data_seed", "size"), "same": ("same", "sum"), "inside": ("inside", "sum")}
+    found = pd.concat(parts).groupby(["between", *WHAT], as_index=False).agg(**told, apart=("apart", "median"))
     return found.round(5)
 
 
-def study(data_seed: int, threads: int) -> None:
+def study(data_seed: int, threads: int, processor: str) -> None:
     """One embedded study; its packed images are removed afterwards."""
     home = Path("data") / "embedded-verdicts" / f"{data_seed}-{threads}"
     places = {"data_dir": str(home), "runs_dir": "runs" if threads == 1 else f"runs/{threads}-threads"}
-    add("embedded", Config.make(data_seed=data_seed, threads=threads, workers=1, arms=ARMS, **places))
+    add("embedded", Config.make(data_seed=data_seed, threads=threads, workers=1, arms=ARMS, **places), processor)
     shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    what, *numbers = sys.argv[1:]
+    what, *given = sys.argv[1:]
     if what == "long":
         add("long", profile("evidence", arms=ARMS, workers=1, threads=1))
     elif what == "run":
-        study(int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 1)
+        study(int(given[0]), int(given[1]) if len(given) > 1 else 1, given[2] if len(given) > 2 else "")
     else:
         tell(pd.read_csv(OUT, keep_default_na=False))

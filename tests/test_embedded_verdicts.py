@@ -1,17 +1,17 @@
-"""What counts as a contradiction of the long study, and what a second thread changes."""
+"""What counts as a contradiction of the long study, and when two ways to make a study agree."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
-from embedded_verdicts import WHAT, by_threads, contradicting, held, shares
+from embedded_verdicts import WHAT, agreement, contradicting, held, shares
 
 QUESTION = dict(zip(WHAT, ("primary", "dbvae-0.01", "vae", "brown and dark skin tone", "recall"), strict=True))
 
 
 def row(change: float, low: float, high: float, says: str = "claim", **other: object) -> dict[str, object]:
     ends = {"change": change, "low": low, "high": high, "says": says}
-    return {"study": "embedded", "data_seed": 0, "threads": 1} | QUESTION | ends | other
+    return {"study": "embedded", "processor": "second", "data_seed": 0, "threads": 1} | QUESTION | ends | other
 
 
 def long(change: float, low: float, high: float) -> dict[str, object]:
@@ -47,7 +47,7 @@ def test_an_interval_is_held_against_the_mean_of_the_other_studies():
     assert found["mean"] == pytest.approx(0.1) and found["long"] == 0.1
 
 
-def test_one_thread_and_two_agree_where_they_say_the_same_with_the_same_sign():
+def test_two_ways_to_make_a_study_agree_where_they_say_the_same_with_the_same_sign():
     pairs = [
         (row(-0.03, -0.05, -0.01), row(-0.04, -0.06, -0.02)),
         (row(-0.03, -0.05, -0.01), row(0.03, 0.01, 0.05)),
@@ -57,7 +57,8 @@ def test_one_thread_and_two_agree_where_they_say_the_same_with_the_same_sign():
     both = [
         one | {"data_seed": seed, "threads": k + 1} for seed, pair in enumerate(pairs) for k, one in enumerate(pair)
     ]
-    found = by_threads(pd.DataFrame(both)).iloc[0]
+    found = agreement(pd.DataFrame(both)).iloc[0]
+    assert found["between"] == "threads"
     assert (found["studies"], found["same"], found["inside"]) == (4, 2, 2)
     assert found["apart"] == pytest.approx(0.025)
 
