@@ -17,7 +17,7 @@ writes the claims to `figures/embedded-claims.csv`, the shares to `figures/embed
 
 `compare` also tells how often a study's interval holds the mean of the others, `figures/embedded-held.csv`, and how
 often two threads, or another processor, come to the same: `figures/embedded-agreement.csv`. Both round sums otherwise,
-and other weights come of the same seed. PROCESSOR is a name of yours for the machine.
+and other weights come of the same seed. PROCESSOR is the machine's name in the table: PAIRS knows "first" and "second".
 
 After four studies had run, 7 of 8 exploratory claims of two of them contradicted. Since then a report claims an
 exploratory change only where it stays after Holm over all of them, and calls the others hints. Both are counted here.

@@ -23,7 +23,7 @@ from facebias.detectors.inference import as_input, logits, posterior
 from facebias.detectors.networks import build_model
 from facebias.training import epoch
 from facebias.training.fit import fit
-from facebias.training.ranks import ALONE, World, drained
+from facebias.training.ranks import ALONE, World, group_world
 from facebias.training.resampling import sampling_probabilities
 
 BINS = 10
@@ -36,7 +36,7 @@ def in_ranks(work: Callable[..., Any], folder: Path, *args: Any, size: int = 2) 
     """Exit status of each rank; rank N leaves what `work` returned in `folder`/N."""
     context = multiprocessing.get_context("spawn")
     folder.mkdir()
-    ranks = [context.Process(target=_rank, args=(work, folder, World(rank, size), args)) for rank in range(size)]
+    ranks = [context.Process(target=_rank, args=(work, folder, rank, size, args)) for rank in range(size)]
     for rank in ranks:
         rank.start()
     for rank in ranks:
@@ -44,14 +44,11 @@ def in_ranks(work: Callable[..., Any], folder: Path, *args: Any, size: int = 2) 
     return [rank.exitcode for rank in ranks]
 
 
-def _rank(work: Callable[..., Any], folder: Path, world: World, args: Any) -> None:
+def _rank(work: Callable[..., Any], folder: Path, rank: int, size: int, args: Any) -> None:
     torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=world.rank, world_size=world.size
-    )
-    (folder / str(world.rank)).write_bytes(pickle.dumps(work(world, *args)))
-    drained()
-    torch.distributed.destroy_process_group()
+    store = f"file://{folder}/store"
+    with group_world("gloo", init_method=store, rank=rank, world_size=size) as world:
+        (folder / str(rank)).write_bytes(pickle.dumps(work(world, *args)))
 
 
 def said(folder: Path, rank: int) -> Any:

@@ -132,20 +132,27 @@ def torchrun_world() -> Iterator[World]:
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
-    try:
-        yield World(torch.distributed.get_rank(), torch.distributed.get_world_size())
-        drained()
-    finally:
-        torch.distributed.destroy_process_group()
+    with group_world("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE) as world:
+        yield world
 
 
-def drained() -> None:
-    """Wait for all ranks, and with it until gloo's threads have let go of the last tensor that was sent.
+@contextlib.contextmanager
+def group_world(backend: str, **where: Any) -> Iterator[World]:
+    """The world of a process group that is made here, and left together.
 
+    At the end ranks wait for each other, and with it until gloo's threads have let go of the last tensor that was sent.
     To let go of it they need the interpreter. A network in DistributedDataParallel keeps them alive beyond the end of
     the group (PyTorch 2.14), so a process that ends while one of them waits aborts, after all its work was done.
+
+    Args:
+        backend: as `torch.distributed.init_process_group` has it.
+        where: what else it takes.
     """
     import torch
 
-    torch.distributed.barrier()
+    torch.distributed.init_process_group(backend, **where)
+    try:
+        yield World(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        torch.distributed.barrier()
+    finally:
+        torch.distributed.destroy_process_group()
